@@ -1,0 +1,125 @@
+"""The agent put together: identity, sampler, link, commands, workers' socket, mover."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from agents import limits, wire
+from agents.amounts import WrongInput
+from agents.backoff import Backoff
+from agents.commands import CommandDesk
+from agents.identity import DataDirectory, Identity, new_credential
+from agents.link import Link
+from agents.mover import Mover
+from agents.runner import Runner
+from agents.sampler import Sampler
+from agents.shards import ShardRoot
+
+
+@dataclass
+class Membership:
+    """What the agent shows at the door, and what it keeps once it was let in.
+
+    token: the one-time token while joining, else empty.
+    """
+
+    directory: DataDirectory
+    identity: Identity
+    token: str
+    version: str
+
+    def bearer(self) -> str:
+        if self.token:
+            return wire.enrol_bearer(self.token)
+        return wire.agent_bearer(self.identity.name, self.identity.credential)
+
+    def hello(self, capacity: dict[str, float]) -> wire.Hello:
+        me = self.identity
+        return wire.Hello(
+            protocol=wire.PROTOCOL,
+            version=self.version,
+            name=me.name,
+            address=me.address,
+            labels=me.labels,
+            capacity=capacity,
+            credential_digest=wire.digest(me.pending_credential) if self.token else "",
+        )
+
+    def welcomed(self, welcome: wire.Welcome) -> None:
+        """The control plane has our digest now: the pending credential becomes the one."""
+        me = self.identity
+        if not self.token and welcome.host == me.name:
+            return
+        if self.token:
+            me.credential, me.token_digest = me.pending_credential, me.pending_token_digest
+            me.pending_credential = me.pending_token_digest = ""
+        me.name = welcome.host
+        self.directory.save(me)
+        self.token = ""
+
+
+def prepare_join(directory: DataDirectory, wanted: Identity, token: str) -> tuple[Identity, str]:
+    """Store what is needed to join; answers the identity and the token still to be shown.
+
+    The same token again is a repeat: joined already, it is not shown again; not joined yet, the credential made
+    for it is used again, so that the control plane finds its own mark.
+    """
+    known = directory.load()
+    fingerprint = wire.digest(token)
+    if known is not None and (known.url, known.token_digest) == (wanted.url, fingerprint):
+        wanted.name = known.name
+        wanted.credential, wanted.token_digest = known.credential, known.token_digest
+        directory.save(wanted)
+        return wanted, ""
+    if known is not None:
+        wanted.credential, wanted.token_digest = known.credential, known.token_digest
+    if known is not None and (known.url, known.pending_token_digest) == (wanted.url, fingerprint):
+        wanted.pending_credential = known.pending_credential
+    else:
+        wanted.pending_credential = new_credential()
+    wanted.pending_token_digest = fingerprint
+    directory.save(wanted)
+    return wanted, token
+
+
+async def run(directory: DataDirectory, identity: Identity, token: str, version: str) -> None:
+    """Live until cancelled. Raises link.Unauthorised, WrongInput."""
+    try:
+        group = limits.find(identity.cgroup)
+    except limits.NoSuchGroup as error:
+        raise WrongInput(f"--cgroup: {error}") from None
+    try:
+        root = ShardRoot(Path(identity.shards) if identity.shards else directory.path / "shards")
+    except OSError as error:
+        raise WrongInput(f"--shards {error.filename}: {error.strerror}") from None
+    sampler = Sampler(
+        time.monotonic,
+        root.path,
+        declared=identity.capacity,
+        group=group,
+        group_is_host=identity.cgroup is not None,
+    )
+    mover = Mover(root, identity.address)
+    desk = CommandDesk(mover.verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
+    membership = Membership(directory, identity, token, version)
+    link = Link(
+        identity.url,
+        bearer=membership.bearer,
+        hello=lambda: membership.hello(sampler.capacity()),
+        welcomed=membership.welcomed,
+        samples=sampler,
+        desk=desk,
+        backoff=Backoff(SystemRandom()),
+        clock=time.monotonic,
+        interval_s=identity.interval_s,
+    )
+    try:
+        async with Runner(directory.worker_socket, link.ask).listen():
+            await link.run()
+    finally:
+        mover.close()
+        await asyncio.shield(desk.close())

@@ -1,0 +1,173 @@
+"""The workers of this host, on a unix socket: they claim jobs and say how they ended; the agent relays it.
+
+The connection on which a job was claimed is the claim's lease. When it closes before an end was accepted,
+the worker's process is gone, and the agent says "lost" in its place.
+A claim that another live connection holds is refused here: the control plane sees one host and could not
+tell a duplicate delivery from a renewal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Any, Protocol
+
+from agents.amounts import WrongInput
+from agents.wire import JobAnswer
+
+MAX_WORKERS = 256
+#: A line carries one event; with its envelope it must fit a frame of the wire.
+MAX_LINE_BYTES = 48 * 1024
+MAX_CLAIMS_PER_WORKER = 64
+#: The kernel's limit for the path of a unix socket, without the closing zero.
+_MAX_PATH_BYTES = 107
+
+
+class Ask(Protocol):
+    """Link.ask: puts a job event to the control plane and waits for its answer."""
+
+    def __call__(
+        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
+    ) -> Awaitable[JobAnswer]: ...
+
+
+class WrongLine(ValueError):
+    """A worker sent a line that says nothing usable."""
+
+
+Lease = tuple[str, int]
+
+
+class Runner:
+    """Serves the socket at `path` (0600: only the agent's own user may run its jobs)."""
+
+    def __init__(self, path: Path, ask: Ask) -> None:
+        self._path = path
+        self._ask = ask
+        #: (job, attempt) to the connection that holds it.
+        self._leases: dict[Lease, object] = {}
+        self._workers = 0
+        self._closing = False
+        self._losses: set[asyncio.Task[object]] = set()
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[None]:
+        """Serve while the block runs."""
+        listener = bind_private(self._path)
+        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE_BYTES)
+        try:
+            yield
+        finally:
+            # An agent that stops says nothing about its workers: they live on and come back to the next one.
+            self._closing = True
+            server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = object()
+        self._workers += 1
+        try:
+            if self._workers <= MAX_WORKERS:
+                with contextlib.suppress(ConnectionError):
+                    await self._converse(connection, reader, writer)
+        finally:
+            self._workers -= 1
+            writer.close()
+            self._mourn(connection)
+
+    async def _converse(self, connection: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError:
+                # The rest of a line that is too long cannot be told from the next one.
+                writer.write(_reply(None, False, f"a line is at most {MAX_LINE_BYTES} bytes"))
+                await writer.drain()
+                return
+            if not line.endswith(b"\n"):
+                return
+            ref: Any = None
+            try:
+                ref, event = read_line(line)
+                accepted, reason = await self._relay(connection, event)
+            except WrongLine as error:
+                accepted, reason = False, str(error)
+            writer.write(_reply(ref, accepted, reason))
+            await writer.drain()
+
+    async def _relay(self, connection: object, event: dict[str, Any]) -> tuple[bool, str]:
+        lease = (event["job"], event["attempt"])
+        claiming = event["event"] == "claim"
+        if claiming:
+            if self._leases.get(lease, connection) is not connection:
+                return False, "another worker on this host has claimed it"
+            if sum(holder is connection for holder in self._leases.values()) >= MAX_CLAIMS_PER_WORKER:
+                return False, f"one worker holds at most {MAX_CLAIMS_PER_WORKER} claims"
+            # Held while the question is open, so that a duplicate cannot slip in between.
+            self._leases[lease] = connection
+        answer = await self._ask(**event)
+        if claiming != answer.accepted:
+            self._leases.pop(lease, None)
+        return answer.accepted, answer.reason
+
+    def _mourn(self, connection: object) -> None:
+        """Say "lost" for what a closed connection still held; nobody waits for the answers."""
+        if self._closing:
+            return
+        for lease in [lease for lease, holder in self._leases.items() if holder is connection]:
+            del self._leases[lease]
+            job, attempt = lease
+            task: asyncio.Task[object] = asyncio.ensure_future(
+                self._ask(job, attempt, "lost", error="the worker's process is gone")
+            )
+            self._losses.add(task)
+            task.add_done_callback(self._losses.discard)
+
+
+def read_line(line: bytes) -> tuple[int, dict[str, Any]]:
+    """One line of a worker as its reference and the arguments of Ask. Raises WrongLine."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        raise WrongLine("not a line of JSON") from None
+    if not isinstance(said, dict) or type(said.get("ref")) is not int:
+        raise WrongLine("not an object with a whole number as ref")
+    job, attempt, event = said.get("job"), said.get("attempt"), said.get("event")
+    if not isinstance(job, str) or not 0 < len(job) <= 200:
+        raise WrongLine("job: a text of 1 to 200 characters")
+    if type(attempt) is not int or attempt < 1:
+        raise WrongLine("attempt: a whole number from 1")
+    if event not in {"claim", "succeeded", "failed"}:
+        raise WrongLine('event: "claim", "succeeded" or "failed"')
+    error = said.get("error", "")
+    if not isinstance(error, str):
+        raise WrongLine("error: a text")
+    return said["ref"], {
+        "job": job, "attempt": attempt, "event": event, "result": said.get("result"), "error": error,
+    }  # fmt: skip
+
+
+def bind_private(path: Path) -> socket.socket:
+    """A unix socket at path that only this user can reach, not listening yet. Raises WrongInput."""
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise WrongInput(f"{path} is longer than a socket's path can be ({_MAX_PATH_BYTES} bytes): give a shorter --data")
+    # Left by an agent that was killed; the directory's lock says that no other agent lives here.
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        # Before listen(): until then nobody can connect, whatever the umask was.
+        os.chmod(path, 0o600)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _reply(ref: int | None, accepted: bool, reason: str) -> bytes:
+    return json.dumps({"ref": ref, "accepted": accepted, "reason": reason}).encode() + b"\n"

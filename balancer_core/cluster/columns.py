@@ -1,0 +1,217 @@
+"""The live cluster: hosts as columns, written by reports and by the ledger, read through snapshots.
+
+Rules
+1. A struct of arrays: one contiguous float64 array per quantity, grown by doubling, so that a scan reads memory in order.
+2. Every write validates all it was given before it changes anything, and raises version by one.
+3. One writer at a time: the owner (an event loop, a test) serialises its calls. Snapshots may go to any thread.
+4. Rows keep the order in which hosts joined; removing one moves the later ones up. Decisions break ties by that order.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancer_core.cluster.labels import LabelColumns, check_labels
+from balancer_core.cluster.snapshot import Snapshot
+from balancer_core.errors import InvalidInput
+from balancer_core.resources import Dimensions, InvalidAmount
+
+CORDONED: Final = 1
+DRAINING: Final = 2
+LOST: Final = 4
+DISTRUSTED: Final = 8
+ALL_FLAGS: Final = CORDONED | DRAINING | LOST | DISTRUSTED
+
+#: Giving back what was reserved in other portions leaves rounding dust; this much of the amount is dust, not a mistake.
+DUST: Final = 1e-9
+
+_HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+class InvalidHost(InvalidInput):
+    """A host's name, flags or report time that cannot be taken; code unknown, duplicate, invalid_name, ..."""
+
+
+class Cluster:
+    """Hosts by resources. All amounts in base units (cores, bytes, bytes/s)."""
+
+    def __init__(self, dimensions: Dimensions | None = None) -> None:
+        self.dimensions = dimensions or Dimensions()
+        self.version = 0
+        self._names: list[str] = []
+        self._rows: dict[str, int] = {}
+        self._labels: list[dict[str, str]] = []
+        self._matrix: NDArray[np.float64] = np.zeros((3, 16, len(self.dimensions)))
+        self._reported_at: NDArray[np.float64] = np.full(16, -np.inf)
+        self._flags: NDArray[np.uint8] = np.zeros(16, dtype=np.uint8)
+        self._roster: tuple[tuple[str, ...], Mapping[str, int], LabelColumns] | None = None
+        self._snapshot: Snapshot | None = None
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hosts' names, by row."""
+        return tuple(self._names)
+
+    def row(self, name: str) -> int:
+        """The row of a host. Errors: InvalidHost, code unknown."""
+        try:
+            return self._rows[name]
+        except (KeyError, TypeError):
+            raise InvalidHost("host", "unknown", f"there is no host called {str(name)[:80]!r}.") from None
+
+    def add_host(
+        self, name: str, capacity: Mapping[str, float], labels: Mapping[str, str] | None = None, flags: int = 0
+    ) -> int:
+        """A new host at the last row, nothing reserved, never reported. Returns its row. O(1) amortised.
+
+        Errors: InvalidHost (invalid_name, duplicate, invalid_flags), InvalidAmount, InvalidLabel.
+        """
+        if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
+            reason = f"{str(name)[:80]!r} is not a name of small letters, digits and -"
+            raise InvalidHost("name", "invalid_name", reason)
+        if name in self._rows:
+            raise InvalidHost("name", "duplicate", f"there is already a host called {name}.")
+        vector = self.dimensions.capacity_vector(capacity)
+        checked_labels = check_labels(labels or {})
+        checked_flags = _check_flags(flags)
+        row = len(self._names)
+        self._grow(row + 1)
+        self._matrix[:, row] = 0.0
+        self._matrix[0, row] = vector
+        self._reported_at[row] = -np.inf
+        self._flags[row] = checked_flags
+        self._names.append(name)
+        self._labels.append(checked_labels)
+        self._rows[name] = row
+        self._changed(roster=True)
+        return row
+
+    def remove_host(self, name: str) -> None:
+        """Forget a host; later rows move up by one. O(H), which is rare and keeps the order of joining."""
+        row, last = self.row(name), len(self._names) - 1
+        for column in (*self._matrix, self._reported_at, self._flags):
+            column[row:last] = column[row + 1 : last + 1]
+        del self._names[row], self._labels[row]
+        self._rows = {each: r for r, each in enumerate(self._names)}
+        self._changed(roster=True)
+
+    def set_capacity(self, name: str, capacity: Mapping[str, float]) -> None:
+        """Replace what the host has; what is not named is no longer declared."""
+        row, vector = self.row(name), self.dimensions.capacity_vector(capacity)
+        self._matrix[0, row] = vector
+        self._changed()
+
+    def set_reserved(self, name: str, vector: NDArray[np.float64]) -> None:
+        """Replace what the ledger says is reserved, float64[R]."""
+        row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
+        self._matrix[1, row] = checked
+        self._changed()
+
+    def reserve(self, name: str, vector: NDArray[np.float64]) -> None:
+        """Add float64[R] to what is reserved. The ledger decides whether it may; this only mirrors it."""
+        row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
+        total = self.dimensions.check_vector(self._matrix[1, row] + checked, "reserved")
+        self._matrix[1, row] = total
+        self._changed()
+
+    def release(self, name: str, vector: NDArray[np.float64]) -> None:
+        """Take float64[R] off what is reserved. Errors: InvalidAmount, code not_reserved, if that much never was."""
+        row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
+        left = self._matrix[1, row] - checked
+        missing = left < -DUST * checked
+        if missing.any():
+            resource = self.dimensions.names[int(missing.argmax())]
+            raise InvalidAmount(f"reserved.{resource}", "not_reserved", f"less than that is reserved on {name}.")
+        self._matrix[1, row] = np.maximum(left, 0.0)
+        self._changed()
+
+    def report(self, name: str, used: Mapping[str, float], now: float) -> None:
+        """Take a report: the whole picture of what is used, at the receiver's monotonic second now.
+
+        A resource that is not named counts as not measured (0), so its reservations alone judge it.
+        Refused whole, the last good state kept: unknown host, unknown resource, NaN, infinity, negative,
+        or more of a declared resource than is credible (code impossible), or now not finite.
+        """
+        row, vector = self.row(name), self.dimensions.vector(used, "used")
+        if not math.isfinite(now):
+            raise InvalidHost("now", "not_finite", f"{now!r} is not a time.")
+        capacity = self._matrix[0, row].tolist()
+        for resource, has, uses in zip(self.dimensions.resources, capacity, vector.tolist(), strict=True):
+            if has and uses > has * resource.credible:
+                shown, of = self.dimensions.format(resource.name, uses), self.dimensions.format(resource.name, has)
+                raise InvalidAmount(f"used.{resource.name}", "impossible", f"{shown} of {of} cannot be in use.")
+        self._matrix[2, row] = vector
+        self._reported_at[row] = now
+        self._changed()
+
+    def set_flags(self, name: str, flags: int) -> None:
+        """Replace the host's flags, an OR of CORDONED, DRAINING, LOST and DISTRUSTED."""
+        row, checked = self.row(name), _check_flags(flags)
+        self._flags[row] = checked
+        self._changed()
+
+    def flags(self, name: str) -> int:
+        """The host's flags."""
+        return int(self._flags[self.row(name)])
+
+    def set_labels(self, name: str, labels: Mapping[str, str]) -> None:
+        """Replace the host's labels."""
+        row, checked = self.row(name), check_labels(labels)
+        self._labels[row] = checked
+        self._changed(roster=True)
+
+    def snapshot(self) -> Snapshot:
+        """The present state, read-only. O(H R) copy after a change, else the same object as before."""
+        if self._snapshot is None:
+            count = len(self._names)
+            if self._roster is None:
+                self._roster = (tuple(self._names), MappingProxyType(dict(self._rows)), LabelColumns(self._labels))
+            names, rows, labels = self._roster
+            capacity, reserved, used = (_frozen(column[:count]) for column in self._matrix)
+            times, flags = _frozen(self._reported_at[:count]), self._flags[:count].copy()
+            flags.flags.writeable = False
+            self._snapshot = Snapshot(
+                self.dimensions, names, rows, capacity, reserved, used, times, flags, labels, self.version
+            )
+        return self._snapshot
+
+    def _changed(self, roster: bool = False) -> None:
+        self.version += 1
+        self._snapshot = None
+        if roster:
+            self._roster = None
+
+    def _grow(self, count: int) -> None:
+        room = len(self._flags)
+        if count <= room:
+            return
+        matrix = np.zeros((3, 2 * room, len(self.dimensions)))
+        matrix[:, :room] = self._matrix
+        self._matrix = matrix
+        self._reported_at = np.concatenate([self._reported_at, np.full(room, -np.inf)])
+        self._flags = np.concatenate([self._flags, np.zeros(room, dtype=np.uint8)])
+
+
+def _check_flags(flags: int) -> int:
+    if isinstance(flags, bool) or not isinstance(flags, int) or flags & ~ALL_FLAGS:
+        raise InvalidHost("flags", "invalid_flags", f"{flags!r} is not a sum of known flags.")
+    return flags
+
+
+def _frozen(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    copy = column.copy()
+    copy.flags.writeable = False
+    return copy

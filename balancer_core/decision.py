@@ -1,0 +1,133 @@
+"""The answer with its reasons. Immutable, and JSON-safe through to_dict(); the console and the API show only this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One resource's part in a score. before, after: utilisation (1.0 = all of the capacity), without doubt."""
+
+    resource: str
+    before: float
+    after: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host that could take the load. total: its score, lower is better; margin: how much worse than the winner."""
+
+    host: str
+    total: float
+    margin: float
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one host may not take the load: the first rule that said no, and its sentence."""
+
+    host: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What, all together, would have to change for this host to take the load."""
+
+    host: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a load goes and why, or why nowhere.
+
+    terms: the winner's. candidates: the best hosts in order, winner first.
+    rejected: reason code to number of hosts. rejections: host by host, at most a stated number, rejections_more the rest.
+    changes: the hosts that were nearest to taking a refused load, nearest first.
+    considered: hosts in the snapshot; feasible: those that could take it.
+    report_age_s: of the winner's last report; oldest_report_s: over all hosts that ever reported; None if none did.
+    never_reported: hosts judged by their reservations alone.
+    """
+
+    kind: str
+    name: str
+    demand: Mapping[str, float]
+    policy: str
+    policy_version: str
+    outcome: Literal["placed", "refused"]
+    host: str | None
+    sentence: str
+    terms: tuple[Term, ...]
+    candidates: tuple[Candidate, ...]
+    rejected: Mapping[str, int]
+    rejections: tuple[Rejection, ...]
+    rejections_more: int
+    changes: tuple[Change, ...]
+    considered: int
+    feasible: int
+    snapshot_version: int
+    report_age_s: float | None
+    oldest_report_s: float | None
+    never_reported: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "demand", MappingProxyType(dict(self.demand)))
+        object.__setattr__(self, "rejected", MappingProxyType(dict(self.rejected)))
+
+    @property
+    def placed(self) -> bool:
+        """Whether a host was found."""
+        return self.outcome == "placed"
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The best hosts in order: who loses the race for the first goes to the next."""
+        return tuple(candidate.host for candidate in self.candidates)
+
+    def instead(self, host: str) -> Decision:
+        """The same answer carried out on a runner-up, because those before it in the ranking were taken meanwhile.
+
+        Errors: ValueError for a host that is not in the ranking.
+        """
+        place = self.ranking.index(host)
+        if place == 0:
+            return self
+        taken, chosen = ", ".join(self.ranking[:place]), self.candidates[place]
+        sentence = (
+            f"{host} takes it: {taken} would have cost {chosen.margin:.3g} less, but the room there was taken "
+            "while this was decided."
+        )
+        return replace(self, host=host, terms=chosen.terms, sentence=sentence)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, strings and numbers. policy becomes {"name", "version"}."""
+        plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain["demand"], plain["rejected"] = dict(self.demand), dict(self.rejected)
+        plain["policy"] = {"name": self.policy, "version": plain.pop("policy_version")}
+        plain["terms"] = [asdict(term) for term in self.terms]
+        plain["candidates"] = [asdict(each) | {"terms": [asdict(t) for t in each.terms]} for each in self.candidates]
+        plain["rejections"] = [asdict(rejection) for rejection in self.rejections]
+        plain["changes"] = [{"host": change.host, "steps": list(change.steps)} for change in self.changes]
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Decision:
+        """The decision that to_dict() came from. Errors: KeyError or TypeError where parts are missing or unknown."""
+        parts = dict(plain)
+        policy = parts.pop("policy")
+        parts["terms"] = tuple(Term(**term) for term in parts["terms"])
+        parts["candidates"] = tuple(
+            Candidate(**{**each, "terms": tuple(Term(**term) for term in each["terms"])})
+            for each in parts["candidates"]
+        )
+        parts["rejections"] = tuple(Rejection(**each) for each in parts["rejections"])
+        parts["changes"] = tuple(Change(each["host"], tuple(each["steps"])) for each in parts["changes"])
+        return cls(policy=policy["name"], policy_version=policy["version"], **parts)

@@ -1,0 +1,100 @@
+"""What can become of a host, an endpoint, a job and a replica: tables of state, event, next state.
+
+Rules
+1. Every state a thing can be in, and every way out of it, stands in its table; nobody else sets a state.
+2. A state with no way out is final.
+3. The tables know nothing of who raises an event, when, or what has to be done about it.
+
+Theory of operation
+A table maps state -> event -> next state. advance() looks one step up and refuses what is not there, so that two
+processes that act on the same thing cannot both succeed: the second finds its event refused in the new state.
+The console's steppers and the diagrams in the docs are made from these tables.
+
+Two tables speak of a host: HOST is what an operator wants of it, CONTACT whether it is heard of. They are apart
+because a wish (cordon, drain) outlives a silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Table = Mapping[str, Mapping[str, str]]
+
+
+class InvalidTransition(ValueError):
+    """An event that the state has no way out for."""
+
+    def __init__(self, state: str, event: str, allowed: tuple[str, ...]) -> None:
+        offered = ", ".join(allowed) or "nothing, it is final"
+        super().__init__(f'"{event}" cannot happen in state "{state}"; possible: {offered}')
+        self.state = state
+        self.event = event
+        self.allowed = allowed
+
+
+HOST: Final[Table] = {
+    "active": {"cordon": "cordoned", "drain": "draining", "remove": "removed"},
+    "cordoned": {"uncordon": "active", "drain": "draining", "remove": "removed"},
+    "draining": {"uncordon": "active", "cordon": "cordoned", "remove": "removed"},
+    "removed": {},
+}
+
+CONTACT: Final[Table] = {
+    "heard": {"silent": "lost"},
+    "lost": {"reported": "heard"},
+}
+
+ENDPOINT: Final[Table] = {
+    "starting": {"passed": "healthy", "failed": "unhealthy", "drain": "draining", "remove": "removed"},
+    "healthy": {"failed": "unhealthy", "drain": "draining", "remove": "removed"},
+    "unhealthy": {"passed": "healthy", "drain": "draining", "remove": "removed"},
+    "draining": {"restore": "starting", "drained": "removed", "remove": "removed"},
+    "removed": {},
+}
+
+#: A worker may claim an attempt before its dispatch is written down: the message is quicker than the row.
+JOB: Final[Table] = {
+    "queued": {"place": "placed", "cancel": "cancelled"},
+    "placed": {"dispatch": "dispatched", "claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
+    "dispatched": {"claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
+    "running": {
+        "succeed": "succeeded",
+        "fail": "failed",
+        "lose": "queued",
+        "give_up": "failed",
+        "cancel": "cancelled",
+    },
+    "succeeded": {},
+    "failed": {},
+    "cancelled": {},
+}
+
+REPLICA: Final[Table] = {
+    "reserved": {"copy": "copying", "fail": "failed", "remove": "removed"},
+    "copying": {"verify": "ready", "retry": "reserved", "fail": "failed", "remove": "removed"},
+    "ready": {"remove": "removed"},
+    "failed": {"retry": "reserved", "remove": "removed"},
+    "removed": {},
+}
+
+TABLES: Final[Mapping[str, Table]] = {
+    "host": HOST,
+    "contact": CONTACT,
+    "endpoint": ENDPOINT,
+    "job": JOB,
+    "replica": REPLICA,
+}
+
+
+def advance(table: Table, state: str, event: str) -> str:
+    """The state after an event. Errors: InvalidTransition if the state, or the event in it, is not in the table."""
+    ways = table.get(state, {})
+    if event not in ways:
+        raise InvalidTransition(state, event, tuple(ways))
+    return ways[event]
+
+
+def is_final(table: Table, state: str) -> bool:
+    """Whether nothing more can become of it. Errors: KeyError for a state that is not in the table."""
+    return not table[state]

@@ -1,0 +1,78 @@
+"""One English sentence for a decision, with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from balancer_core.cost.curves import DOUBT_GRACE_S
+from balancer_core.decision import Candidate, Change
+from balancer_core.filters import FILTERS
+from balancer_core.load import Load
+from balancer_core.policies import Policy
+
+_PHRASES: Final = {code: phrase for rule in FILTERS.values() for code, phrase in rule.PHRASES.items()}
+
+
+def say_placed(
+    policy: Policy, candidates: Sequence[Candidate], considered: int, feasible: int, age_s: float | None
+) -> str:
+    """Why the first candidate takes the load: its score, the lead over the next, and what changes there most."""
+    winner = candidates[0]
+    parts = [f"{winner.host} takes it: it {policy.phrase(figure(winner.total))}, {_lead(candidates, considered)}"]
+    changing = [term for term in winner.terms if term.after > term.before]
+    if changing:
+        most = max(changing, key=lambda term: term.cost)
+        before, after = percentages(most.before, most.after)
+        parts.append(f"{most.resource} would go from {before} to {after}")
+    if age_s is None:
+        parts.append("it has not reported yet, so its reservations alone were counted")
+    elif age_s > DOUBT_GRACE_S:
+        parts.append(f"its last report is {age_s:.0f} s old, so part of its free room was doubted")
+    return "; ".join(parts) + "."
+
+
+def _lead(candidates: Sequence[Candidate], considered: int) -> str:
+    if len(candidates) > 1:
+        second = candidates[1]
+        if second.margin > 0.0:
+            return f"{figure(second.margin)} less than {second.host}"
+        return f"the same as {second.host}, which joined later"
+    hosts = "host" if considered == 1 else "hosts"
+    return "the only host there is" if considered == 1 else f"the only one of {considered:,} {hosts} that can"
+
+
+def say_refused(load: Load, considered: int, rejected: Mapping[str, int], changes: Sequence[Change]) -> str:
+    """Why no host takes the load: how many for which reason, and the nearest way out."""
+    if considered == 0:
+        return f"No host can take {load.kind} {load.name}: there are no hosts yet."
+    counts = ", ".join(f"{count:,} {_PHRASES[code]}" for code, count in rejected.items())
+    of = "The one host there is cannot" if considered == 1 else f"None of {considered:,} hosts can"
+    sentence = f"{of} take {load.kind} {load.name}: {counts}."
+    if changes:
+        nearest = changes[0]
+        sentence += f" Nearest is {nearest.host}: {', and '.join(nearest.steps)}."
+    return sentence
+
+
+def figure(number: float) -> str:
+    """A score or a lead as people read it: two places, or two figures when it is small."""
+    if number == 0.0:
+        return "0"
+    size = abs(number)
+    if size >= 100.0:
+        return f"{number:,.0f}"
+    if size >= 0.1:
+        return f"{number:.2f}"
+    if size < 1e-4:
+        return "less than 0.0001" if number > 0.0 else "just below 0"
+    return f"{number:.2g}"
+
+
+def percentages(before: float, after: float) -> tuple[str, str]:
+    """Two utilisations in per cent, with as many places (0 to 3) as it takes to tell them apart."""
+    for places in range(4):
+        shown = f"{before * 100:.{places}f} %", f"{after * 100:.{places}f} %"
+        if shown[0] != shown[1]:
+            return shown
+    return shown

@@ -1,0 +1,57 @@
+"""One sentence for an endpoint's weight, with the numbers it came from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from balancer_core.steering.law import IDLE, STALE_S, Field, confidence, crowd_pressure
+from balancer_core.steering.views import EndpointView
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an endpoint stands after a step. share: of the traffic. move: of its correction in this step."""
+
+    weight: int
+    share: float
+    move: float
+    ramp: float
+
+
+def say(view: EndpointView, field: Field, standing: Standing) -> str:
+    """Why the endpoint has the weight it has."""
+    if not view.healthy:
+        return f"Unhealthy: gets no traffic, and keeps weight {standing.weight} for when it returns."
+    lead = f"Weight {standing.weight}, {standing.share:.0%} of the traffic"
+    return f"{lead}: {_cause(view, field, standing)}."
+
+
+def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
+    of_capacity = f"{field.cores[view.key]:g} of {sum(field.cores.values()):g} cores"
+    if standing.ramp < 1.0:
+        return f"it is new, and ramps up at {standing.ramp:.0%} of its share ({of_capacity})"
+    failing = f"{view.error_share:.0%} of its requests fail" if view.error_share > 0.0 else ""
+    if math.isinf(view.report_age_s):
+        return f"it has no report yet, so it gets its share of the capacity, {of_capacity}"
+    if confidence(view.report_age_s) == 0.0:
+        return f"its last report is {view.report_age_s:.0f} s old, so it returns to its share of the capacity, {of_capacity}"
+    if field.idle and not failing:
+        return (
+            f"the service is idle ({field.mean:.1%} in use, below {IDLE:.0%}), so it gets its share of the capacity, "
+            f"{of_capacity}"
+        )
+    parts = [f"{view.utilisation:.0%} in use against a mean of {field.mean:.0%}"]
+    if failing:
+        parts.append(failing)
+    if crowd_pressure(view, field) > view.utilisation:
+        parts.append(f"{view.in_flight:.0f} requests pile up on it")
+    if confidence(view.report_age_s) < 1.0:
+        parts.append(f"its report of {view.report_age_s:.0f} s ago counts less and less up to {STALE_S:.0f} s")
+    return ", ".join(parts) + ", so its share " + _direction(standing.move)
+
+
+def _direction(move: float) -> str:
+    if abs(move) < 0.001:
+        return "stays"
+    return f"{'rises' if move > 0.0 else 'falls'} by {abs(move):.1%} this step"

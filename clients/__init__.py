@@ -1,0 +1,1 @@
+"""What applications embed: a REST client, and Celery's side of placed jobs."""

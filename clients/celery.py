@@ -1,0 +1,181 @@
+"""Celery's side of placed jobs, and a router that asks Steelyard where a task should run.
+
+    from clients.celery import install
+    install(app)                      # in the module that makes the app; STEELYARD_AGENT_SOCKET names the agent
+
+A message with the header `steelyard_attempt` is a placed job (its id is the header `steelyard_job`, or else the
+task's id). Its body runs only if the agent's claim for this attempt is accepted, and its message is held until
+the control plane has taken the end. Other tasks are left alone.
+
+Why `__call__`: Celery runs a task as before_start, body, store the result, signals. Signals cannot stop a body
+(their exceptions are logged and dropped), before_start can, but nothing except the call itself stands both
+before the body and between the body and the stored result, where a late finisher must still be refused.
+The tracer calls a class's own `__call__` where there is one, so it is set on each task's class: that reaches
+tasks with another base class, and shared tasks, which a Task class of the app would miss.
+
+Celery's own retry of a placed job counts as a failed attempt: attempts belong to the control plane.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import Ignore, Reject
+from celery.signals import worker_init
+
+from clients.claims import SOCKET_VARIABLE, AgentUnreachable, Claims
+from clients.rest import Steelyard
+
+ATTEMPT_HEADER = "steelyard_attempt"
+JOB_HEADER = "steelyard_job"
+_SEEN = "steelyard_seen"
+_GUARDED = "steelyard_guarded"
+
+
+def install(app: Celery, socket_path: str | Path | None = None) -> Claims:
+    """Guard every task of the app, those to come as well. Tasks become acks_late, or a claim could be lost.
+
+    socket_path: the agent's worker.sock; None takes $STEELYARD_AGENT_SOCKET. Raises ValueError with neither.
+    """
+    path = socket_path or os.environ.get(SOCKET_VARIABLE)
+    if not path:
+        raise ValueError(f"give socket_path or set {SOCKET_VARIABLE}: the worker.sock of this host's agent")
+    claims = Claims(path)
+
+    def guard_all(sender: Any = None, **_: Any) -> None:
+        for task in list(app.tasks.values()):
+            _guard(task, claims)
+
+    # Finalising binds what was declared so far; worker_init comes later, before any tracer is built,
+    # and finds what was declared since.
+    app.on_after_finalize.connect(guard_all, weak=False)
+    worker_init.connect(guard_all, weak=False)
+    if app.finalized:
+        guard_all()
+    return claims
+
+
+def _guard(task: Task, claims: Claims) -> None:
+    cls = type(task)
+    task.acks_late = True
+    if getattr(cls.__call__, _GUARDED, False):
+        return
+    own = cls.__call__ if cls.__call__ is not Task.__call__ else None
+
+    @functools.wraps(cls.__call__)
+    def call(self: Task, *args: Any, **kwargs: Any) -> Any:
+        request = self.request
+        if request.called_directly or getattr(request, _SEEN, False):
+            # An ordinary call, also of a task by itself: no message, no job.
+            return (own or Task.__call__)(self, *args, **kwargs)
+        setattr(request, _SEEN, True)
+        # The tracer has pushed the request already; Task.__call__ would hide it under an empty one.
+        body = functools.partial(own, self) if own else self.run
+        job = None if request.is_eager else read_job(request)
+        if job is None:
+            return body(*args, **kwargs)
+        return _run(claims, *job, functools.partial(body, *args, **kwargs))
+
+    setattr(call, _GUARDED, True)
+    cls.__call__ = call
+
+
+def read_job(request: Any) -> tuple[str, int] | None:
+    """The job and attempt that a message stands for, or None when it is no placed job."""
+    headers = request.headers if isinstance(request.headers, Mapping) else {}
+    attempt = headers.get(ATTEMPT_HEADER, getattr(request, ATTEMPT_HEADER, None))
+    if type(attempt) is not int:
+        return None
+    job = headers.get(JOB_HEADER, getattr(request, JOB_HEADER, None))
+    return str(job or request.id), attempt
+
+
+def _run(claims: Claims, job: str, attempt: int, body: Callable[[], Any]) -> Any:
+    """Claim, run, report. Raises Ignore where the attempt is not ours, Reject where nobody could be asked."""
+    try:
+        claim = claims.claim(job, attempt)
+        if not claim.accepted:
+            raise Ignore(f"job {job} attempt {attempt} is not to run here: {claim.reason}")
+        try:
+            result = body()
+        except Ignore:
+            # The body says that it is done and leaves no result.
+            end = claims.succeeded(job, attempt, None)
+            if end.accepted:
+                raise
+        except Exception as error:
+            end = claims.failed(job, attempt, f"{type(error).__name__}: {error}")
+            if end.accepted:
+                raise
+        else:
+            end = claims.succeeded(job, attempt, result)
+            if end.accepted:
+                return result
+    except AgentUnreachable as error:
+        raise Reject(str(error), requeue=True) from error
+    # The attempt was given up meanwhile and another one counts: this result must not be stored.
+    raise Ignore(f"job {job} attempt {attempt} ended too late: {end.reason}")
+
+
+class HostQueueRouter:
+    """A Celery router that has each task placed as a job and sends it to the queue of the chosen host.
+
+    demands: task name to its demand (resource name to amount); tasks that are not named here are not placed.
+    The job is created before the message is published, with dispatch false: the control plane records it and
+    leaves publishing to this application. Its id travels in the header `steelyard_job`, because a router
+    cannot choose the task's id. A message that is never published leaves a job that is never claimed.
+
+        app.conf.task_routes = (HostQueueRouter(Steelyard(url, token), {"media.encode": {"cpu": 2}}),)
+    """
+
+    def __init__(self, client: Steelyard, demands: Mapping[str, Mapping[str, float]]) -> None:
+        self._client = client
+        self._demands = {name: dict(demand) for name, demand in demands.items()}
+
+    def __call__(
+        self,
+        name: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        options: dict[str, Any],
+        task: Any = None,
+        **_: Any,
+    ) -> dict[str, Any] | None:
+        return self.route_task(name, args, kwargs, options, task)
+
+    def route_task(
+        self,
+        name: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        options: dict[str, Any],
+        task: Any = None,
+    ) -> dict[str, Any] | None:
+        """The route, or None for a task that is not placed. Raises clients.rest.ProblemError when it fits nowhere."""
+        headers = dict(options.get("headers") or {})
+        if name not in self._demands or "queue" in options or ATTEMPT_HEADER in headers:
+            return None
+        job = self._client.create_job(
+            {
+                "task": name,
+                "args": list(args or ()),
+                "kwargs": dict(kwargs or {}),
+                "demand": self._demands[name],
+                "dispatch": False,
+            }
+        )
+        headers |= {JOB_HEADER: str(job["id"]), ATTEMPT_HEADER: int(job["attempt"])}
+        # Options win over a route, so headers that the caller gave would hide ours: both must name them.
+        if options.get("headers"):
+            options["headers"] = headers
+        return {"queue": queue_of(job["host"]), "headers": headers}
+
+
+def queue_of(host: str) -> str:
+    """The queue that the workers of a host consume."""
+    return f"host.{host}"

@@ -1,0 +1,148 @@
+"""A worker's line to the agent on its host: claims a job before its body runs, says how it ended.
+
+One connection a process and thread: it is the lease of what was claimed on it. When this process dies the
+kernel closes it, and the agent says "lost" at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SOCKET_VARIABLE = "STEELYARD_AGENT_SOCKET"
+#: The agent takes lines of 48 KiB; the rest is room for ids, the error and the envelope.
+MAX_RESULT_BYTES = 32 * 1024
+MAX_ERROR_CHARACTERS = 2000
+#: How long to keep asking while agent or control plane are away, before the message goes back to its queue.
+PATIENCE_S = 3600.0
+_TURN_S = 1.0
+_RETRY_CAP_S = 5.0
+_MAX_ANSWER_BYTES = 64 * 1024
+
+
+class AgentUnreachable(Exception):
+    """No answer from the agent in all the time that was given."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the control plane said, through the agent."""
+
+    accepted: bool
+    reason: str
+
+
+class Claims:
+    """Talks to the agent at `socket_path`. Safe to share between threads and over a fork: each has its own line."""
+
+    def __init__(
+        self,
+        socket_path: str | Path,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = str(socket_path)
+        self._patience_s = patience_s
+        self._clock = clock
+        self._local = threading.local()
+
+    def claim(self, job: str, attempt: int) -> Answer:
+        """May the body run here, now? Raises AgentUnreachable."""
+        return self._ask({"job": job, "attempt": attempt, "event": "claim"})
+
+    def succeeded(self, job: str, attempt: int, result: Any) -> Answer:
+        """The body returned. An answer that is not accepted means the attempt was given up meanwhile."""
+        return self._ask({"job": job, "attempt": attempt, "event": "succeeded", "result": portable(result)})
+
+    def failed(self, job: str, attempt: int, error: str) -> Answer:
+        """The body raised."""
+        return self._ask(
+            {"job": job, "attempt": attempt, "event": "failed", "error": error[:MAX_ERROR_CHARACTERS]}
+        )
+
+    def close(self) -> None:
+        """Close this thread's line; what it holds counts as lost."""
+        line = getattr(self._local, "line", None)
+        if line is not None:
+            line.close()
+            self._local.line = None
+
+    def _ask(self, event: dict[str, Any]) -> Answer:
+        deadline = self._clock() + self._patience_s
+        pause_s = 0.05
+        while True:
+            try:
+                return self._line().ask(event, deadline, self._clock)
+            except OSError as error:
+                # The agent is away or was restarted. The question is safe to put twice.
+                self.close()
+                if self._clock() + pause_s >= deadline:
+                    raise AgentUnreachable(f"{self._path}: {error}") from error
+            # The agent may come back at any moment, and there is nobody to tell us.
+            time.sleep(random.uniform(0.5, 1.0) * pause_s)
+            pause_s = min(_RETRY_CAP_S, 2 * pause_s)
+
+    def _line(self) -> _Line:
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is not None and line.pid != os.getpid():
+            # Inherited over a fork: the parent's lease, not ours. Closing our copy leaves the parent's open.
+            line.close()
+            line = None
+        if line is None:
+            line = self._local.line = _Line(self._path)
+        return line
+
+
+class _Line:
+    """One connection, one question at a time."""
+
+    def __init__(self, path: str) -> None:
+        self.pid = os.getpid()
+        self._ref = 0
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.settimeout(_TURN_S)
+            self._socket.connect(path)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, event: dict[str, Any], deadline: float, clock: Callable[[], float]) -> Answer:
+        """Put one question and wait for its answer. Raises OSError when the line broke, AgentUnreachable."""
+        self._ref += 1
+        self._socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
+        data = bytearray()
+        while not data.endswith(b"\n"):
+            if clock() >= deadline:
+                raise AgentUnreachable("no answer in the time that was given")
+            try:
+                chunk = self._socket.recv(4096)
+            except TimeoutError:
+                continue
+            if not chunk or len(data) > _MAX_ANSWER_BYTES:
+                raise ConnectionError("the agent closed the line")
+            data += chunk
+        said = json.loads(data)
+        return Answer(bool(said["accepted"]), str(said.get("reason", "")))
+
+
+def portable(result: Any) -> Any:
+    """A result as the control plane can keep it: plain JSON of bounded size, else a note of what it was."""
+    try:
+        text = json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return {"omitted": f"a {type(result).__name__}, which is not JSON"}
+    if len(text) > MAX_RESULT_BYTES:
+        return {"omitted": f"{len(text)} bytes, more than {MAX_RESULT_BYTES}"}
+    return result

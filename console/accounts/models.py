@@ -1,0 +1,39 @@
+"""People and programs that may ask and act, and the one-time links that make the first of them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+
+class Role(models.TextChoices):
+    """What somebody may do. Each role includes those before it."""
+
+    VIEWER = "viewer", "Viewer: sees everything"
+    OPERATOR = "operator", "Operator: places, drains, changes services"
+    ADMIN = "admin", "Administrator: people, tokens, removal"
+
+    def includes(self, other: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class User(AbstractUser):
+    """A person, or a program that acts by API tokens alone (no usable password)."""
+
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+
+    def has_role(self, role: Role) -> bool:
+        return self.is_active and Role(self.role).includes(role)
+
+
+class SetupLink(models.Model):
+    """A one-time link, printed on the machine itself, with which the first administrator is made."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def is_open(self) -> bool:
+        return self.used_at is None and timezone.now() < self.expires_at

@@ -1,0 +1,83 @@
+"""Errors as problem documents (RFC 9457): one shape for every refusal of the API.
+
+type is a short code, errors a list of {field, code, detail} where fields are at fault,
+and hosts a list of {host, code, reason} where a load fits nowhere.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from balancer_core.placement import InvalidLoad
+from console.actions import Conflict, Invalid, NotAllowed, Unknown
+from console.placements.actions.place import FitsNowhere
+
+
+class ProblemRenderer(JSONRenderer):
+    media_type = "application/problem+json"
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """A response of media type application/problem+json."""
+    body = {"type": code, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    response = Response(body, status=status, headers=headers, content_type=ProblemRenderer.media_type)
+    return response
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception hook. Returns None for what is a defect of ours, so that it is a 500 with a traceback in the log."""
+    match error:
+        case FitsNowhere():
+            decision = error.decision
+            return problem(
+                409,
+                "fits-nowhere",
+                decision.sentence,
+                decision=str(error.decision_id),
+                hosts=list(decision.to_dict()["rejections"]),
+                changes=list(decision.to_dict()["changes"]),
+            )
+        case Invalid() | InvalidLoad():
+            return _invalid([{"field": error.field, "code": error.code, "detail": error.reason}])
+        case Unknown() | Http404():
+            return problem(404, "unknown", str(error) or "Nothing is here.")
+        case Conflict():
+            return problem(409, error.code, error.reason)
+        case NotAllowed() | PermissionDenied():
+            return problem(403, "not-allowed", str(error) or "Not allowed.")
+        case exceptions.ValidationError():
+            return _invalid(list(_flatten(error.detail, "")))
+        case exceptions.APIException():
+            headers = {}
+            if header := getattr(error, "auth_header", None):
+                headers["WWW-Authenticate"] = header
+            if wait := getattr(error, "wait", None):
+                headers["Retry-After"] = str(int(wait))
+            return problem(error.status_code, str(error.default_code), str(error.detail), headers)
+    return None
+
+
+def _invalid(errors: list[dict[str, str]]) -> Response:
+    detail = "; ".join(f"{error['field']}: {error['detail']}" for error in errors)
+    return problem(400, "invalid", detail, errors=errors)
+
+
+def _flatten(detail: Any, path: str) -> Any:
+    """DRF's nested error details as a flat list with dotted field paths."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            field = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            yield from _flatten(value, field)
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            # A list of dicts is a list of items; a list of strings is several faults of one field.
+            yield from _flatten(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict) else path)
+    else:
+        yield {"field": path or "body", "code": str(getattr(detail, "code", "invalid")), "detail": str(detail)}

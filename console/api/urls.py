@@ -1,0 +1,49 @@
+"""/api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from console.accounts import api as accounts
+from console.api.open import closed_path
+from console.events import api as events
+from console.fleet import api as fleet
+from console.jobs import api as jobs
+from console.placements import api as placements
+from console.storage import api as storage
+from console.traffic import api as traffic
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("whoami/", accounts.WhoAmI.as_view()),
+    path("tokens/", accounts.Tokens.as_view()),
+    path("tokens/<str:key>/", accounts.Token.as_view()),
+    path("status/", events.Status.as_view()),
+    path("events/", events.Events.as_view()),
+    path("host-tokens/", fleet.HostTokens.as_view()),
+    path("hosts/", fleet.Hosts.as_view()),
+    path("hosts/<str:name>/", fleet.OneHost.as_view()),
+    path("hosts/<str:name>/cordon/", fleet.CordonHost.as_view()),
+    path("hosts/<str:name>/uncordon/", fleet.UncordonHost.as_view()),
+    path("hosts/<str:name>/drain/", fleet.DrainHost.as_view()),
+    path("hosts/<str:name>/remove/", fleet.RemoveHost.as_view()),
+    path("placements/", placements.Placements.as_view()),
+    path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
+    path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
+    path("decisions/", placements.Decisions.as_view()),
+    path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
+    path("services/", traffic.Services.as_view()),
+    path("services/<str:name>/", traffic.OneService.as_view()),
+    path("services/<str:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),
+    path("services/<str:name>/remove-endpoint/", traffic.EndpointAction.as_view(verb="remove")),
+    path("services/<str:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
+    path("services/<str:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
+    path("jobs/", jobs.Jobs.as_view()),
+    path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
+    path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
+    path("shards/", storage.Shards.as_view()),
+    path("shards/<str:name>/", storage.OneShard.as_view()),
+    path("<path:rest>", closed_path),
+    path("", closed_path),
+]

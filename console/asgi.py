@@ -1,0 +1,54 @@
+"""The web process: pages and API (Django), browsers' WebSockets (Channels), agents' WebSockets (plain ASGI)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+pages = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402  (Django must be set up first)
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from agents.wire import LINK_PATH  # noqa: E402
+from console.live import feed, link  # noqa: E402
+from console.live.consumers import LiveConsumer  # noqa: E402
+
+websocket_routes = [path("ws/live/", LiveConsumer.as_asgi())]
+browsers = ProtocolTypeRouter(
+    {
+        "http": pages,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_routes))),
+    }
+)
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket" and scope["path"] == LINK_PATH:
+        await link.application(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _live(receive, send)
+    else:
+        await browsers(scope, receive, send)
+
+
+async def _live(receive: Any, send: Any) -> None:
+    """Start the live feed with the server and stop it with it."""
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.startup":
+            try:
+                await feed.start()
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": repr(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await feed.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

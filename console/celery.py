@@ -1,0 +1,24 @@
+"""The control plane's own Celery application: relays the outbox and keeps house."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+QUEUE = "steelyard"
+
+app = Celery("steelyard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue=QUEUE,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+    imports=["console.jobs.tasks", "console.events.tasks"],
+)

@@ -1,0 +1,218 @@
+"""The controller process: campaign for the lease; while leading, detect, steer, move, place what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+
+from console.actions import SYSTEM
+from console.celery import app
+from console.place import Place
+from console.controller.detector import Detector
+from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
+from console.controller.steer import Steerer, services_now
+from console.engines.envoy.ads import AdsServer
+from console.fleet.actions.commands import expire_old_commands
+from console.fleet.actions.lifecycle import MarkFound, MarkLost
+from console.fleet.models import Host
+from console.jobs.actions.attempt import OweAgain, lose_expired_leases
+from console.jobs.actions.submit import PlaceJob
+from console.jobs.models import Job
+from console.live import bells
+from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
+from console.live.picture import picture
+from console.live.threads import in_thread
+from console.live.ticks import decode_tick
+from console.storage.moves import advance_replicas
+from console.traffic.view import encode_traffic
+
+log = logging.getLogger(__name__)
+
+STEER_S = 1.0
+SWEEP_S = 1.0
+HOUSE_S = 600.0
+#: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
+MOST_PLACED = 200
+
+
+class Controller:
+    """One controller process, leader or standby."""
+
+    def __init__(self) -> None:
+        self._candidate = Candidate(f"{socket.gethostname()}:{os.getpid()}")
+        self._detector = Detector(time.monotonic())
+        self._bus = Bus()
+        self._look = asyncio.Event()
+        self._isolated = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until stopping is set: stand by or lead. Ends the process's leadership cleanly."""
+        listening = asyncio.create_task(self._listen())
+        try:
+            while not stopping.is_set():
+                if await in_thread(self._candidate.campaign, time.monotonic()):
+                    log.info("leading with epoch %d", self._candidate.epoch)
+                    await self._lead(stopping)
+                await _wait(stopping, RENEW_S)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await in_thread(self._candidate.resign)
+            await self._bus.close()
+
+    async def _lead(self, stopping: asyncio.Event) -> None:
+        epoch = self._candidate.epoch
+        await in_thread(picture.load)
+        place = Place(settings.STEELYARD_DATA)
+        place.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ads = AdsServer(f"unix:{place.xds_socket}")
+        await ads.start()
+        steerer = Steerer(picture, ads, str(place.envoy_admin_socket), epoch)
+        deposed = asyncio.Event()
+        loops = [
+            self._loop(self._campaign_on(deposed), RENEW_S, deposed),
+            self._loop(self._steer_once(steerer), STEER_S, deposed),
+            self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
+            self._loop(self._keep_house, HOUSE_S, deposed),
+        ]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            waits = [asyncio.create_task(event.wait()) for event in (stopping, deposed)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await ads.stop()
+            log.info("no longer leading (epoch %d)", epoch)
+
+    async def _loop(
+        self,
+        once: Callable[[], Awaitable[None]],
+        every_s: float,
+        deposed: asyncio.Event,
+        bell: asyncio.Event | None = None,
+    ) -> None:
+        """Do once() every so often, or at the bell. A fault is logged and does not end the loop; being fenced does."""
+        while not deposed.is_set():
+            started = time.monotonic()
+            if bell is not None:
+                bell.clear()
+            try:
+                await once()
+            except Fenced:
+                deposed.set()
+                return
+            except Exception:
+                log.exception("%s failed; it goes on", getattr(once, "__name__", "loop"))
+            rest = max(every_s - (time.monotonic() - started), 0.01)
+            await _wait(bell if bell is not None else deposed, rest)
+
+    def _campaign_on(self, deposed: asyncio.Event) -> Callable[[], Awaitable[None]]:
+        async def campaign() -> None:
+            if not await in_thread(self._candidate.campaign, time.monotonic()):
+                deposed.set()
+
+        return campaign
+
+    def _steer_once(self, steerer: Steerer) -> Callable[[], Awaitable[None]]:
+        async def steer() -> None:
+            if not self._candidate.leads(time.monotonic()):
+                raise Fenced
+            seen = await steerer.step(await in_thread(services_now), time.monotonic())
+            await self._bus.publish(TRAFFIC, encode_traffic(seen))
+
+        return steer
+
+    def _sweep_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def sweep() -> None:
+            await in_thread(self._sweep, epoch)
+            # The worker relays the outbox; this is its clock. Losing one bell costs a second.
+            await in_thread(_send, "steelyard.relay_outbox")
+
+        return sweep
+
+    def _sweep(self, epoch: int) -> None:
+        """All that follows from the present state of the database, each step fenced by the epoch."""
+        picture.load()
+        self._detect(epoch)
+        with fenced(epoch):
+            expire_old_commands()
+            moved = advance_replicas(epoch)
+        if moved:
+            bells.ring_commands()
+        with fenced(epoch):
+            OweAgain().run(SYSTEM)
+            lose_expired_leases()
+        for job in list(
+            Job.objects.filter(state=Job.State.QUEUED).order_by("created_at").values_list("pk", flat=True)[:MOST_PLACED]
+        ):
+            with fenced(epoch):
+                PlaceJob(job).run(SYSTEM)
+
+    def _detect(self, epoch: int) -> None:
+        hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
+        verdict = self._detector.judge(hosts, time.monotonic())
+        if verdict.isolated != self._isolated:
+            self._isolated = verdict.isolated
+            log.warning(
+                "many hosts fell silent at once: nobody is declared lost, the fault may be here"
+                if verdict.isolated
+                else "the hosts are heard again"
+            )
+        for name in verdict.lost:
+            with fenced(epoch):
+                MarkLost(name, reason="its agent has gone silent").run(SYSTEM)
+        for name in verdict.found:
+            with fenced(epoch):
+                MarkFound(name).run(SYSTEM)
+
+    async def _keep_house(self) -> None:
+        await in_thread(_send, "steelyard.keep_house")
+
+    async def _listen(self) -> None:
+        async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._look.set):
+            if channel == BELLS:
+                self._look.set()
+                continue
+            now = time.monotonic()
+            for host, used in decode_tick(payload).rows():
+                picture.report(host, used, now)
+                self._detector.heard(host, now)
+
+
+def _send(task: str) -> None:
+    """Ring for the worker; without a broker there is nobody to hear it, and the next sweep rings again."""
+    try:
+        app.send_task(task, expires=30, retry=False)
+    except (OSError, app.connection_for_write().connection_errors) as error:  # type: ignore[misc]
+        log.warning("broker away, worker not called: %s", error)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await Controller().run(stopping)
+
+

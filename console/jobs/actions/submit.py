@@ -1,0 +1,158 @@
+"""Handing in a job: it is kept first, then placed at once if any host has room."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from balancer_core.lifecycle import JOB, advance
+from balancer_core.placement import Load
+from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown
+from console.jobs.models import Job
+from console.live.bells import ring_hosts, ring_jobs
+from console.live.picture import picture
+from console.placements.actions.place import commit, keep
+from console.placements.actions.release import announce_release, release
+
+#: Outbox topic: send the Celery message of one attempt of a job.
+DISPATCH = "job.dispatch"
+
+
+@dataclass
+class Submit(Action[Job]):
+    """Keep a job. It will run: now if a host has room, else when one has.
+
+    demand: amounts by resource that one run needs.
+    request_key: a caller's own name for this request; a repeat gives the same job.
+    """
+
+    task: str
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    demand: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    policy: str = "spread"
+    request_key: str | None = None
+
+    NAME = "job.submit"
+
+    def run(self, actor: Actor) -> Job:
+        if self.request_key and (earlier := self._earlier()):
+            return earlier
+        try:
+            job = super().run(actor)
+        except IntegrityError:
+            if self.request_key and (earlier := self._earlier()):
+                return earlier
+            raise
+        PlaceJob(job.pk).run(SYSTEM)
+        return Job.objects.select_related("placement__host").get(pk=job.pk)
+
+    def execute(self, actor: Actor) -> Job:
+        if not self.demand:
+            raise Invalid("demand", "empty", "say what one run needs, for instance {\"cpu\": 0.5}")
+        job = Job(
+            task=self.task,
+            args=self.args,
+            kwargs=self.kwargs,
+            demand=self.demand,
+            labels=self.labels,
+            policy=self.policy,
+            request_key=self.request_key,
+        )
+        load_of(job)  # raises InvalidLoad before anything is kept
+        job.save(force_insert=True)
+        self.record(actor, "job", str(job.pk), after={"task": self.task, "demand": self.demand})
+        return job
+
+    def _earlier(self) -> Job | None:
+        return Job.objects.select_related("placement__host").filter(request_key=self.request_key).first()
+
+
+@dataclass
+class PlaceJob(Action[Job | None]):
+    """Give a queued job a host, reserve its demand there and owe its worker the message.
+
+    None where no host has room; the job keeps waiting and says for what.
+    """
+
+    job: uuid.UUID
+
+    NAME = "job.place"
+
+    def execute(self, actor: Actor) -> Job | None:
+        job = Job.objects.select_for_update().filter(pk=self.job, state=Job.State.QUEUED).first()
+        if job is None:
+            return None
+        load = load_of(job)
+        decided = picture.decide(load)
+        for host in decided.ranking:
+            placement = commit(decided.instead(host), load)
+            if placement is None:
+                continue
+            job.state = advance(JOB, job.state, "place")
+            job.attempt += 1
+            job.placement = placement
+            job.waiting_for = ""
+            job.save()
+            self.owe(DISPATCH, {"job": str(job.pk), "attempt": job.attempt})
+            self.record(actor, "job", str(job.pk), after={"host": host, "attempt": job.attempt})
+            return job
+        if job.waiting_for != decided.sentence:
+            # One kept refusal a reason, not one a try: a full cluster is asked every second.
+            if not job.waiting_for:
+                keep(decided)
+            job.waiting_for = decided.sentence
+            job.save(update_fields=["waiting_for"])
+        return None
+
+    def committed(self, result: Job | None) -> None:
+        if result is not None and result.placement is not None:
+            picture.reserve(result.placement.host.name, result.placement.demand)
+            ring_hosts()
+            ring_jobs()
+
+
+@dataclass
+class Cancel(Action[Job]):
+    """End a job that has not ended. A worker that runs it finishes in vain: its result is refused."""
+
+    job: uuid.UUID
+    reason: str = ""
+
+    NAME = "job.cancel"
+
+    def execute(self, actor: Actor) -> Job:
+        job = Job.objects.select_for_update().filter(pk=self.job).first()
+        if job is None:
+            raise Unknown("job", self.job)
+        if job.state in Job.ENDED:
+            raise Conflict("state", f"this job has {job.state}")
+        before = job.state
+        self._released = end_attempt(job)
+        job.state = advance(JOB, before, "cancel")
+        job.ended_at = timezone.now()
+        job.save()
+        self.record(actor, "job", str(job.pk), before={"state": before}, reason=self.reason)
+        return job
+
+    def committed(self, result: Job) -> None:
+        if self._released and result.placement is not None:
+            announce_release(result.placement)
+
+
+def load_of(job: Job) -> Load:
+    """The core's view of a job. Raises InvalidLoad naming the field."""
+    return Load(
+        kind="job", name=f"{job.task}/{job.pk}", demand=job.demand, labels=job.labels, policy=job.policy
+    )
+
+
+def end_attempt(job: Job) -> bool:
+    """Release what the present attempt holds, inside the caller's transaction. True where it held something."""
+    job.lease_until = None
+    return job.placement is not None and release(job.placement)

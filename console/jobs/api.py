@@ -1,0 +1,69 @@
+"""Jobs over REST."""
+
+from __future__ import annotations
+
+import uuid
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.accounts.permissions import Operator, ReadOrOperate, Viewer
+from console.api.views import ActionView, find
+from console.jobs.actions.submit import Cancel, Submit
+from console.jobs.models import Job
+
+
+class JobRequest(serializers.Serializer):
+    task = serializers.RegexField(r"^[A-Za-z_][\w.]*$", max_length=200, help_text="The Celery task's name.")
+    args = serializers.ListField(default=list)
+    kwargs = serializers.DictField(default=dict)
+    demand = serializers.DictField(child=serializers.FloatField())
+    labels = serializers.DictField(child=serializers.CharField(max_length=100), default=dict)
+    policy = serializers.CharField(max_length=64, default="spread")
+
+
+class JobShown(serializers.ModelSerializer):
+    host = serializers.CharField(source="placement.host.name", default=None)
+    decision = serializers.UUIDField(source="placement.decision_id", default=None)
+
+    class Meta:
+        model = Job
+        fields = [
+            "id", "task", "args", "kwargs", "demand", "labels", "policy", "state", "attempt", "host", "decision",
+            "result", "error", "waiting_for", "created_at", "dispatched_at", "ended_at",
+        ]  # fmt: skip
+
+
+class Jobs(ActionView, generics.ListAPIView):
+    """The jobs, newest first; POST hands one in."""
+
+    permission_classes = [ReadOrOperate]
+    queryset = Job.objects.select_related("placement__host")
+    serializer_class = JobShown
+    filterset_fields = {"state": ["exact"], "task": ["exact"], "placement__host__name": ["exact"]}
+
+    @extend_schema(request=JobRequest, responses={201: JobShown})
+    def post(self, request: Request) -> Response:
+        asked = JobRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        key = request.headers.get("Idempotency-Key") or None
+        job = self.act(request, Submit(**asked.validated_data, request_key=key))
+        return Response(JobShown(job).data, status=201)
+
+
+class OneJob(ActionView):
+    permission_classes = [Viewer]
+
+    @extend_schema(responses=JobShown)
+    def get(self, request: Request, job: uuid.UUID) -> Response:
+        return Response(JobShown(find(Job.objects.select_related("placement__host"), "job", pk=job)).data)
+
+
+class CancelJob(ActionView):
+    permission_classes = [Operator]
+
+    @extend_schema(request=None, responses=JobShown)
+    def post(self, request: Request, job: uuid.UUID) -> Response:
+        return Response(JobShown(self.act(request, Cancel(job))).data)

@@ -1,0 +1,66 @@
+"""Browsers' WebSocket: the directory of hosts as text, frames of their state as binary."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from console.accounts.models import Role
+from console.live.feed import current
+from console.live.picture import picture
+from console.live.ticks import frame
+
+CHECK_SESSION_S = 30.0
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """One browser. It only listens; a role of viewer is asked, and asked again while it is connected."""
+
+    async def connect(self) -> None:
+        user = self.scope["user"]
+        if not user.is_authenticated or not user.has_role(Role.VIEWER):
+            await self.close(4401)
+            return
+        await self.accept()
+        self._queue = current().subscribe()
+        self._task = asyncio.create_task(self._pump())
+
+    async def disconnect(self, code: int) -> None:
+        if hasattr(self, "_task"):
+            current().unsubscribe(self._queue)
+            self._task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing is expected from a browser here; a client that talks is not ours."""
+        await self.close(4400)
+
+    async def _pump(self) -> None:
+        shown: int | None = None
+        checked = time.monotonic()
+        message: Any = frame(picture, 0, time.monotonic())
+        while True:
+            if picture.directory_version != shown:
+                directory = picture.directory()
+                shown = directory["version"]  # type: ignore[assignment]
+                await self.send(text_data=json.dumps({"type": "directory", **directory}))
+            await self.send(bytes_data=message)
+            message = await self._queue.get()
+            if time.monotonic() - checked > CHECK_SESSION_S:
+                checked = time.monotonic()
+                if not await self._still_in():
+                    await self.close(4401)
+                    return
+
+    @database_sync_to_async
+    def _still_in(self) -> bool:
+        """Whether the session still exists and its user may still look."""
+        session, user = self.scope["session"], self.scope["user"]
+        if not session.exists(session.session_key):
+            return False
+        user.refresh_from_db(fields=["role", "is_active"])
+        return bool(user.has_role(Role.VIEWER))

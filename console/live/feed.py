@@ -1,0 +1,156 @@
+"""What a web process does all the time: refresh its picture, exchange ticks, deliver commands, feed browsers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+
+import numpy as np
+
+from console.fleet.models import Command
+from console.live import bells
+from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
+from console.live.link import links
+from console.live.picture import picture
+from console.live.threads import in_thread
+from console.live.ticks import Tick, decode_tick, encode_tick, frame
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+SWEEP_S = 1.0
+
+
+class Feed:
+    """The background tasks of one web process, and the fan-out to its browsers.
+
+    Browsers subscribe with a queue of one: a slow one gets the newest frame, never a backlog.
+    """
+
+    def __init__(self) -> None:
+        self.bus = Bus()
+        self.traffic: bytes = b"{}"  # the controller's last word on traffic, JSON
+        self._source = uuid.uuid4().hex
+        self._seq = 0
+        self._subscribers: set[asyncio.Queue[bytes | str]] = set()
+        self._look = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await in_thread(picture.load)
+        for work in (self._tick, self._sweep, self._listen):
+            self._tasks.append(asyncio.create_task(_forever(work), name=f"feed.{work.__name__}"))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
+
+    def subscribe(self) -> asyncio.Queue[bytes | str]:
+        queue: asyncio.Queue[bytes | str] = asyncio.Queue(maxsize=1)
+        self._subscribers.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[bytes | str]) -> None:
+        self._subscribers.discard(queue)
+
+    async def _tick(self) -> None:
+        """Every half second: tell the other processes what was reported here, and the browsers what is known."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            fresh, links.fresh = sorted(links.fresh), set()
+            if fresh:
+                await self.bus.publish(TICKS, self._encode(fresh))
+            if self._subscribers:
+                self._seq += 1
+                self._fan_out(frame(picture, self._seq, time.monotonic()))
+
+    def _encode(self, hosts: list[str]) -> bytes:
+        resources = list(picture.cluster.dimensions.names)
+        used = [[picture.measured(host).used.get(resource, 0.0) for resource in resources] for host in hosts]
+        self._seq += 1
+        return encode_tick(Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes()))
+
+    def _fan_out(self, message: bytes | str) -> None:
+        for queue in self._subscribers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(message)
+
+    async def _sweep(self) -> None:
+        """On a bell, and every second without one: the ledger, removed hosts, commands to deliver."""
+        while True:
+            try:
+                async with asyncio.timeout(SWEEP_S):
+                    await self._look.wait()
+            except TimeoutError:
+                pass  # no bell: look all the same
+            self._look.clear()
+            await in_thread(picture.load)
+            known = set(picture.names())
+            for host in links.names():
+                if host not in known:
+                    await links.drop(host)
+            if links.names():
+                await links.deliver(await in_thread(_open_commands, links.names()))
+
+    async def _listen(self) -> None:
+        async for channel, payload in self.bus.listen(BELLS, TICKS, TRAFFIC, on_connect=self._look.set):
+            if channel == TICKS:
+                self._take_tick(payload)
+            elif channel == TRAFFIC:
+                self.traffic = payload
+            elif payload in (bells.HOSTS, bells.COMMANDS):
+                self._look.set()
+
+    def _take_tick(self, payload: bytes) -> None:
+        tick = decode_tick(payload)
+        if tick.source == self._source:
+            return
+        now = time.monotonic()
+        for host, used in tick.rows():
+            picture.report(host, used, now)
+
+
+def _open_commands(hosts: list[str]) -> list[Command]:
+    return list(
+        Command.objects.select_related("host").filter(state=Command.State.PENDING, host__name__in=hosts)[:500]
+    )
+
+
+async def _forever(work) -> None:
+    """Run a background task; a fault is logged and the task begins again, so one bad moment ends nothing for good."""
+    while True:
+        try:
+            await work()
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception:
+            log.exception("background task failed; it starts again")
+            await asyncio.sleep(1.0)
+
+
+feed: Feed | None = None
+
+
+def current() -> Feed:
+    """This process's feed. Raises RuntimeError outside a web process."""
+    if feed is None:
+        raise RuntimeError("this process serves no live feed")
+    return feed
+
+
+async def start() -> None:
+    global feed
+    feed = Feed()
+    await feed.start()
+
+
+async def stop() -> None:
+    if feed is not None:
+        await feed.stop()
+
+

@@ -1,0 +1,51 @@
+"""What of an agent's report is believed.
+
+A report is taken whole or refused whole: a host with one impossible figure has a broken sampler, and half a
+report would mix old and new. Nothing is clamped in silence. Whether figures are believable is the core's
+judgement (Cluster.report); whether the report is this connection's to send is judged here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from agents.wire import Report
+from balancer_core.errors import InvalidInput
+from console.live.picture import Picture
+
+refused = Counter[str]()  # by code, since this process started
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a report was not taken. field: dotted path of the value at fault."""
+
+    code: str
+    field: str
+    reason: str
+
+
+def take(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal | None:
+    """Put a report of host into the picture; None, or why it was not taken. Refusals are counted.
+
+    last_seq: the last sequence number that was taken on this connection.
+    """
+    fault = _ours(host, last_seq, report)
+    if fault is None:
+        try:
+            picture.report(host, report.used, time.monotonic())
+        except InvalidInput as error:
+            fault = Refusal(error.code, error.field, error.reason)
+    if fault is not None:
+        refused[fault.code] += 1
+    return fault
+
+
+def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:
+    if report.host != host:
+        return Refusal("other_host", "host", f"this connection belongs to {host}, the report to {report.host[:80]!r}.")
+    if report.seq <= last_seq:
+        return Refusal("replayed", "seq", f"{report.seq} came after {last_seq}.")
+    return None

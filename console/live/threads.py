@@ -1,0 +1,29 @@
+"""Database work from asyncio code, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# SQLite has one writer, and PostgreSQL's connections are dear: few threads, each with its own connection.
+_POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+
+
+async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run blocking work in a pool thread that keeps its database connection while it is healthy."""
+
+    def run() -> R:
+        close_old_connections()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await asyncio.get_running_loop().run_in_executor(_POOL, run)

@@ -1,0 +1,80 @@
+"""The ledger, the decisions and the placements that hold parts of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from console.fleet.models import Host
+
+
+class Ledger(models.Model):
+    """What one host has of one resource, and how much of it is promised. The truth about room.
+
+    capacity and reserved are in the resource's unit (cores, bytes, bytes/s).
+    """
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="ledger")
+    resource = models.CharField(max_length=32)
+    capacity = models.FloatField()
+    reserved = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["host", "resource"], name="ledger_one_line"),
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="ledger_reserved_not_negative"),
+            models.CheckConstraint(condition=Q(capacity__gte=0), name="ledger_capacity_not_negative"),
+        ]
+
+    @property
+    def free(self) -> float:
+        return self.capacity - self.reserved
+
+
+class Decision(models.Model):
+    """The answer to one question "where?", with its reasons; kept for refusals too."""
+
+    class Outcome(models.TextChoices):
+        PLACED = "placed"
+        REFUSED = "refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=200)
+    policy = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16, choices=Outcome.choices)
+    host = models.CharField(max_length=63, blank=True)
+    sentence = models.TextField()
+    document = models.JSONField()
+
+    class Meta:
+        ordering = ["-at"]
+
+
+class Placement(models.Model):
+    """A committed decision: this load holds these amounts of this host until it is released."""
+
+    class State(models.TextChoices):
+        HELD = "held"
+        RELEASED = "released"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="placement")
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="placements")
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=200, db_index=True)
+    demand = models.JSONField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
+    # A caller's own key: asking again with the same one gives the same placement.
+    request_key = models.CharField(max_length=128, null=True, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["host"], condition=Q(state="held"), name="placement_held")]
+
+

@@ -1,0 +1,167 @@
+"""Making replicas real: each step a command to an agent, each command remembered in the row.
+
+A replica goes reserved -> copying -> ready. The source's agent serves the tree once, to the holder of a
+single-use key; the target's agent fetches it, and is done when what it wrote to disk has the source's
+digest. A step that fails or is not answered begins a new attempt; after the last one the replica has failed
+and says why. Only the controller calls this, with its epoch.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from balancer_core.lifecycle import REPLICA, advance
+from console.actions import SYSTEM, Action, Actor
+from console.fleet.actions.commands import give
+from console.fleet.models import Command
+from console.storage.models import Replica, Shard
+
+MOST_ATTEMPTS = 5
+SERVE_LIFE_S = 30.0
+FETCH_LIFE_S = 3600.0
+RETRY_AFTER_S = 2.0
+#: Transfers that one sweep keeps under way at most; the others wait.
+MOST_AT_ONCE = 4
+
+
+class _MoveAction(Action[None]):
+    """Steps of a copy are the system's; they are recorded where a person would look for them."""
+
+    NAME = "shard.copied"
+
+    def __init__(self, replica: Replica, error: str = "") -> None:
+        self._replica, self._error = replica, error
+
+    def execute(self, actor: Actor) -> None:
+        replica = self._replica
+        after = {"host": replica.placement.host.name, "state": replica.state, "attempt": replica.attempt}
+        self.record(actor, "shard", replica.shard.name, after=after, reason=self._error[:500])
+
+
+def advance_replicas(epoch: int) -> int:
+    """Take every unfinished replica one step further where it can go. Returns how many changed."""
+    open_replicas = list(
+        Replica.objects.select_related("shard__source_host", "placement__host", "serve", "fetch").filter(
+            state__in=(Replica.State.RESERVED, Replica.State.COPYING)
+        )
+    )
+    under_way = sum(replica.serve is not None for replica in open_replicas)
+    changed = 0
+    for replica in open_replicas:
+        if replica.serve is None:
+            if under_way >= MOST_AT_ONCE or (replica.retry_at and timezone.now() < replica.retry_at):
+                continue
+            under_way += 1
+        with transaction.atomic():
+            changed += _step(replica, epoch)
+    return changed
+
+
+def _step(replica: Replica, epoch: int) -> bool:
+    if replica.serve is None:
+        _begin(replica, epoch)
+    elif replica.fetch is None:
+        match replica.serve.state:
+            case Command.State.PENDING:
+                return False
+            case Command.State.DONE:
+                _fetch(replica, epoch)
+            case _:
+                _again(replica, f"the source could not serve it: {replica.serve.error}")
+    else:
+        match replica.fetch.state:
+            case Command.State.PENDING:
+                return False
+            case Command.State.DONE:
+                _finish(replica)
+            case _:
+                _again(replica, f"the target could not fetch it: {replica.fetch.error}")
+    replica.save()
+    return True
+
+
+def _begin(replica: Replica, epoch: int) -> None:
+    shard = replica.shard
+    replica.transfer = uuid.uuid4()
+    replica.attempt += 1
+    replica.retry_at = None
+    replica.serve = give(
+        shard.source_host,
+        "shard.serve",
+        {
+            "transfer": str(replica.transfer),
+            "source": shard.source_path,
+            "key": secrets.token_hex(32),
+            "expires_s": FETCH_LIFE_S,
+        },
+        epoch=epoch,
+        life_s=SERVE_LIFE_S,
+    )
+
+
+def _fetch(replica: Replica, epoch: int) -> None:
+    shard, serve = replica.shard, replica.serve
+    served = serve.result or {}
+    if served.get("bytes", 0) > shard.bytes:
+        _again(replica, f"the tree has {served['bytes']} bytes, {shard.bytes} are reserved", final=True)
+        return
+    if shard.digest and shard.digest != served.get("digest"):
+        _again(replica, "the source tree has changed since the first replica was made", final=True)
+        return
+    replica.state = advance(REPLICA, replica.state, "copy")
+    replica.fetch = give(
+        replica.placement.host,
+        "shard.fetch",
+        {
+            "transfer": str(replica.transfer),
+            "shard": shard.name,
+            "address": shard.source_host.address,
+            "port": served["port"],
+            "key": serve.args["key"],
+            "digest": served["digest"],
+            "bytes": served["bytes"],
+            "rate_bytes_s": None,
+        },
+        epoch=epoch,
+        life_s=FETCH_LIFE_S,
+    )
+
+
+def _finish(replica: Replica) -> None:
+    digest = (replica.fetch.result or {}).get("digest", "")
+    if digest != (replica.serve.result or {}).get("digest"):
+        _again(replica, "the copy's digest differs from the source's")
+        return
+    # The first copy fixes what the shard is; a copy that raced with it must agree.
+    Shard.objects.filter(pk=replica.shard_id, digest="").update(digest=digest)
+    replica.state = advance(REPLICA, replica.state, "verify")
+    replica.ready_at = timezone.now()
+    replica.error = ""
+    _forget_key(replica)
+    _MoveAction(replica).run(SYSTEM)
+
+
+def _again(replica: Replica, error: str, *, final: bool = False) -> None:
+    replica.error = error[:500]
+    _forget_key(replica)
+    if final or replica.attempt >= MOST_ATTEMPTS:
+        replica.state = advance(REPLICA, replica.state, "fail")
+        _MoveAction(replica, error).run(SYSTEM)
+        return
+    replica.serve = replica.fetch = None
+    if replica.state == Replica.State.COPYING:
+        replica.state = advance(REPLICA, replica.state, "retry")
+    replica.retry_at = timezone.now() + timedelta(seconds=RETRY_AFTER_S * replica.attempt)
+
+
+def _forget_key(replica: Replica) -> None:
+    """The single-use key is spent: it does not stay in the database."""
+    for command in (replica.serve, replica.fetch):
+        if command is not None:
+            command.args = {key: value for key, value in command.args.items() if key != "key"}
+            command.save(update_fields=["args"])

@@ -1,0 +1,129 @@
+"""Services over REST: what was asked for beside what the engine does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.accounts.permissions import Operator, ReadOrOperate
+from console.actions import Invalid
+from console.api.views import ActionView, find
+from console.traffic.actions.services import (
+    AddEndpoint,
+    CreateService,
+    DrainEndpoint,
+    RemoveEndpoint,
+    RemoveService,
+)
+from console.traffic.models import Endpoint, Service
+from console.traffic.view import seen
+
+
+class HostPort(serializers.Field):
+    """HOST:PORT, where HOST is a host's name or its address (IPv6 in brackets)."""
+
+    def to_internal_value(self, data: Any) -> tuple[str, int]:
+        host, colon, port = str(data).rpartition(":")
+        if not colon or not port.isdigit() or not host:
+            raise serializers.ValidationError("HOST:PORT is needed, for instance web-1:8080")
+        return host.strip("[]"), int(port)
+
+    def to_representation(self, value: tuple[str, int]) -> str:
+        return f"{value[0]}:{value[1]}"
+
+
+class ServiceRequest(serializers.Serializer):
+    name = serializers.CharField(max_length=63)
+    protocol = serializers.ChoiceField(Service.Protocol.choices)
+    listen = HostPort(help_text="ADDR:PORT")
+    endpoints = serializers.ListField(child=HostPort(), min_length=1)
+
+
+class EndpointRequest(serializers.Serializer):
+    endpoint = HostPort()
+
+
+class EndpointShown(serializers.ModelSerializer):
+    """weight, share, rates and health are the engine's, of the last second; null while no engine has spoken."""
+
+    host = serializers.CharField(source="host.name")
+    address = serializers.CharField(source="host.address")
+    engine = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Endpoint
+        fields = ["host", "address", "port", "state", "engine"]
+
+    def get_engine(self, endpoint: Endpoint) -> dict[str, Any] | None:
+        return seen().endpoint(endpoint)
+
+
+class ServiceShown(serializers.ModelSerializer):
+    endpoints = EndpointShown(many=True)
+
+    class Meta:
+        model = Service
+        fields = ["name", "protocol", "listen_address", "listen_port", "endpoints", "created_at"]
+
+
+SERVICES = Service.objects.prefetch_related("endpoints__host")
+
+
+class Services(ActionView, generics.ListAPIView):
+    """The services; POST makes one."""
+
+    permission_classes = [ReadOrOperate]
+    queryset = SERVICES
+    serializer_class = ServiceShown
+    filterset_fields = ["protocol"]
+
+    @extend_schema(request=ServiceRequest, responses={201: ServiceShown})
+    def post(self, request: Request) -> Response:
+        asked = ServiceRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        address, port = values["listen"]
+        action = CreateService(values["name"], values["protocol"], address, port, values["endpoints"])
+        service = self.act(request, action)
+        return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
+
+
+class OneService(ActionView):
+    permission_classes = [ReadOrOperate]
+
+    @extend_schema(responses=ServiceShown)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(ServiceShown(find(SERVICES, "service", name=name)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        self.act(request, RemoveService(name))
+        return Response(status=204)
+
+
+class EndpointAction(ActionView):
+    """Add, remove, drain or resume one endpoint of a service."""
+
+    permission_classes = [Operator]
+    verb = "add"
+
+    @extend_schema(request=EndpointRequest, responses=ServiceShown)
+    def post(self, request: Request, name: str) -> Response:
+        asked = EndpointRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        host, port = asked.validated_data["endpoint"]
+        match self.verb:
+            case "add":
+                action: Any = AddEndpoint(name, host, port)
+            case "remove":
+                action = RemoveEndpoint(name, host, port)
+            case "drain" | "resume":
+                action = DrainEndpoint(name, host, port, drain=self.verb == "drain")
+            case other:
+                raise Invalid("verb", "unknown", other)
+        service = self.act(request, action)
+        return Response(ServiceShown(SERVICES.get(pk=service.pk)).data)

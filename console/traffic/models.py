@@ -1,0 +1,45 @@
+"""Services that answer under one address, and the endpoints that carry them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from console.fleet.models import Host
+
+
+class Service(models.Model):
+    """One address for many servers."""
+
+    class Protocol(models.TextChoices):
+        HTTP = "http"
+        TCP = "tcp"
+        UDP = "udp"
+
+    name = models.CharField(max_length=63, unique=True)
+    protocol = models.CharField(max_length=8, choices=Protocol.choices)
+    listen_address = models.GenericIPAddressField()
+    listen_port = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Endpoint(models.Model):
+    """One address of a service on a host."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        DRAINING = "draining"
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="endpoints")
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="endpoints")
+    port = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+
+    class Meta:
+        ordering = ["host__name", "port"]
+        constraints = [models.UniqueConstraint(fields=["service", "host", "port"], name="endpoint_once")]

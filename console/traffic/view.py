@@ -1,0 +1,84 @@
+"""What the engines do, as the controller last told it: beside the models, because it is not kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from console.live import feed
+from console.traffic.models import Endpoint
+
+
+class EndpointSeen(msgspec.Struct, frozen=True):
+    """One endpoint as the engine and the steering see it, over the last second.
+
+    weight: what the engine was told. share: of the service's requests (0..1). rate, errors: per second.
+    health: the engine's word. reason: why this weight, in a sentence.
+    """
+
+    host: str
+    port: int
+    weight: int
+    share: float
+    rate_per_s: float
+    errors_per_s: float
+    in_flight: int
+    requests: int
+    health: str
+    reason: str
+
+
+class ServiceSeen(msgspec.Struct, frozen=True):
+    """p50_ms, p99_ms: of the last seconds, as the engine measured them; None while nothing was asked."""
+
+    endpoints: list[EndpointSeen]
+    rate_per_s: float = 0.0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+class EngineSeen(msgspec.Struct, frozen=True):
+    """One engine: whether it listens to us, and the last thing it refused."""
+
+    node: str
+    connected: bool
+    refused: str = ""
+
+
+class TrafficSeen(msgspec.Struct, frozen=True):
+    """The controller's word on all traffic; epoch is its leadership's."""
+
+    epoch: int = 0
+    services: dict[str, ServiceSeen] = {}
+    engines: list[EngineSeen] = []
+    guard: str = ""
+
+
+encode_traffic = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(TrafficSeen).decode
+
+
+@dataclass(frozen=True)
+class Seen:
+    """TrafficSeen with look-ups by model."""
+
+    traffic: TrafficSeen
+
+    def service(self, name: str) -> ServiceSeen | None:
+        return self.traffic.services.get(name)
+
+    def endpoint(self, endpoint: Endpoint) -> dict[str, Any] | None:
+        service = self.service(endpoint.service.name)
+        if service is None:
+            return None
+        for candidate in service.endpoints:
+            if candidate.host == endpoint.host.name and candidate.port == endpoint.port:
+                return {**msgspec.structs.asdict(candidate), "host": endpoint.host.name}
+        return None
+
+
+def seen() -> Seen:
+    """The last word that reached this process; empty before the first."""
+    return Seen(_decode(feed.current().traffic) if feed.feed is not None else TrafficSeen())

@@ -1,0 +1,22 @@
+"""Where everything is. Pages at the root, the API under /api/v1/, static files under /static/."""
+
+from __future__ import annotations
+
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+from console.accounts import views as accounts
+from console.api.open import healthz, metrics, readyz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    # The token decides here, not the session's login page.
+    path("metrics", login_not_required(metrics)),
+    path("setup/<str:secret>/", accounts.setup, name="setup"),
+    path("login/", auth_views.LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("api/v1/", include("console.api.urls")),
+    path("", include("console.pages")),
+]

@@ -1,0 +1,126 @@
+"""What holds for every cluster and load. Safety: something bad never happens. Liveness: something good does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from core_strategies import DIMENSIONS, NOW, clusters, loads
+from hypothesis import given
+
+from balancer_core.cluster import Cluster, Snapshot
+from balancer_core.decision import Decision
+from balancer_core.filters import FILTERS
+from balancer_core.load import Load
+from balancer_core.placement import decide, decide_many
+from balancer_core.question import Question
+from balancer_core.resources import CAPACITY
+
+
+def may_take(snapshot: Snapshot, load: Load, row: int) -> bool:
+    """Whether a host may take a load, said once more and without the rules' code."""
+    if snapshot.flags[row] or snapshot.names[row] in load.exclude_hosts:
+        return False
+    labels = snapshot.labels.rows[row]
+    if any(labels.get(key) != value for key, value in load.labels.items()):
+        return False
+    for spread in load.spread:
+        domain = snapshot.names[row] if spread.level == "host" else labels.get(spread.level)
+        if domain is None or spread.taken.get(domain, 0) >= spread.max_per_domain:
+            return False
+    for name, asks in load.demand.items():
+        r = DIMENSIONS.index(name)
+        holds = snapshot.reserved[row, r]
+        if DIMENSIONS.kinds[r] == CAPACITY:
+            holds = max(holds, snapshot.used[row, r])
+        if asks > 0 and holds + asks > snapshot.capacity[row, r]:
+            return False
+    return True
+
+
+@given(clusters(), loads())
+def test_safety_no_candidate_breaks_a_rule(cluster: Cluster, load: Load) -> None:
+    """Every host of the ranking has room, no flag, the labels, and is neither excluded nor in a full domain."""
+    snapshot = cluster.snapshot()
+    for host in decide(snapshot, load, NOW).ranking:
+        assert may_take(snapshot, load, snapshot.rows[host])
+
+
+@given(clusters(), loads())
+def test_safety_deciding_changes_nothing(cluster: Cluster, load: Load) -> None:
+    """The same question has the same answer, and the snapshot is as it was."""
+    snapshot = cluster.snapshot()
+    before = [column.tobytes() for column in (snapshot.capacity, snapshot.reserved, snapshot.used)]
+    assert decide(snapshot, load, NOW) == decide(snapshot, load, NOW)
+    assert before == [column.tobytes() for column in (snapshot.capacity, snapshot.reserved, snapshot.used)]
+
+
+@given(clusters(), loads())
+def test_safety_a_decision_is_immutable_and_survives_json(cluster: Cluster, load: Load) -> None:
+    """What is stored and shown is what was decided."""
+    decision = decide(cluster.snapshot(), load, NOW)
+    assert decision == Decision.from_dict(json.loads(json.dumps(decision.to_dict(), allow_nan=False)))
+    with pytest.raises(FrozenInstanceError):
+        decision.host = "other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        decision.rejected["lost"] = 1  # type: ignore[index]
+
+
+@given(clusters(), loads(), loads(), loads())
+def test_safety_many_loads_never_overfill_a_host(cluster: Cluster, one: Load, two: Load, three: Load) -> None:
+    """Reserving in the order of the decisions never meets a host without room."""
+    for load, decision in zip((one, two, three), decide_many(cluster.snapshot(), [one, two, three], NOW), strict=True):
+        if decision.host is not None:
+            assert may_take(cluster.snapshot(), load, cluster.row(decision.host))
+            cluster.reserve(decision.host, DIMENSIONS.vector(load.demand))
+
+
+@given(clusters(), loads())
+def test_liveness_if_a_host_may_take_it_one_does(cluster: Cluster, load: Load) -> None:
+    """The number of feasible hosts is exact, and a load is refused only when it is zero."""
+    snapshot = cluster.snapshot()
+    decision = decide(snapshot, load, NOW)
+    able = sum(may_take(snapshot, load, row) for row in range(len(snapshot)))
+    assert (able, able > 0) == (decision.feasible, decision.placed)
+
+
+@given(clusters(), loads())
+def test_liveness_every_refused_host_has_a_reason_and_every_refusal_a_way_out(cluster: Cluster, load: Load) -> None:
+    """Rules and kernel agree on who was refused; a refusal with hosts says what would have to change."""
+    snapshot = cluster.snapshot()
+    decision = decide(snapshot, load, NOW)
+    refused = {snapshot.names[row] for row in range(len(snapshot)) if not may_take(snapshot, load, row)}
+    assert refused == {rejection.host for rejection in decision.rejections}
+    assert len(refused) == sum(decision.rejected.values())
+    assert all(rejection.reason for rejection in decision.rejections)
+    if refused and not decision.placed:
+        assert all(step for change in decision.changes for step in change.steps)
+        assert decision.changes
+
+
+@given(clusters(), loads())
+def test_the_best_candidate_has_the_least_total_and_its_terms_sum_to_it(cluster: Cluster, load: Load) -> None:
+    """The ranking is sorted, margins count from the winner, and no part of a score is hidden."""
+    decision = decide(cluster.snapshot(), load, NOW)
+    totals = [candidate.total for candidate in decision.candidates]
+    assert sorted(totals) == totals
+    for candidate in decision.candidates:
+        assert candidate.total - totals[0] == candidate.margin
+        total = 0.0
+        for term in candidate.terms:
+            total += term.cost
+        assert candidate.total == total
+
+
+@given(clusters(), loads())
+def test_each_rule_judges_every_host_or_none(cluster: Cluster, load: Load) -> None:
+    """A verdict is a position among the rule's reasons."""
+    question = Question.put(cluster.snapshot(), load, NOW)
+    for rule in FILTERS.values():
+        verdict = rule.judge(question)
+        if verdict is not None:
+            assert (len(cluster), np.uint8) == (len(verdict), verdict.dtype)
+            assert (verdict <= len(rule.REASONS)).all()
+        assert rule.REASONS.keys() == rule.PHRASES.keys()

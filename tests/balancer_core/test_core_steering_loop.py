@@ -1,0 +1,60 @@
+"""The control law in a closed loop: weights move load, load moves utilisation, reports come late."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from balancer_core.steering import EndpointView, Steering
+
+CORES = (4.0, 4.0, 4.0, 2.0, 1.0)
+SPEEDS = (1.0, 0.5, 1.5, 1.0, 0.8)  # what a core is worth there, which nobody declares
+
+
+@dataclass
+class Loop:
+    """Unequal hosts that split a steady load (in cores of speed 1) by weight, seen delay_s late, one step a second."""
+
+    load_cores: float
+    delay_s: int
+    steering: Steering = field(default_factory=Steering)
+    worst: list[float] = field(default_factory=list)
+    shares: list[list[float]] = field(default_factory=list)
+
+    def run(self, seconds: int) -> Loop:
+        """Step for so long; keeps the largest over the mean utilisation, and the shares, of every second."""
+        keys = [f"host-{number}" for number in range(len(CORES))]
+        seen = deque([[0.5] * len(CORES)] * (self.delay_s + 1), maxlen=self.delay_s + 1)
+        for now in range(seconds):
+            views = [
+                EndpointView(key, cores, used, 100.0, 0.0, 1.0, float(self.delay_s), healthy=True)
+                for key, cores, used in zip(keys, CORES, seen[0], strict=True)
+            ]
+            weights = self.steering.step(views, float(now)).weights
+            shares = [weights[key] / sum(weights.values()) for key in keys]
+            used = [min(1.0, self.load_cores * s / (c * v)) for s, c, v in zip(shares, CORES, SPEEDS, strict=True)]
+            seen.append(used)
+            self.shares.append(shares)
+            self.worst.append(max(used) * len(used) / sum(used))
+        return self
+
+
+@pytest.mark.parametrize("delay_s", [0, 1, 5, 15])
+@pytest.mark.parametrize("load_cores", [2.0, 6.0, 10.0])
+def test_utilisation_of_unequal_hosts_converges(load_cores: float, delay_s: int) -> None:
+    """From 1.5 and more the largest over the mean comes to 1.05 and stays there, also with old reports."""
+    loop = Loop(load_cores, delay_s).run(240)
+    assert loop.worst[0] > 1.26
+    assert max(loop.worst[120:]) <= 1.05
+
+
+@pytest.mark.parametrize("delay_s", [0, 5, 15])
+def test_old_reports_do_not_make_it_swing(delay_s: int) -> None:
+    """No host's share turns around more than once a minute."""
+    loop = Loop(6.0, delay_s).run(240)
+    for column in zip(*loop.shares, strict=True):
+        moves = [after - before for before, after in zip(column, column[1:], strict=False) if abs(after - before) > 1e-3]
+        turns = sum((one > 0) != (other > 0) for one, other in zip(moves, moves[1:], strict=False))
+        assert turns <= 4
