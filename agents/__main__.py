@@ -99,7 +99,10 @@ def _joined(directory: DataDirectory) -> Identity:
 
 async def _live(directory: DataDirectory, identity: Identity, token: str) -> int:
     """Run until a signal or the end of the membership."""
-    loop, life = asyncio.get_running_loop(), asyncio.ensure_future(agent.run(directory, identity, token, _version()))
+    loop, life = (
+        asyncio.get_running_loop(),
+        asyncio.ensure_future(agent.run(directory, identity, token, _version())),
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, life.cancel)
     try:
@@ -122,19 +125,33 @@ def _version() -> str:
 def _parser() -> argparse.ArgumentParser:
     data = os.environ.get("STEELYARD_AGENT_DATA") or "~/.local/state/steelyard-agent"
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data", metavar="DIR", default=data, help=f"the agent's own directory (default {data})")
-    parser = argparse.ArgumentParser(prog="steelyard-agent", description="The agent of a host under Steelyard.")
+    common.add_argument(
+        "--data", metavar="DIR", default=data, help=f"the agent's own directory (default {data})"
+    )
+    parser = argparse.ArgumentParser(
+        prog="steelyard-agent", description="The agent of a host under Steelyard."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     join = verbs.add_parser("join", parents=[common], help="join with a one-time token, then run")
     join.add_argument("url", metavar="URL", help="the console, as http(s)://HOST[:PORT]")
     join.add_argument("--token", required=True, help="the one-time token, from `steelyard host token`")
     join.add_argument("--name", help="what the host is called (default: the host name)")
-    join.add_argument("--address", metavar="IP", help="where others reach this host (default: of the route to URL)")
-    join.add_argument("--cgroup", metavar="PATH", help="the host is this control group, not the whole machine")
-    join.add_argument("--label", metavar="K=V", action="append", default=[], help="a label such as zone=a (repeat)")
-    join.add_argument("--capacity", metavar="K=V", action="append", default=[], help="declare, e.g. gpu=2 (repeat)")
+    join.add_argument(
+        "--address", metavar="IP", help="where others reach this host (default: of the route to URL)"
+    )
+    join.add_argument(
+        "--cgroup", metavar="PATH", help="the host is this control group, not the whole machine"
+    )
+    join.add_argument(
+        "--label", metavar="K=V", action="append", default=[], help="a label such as zone=a (repeat)"
+    )
+    join.add_argument(
+        "--capacity", metavar="K=V", action="append", default=[], help="declare, e.g. gpu=2 (repeat)"
+    )
     join.add_argument("--shards", metavar="DIR", help="where shards lie (default: DATA/shards)")
-    join.add_argument("--interval", metavar="S", type=float, default=0.0, help="shortest pause between reports")
+    join.add_argument(
+        "--interval", metavar="S", type=float, default=0.0, help="shortest pause between reports"
+    )
     verbs.add_parser("run", parents=[common], help="run; the host has joined before")
     return parser
 

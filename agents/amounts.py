@@ -37,7 +37,9 @@ def parse_capacity(pairs: Iterable[str]) -> dict[str, float]:
     capacity = {}
     for name, text in _split(pairs, "--capacity"):
         if not _RESOURCE.fullmatch(name):
-            raise WrongInput(f"--capacity {name!r}: a resource's name is a-z, 0-9 and _, at most 32 characters")
+            raise WrongInput(
+                f"--capacity {name!r}: a resource's name is a-z, 0-9 and _, at most 32 characters"
+            )
         capacity[name] = parse_amount(text)
     return capacity
 
@@ -47,9 +49,13 @@ def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
     labels = {}
     for key, value in _split(pairs, "--label"):
         if not _LABEL_KEY.fullmatch(key):
-            raise WrongInput(f"--label {key!r}: a key is a-z, 0-9, '.', '_', '/' and '-', at most 63 characters")
+            raise WrongInput(
+                f"--label {key!r}: a key is a-z, 0-9, '.', '_', '/' and '-', at most 63 characters"
+            )
         if not _LABEL_VALUE.fullmatch(value):
-            raise WrongInput(f"--label {key}={value!r}: a value is letters, digits, '.', '_' and '-', at most 63")
+            raise WrongInput(
+                f"--label {key}={value!r}: a value is letters, digits, '.', '_' and '-', at most 63"
+            )
         labels[key] = value
     return labels
 

@@ -114,7 +114,9 @@ def find(path: str | None, root: Path = ROOT, proc: Path = PROC) -> Cgroup | Non
     own, first = _memberships(proc / "self" / "cgroup"), _memberships(proc / "1" / "cgroup")
     shared = {name: _common(where, first.get(name, where)) for name, where in own.items()}
     v1 = {
-        name: _existing(root / name, shared[name]) for name in _V1_CONTROLLERS if name in shared and (root / name).is_dir()
+        name: _existing(root / name, shared[name])
+        for name in _V1_CONTROLLERS
+        if name in shared and (root / name).is_dir()
     }
     if v1:
         return CgroupV1(v1, root)

@@ -122,7 +122,9 @@ class Link:
             except InvalidStatus as error:
                 status = error.response.status_code
                 if status in {401, 403}:
-                    raise Unauthorised(f"{self._url} answered {status}: the token or credential is not valid") from None
+                    raise Unauthorised(
+                        f"{self._url} answered {status}: the token or credential is not valid"
+                    ) from None
                 log.warning("%s answered %s", self._url, status)
                 busy = status in {429, 503}
             except (OSError, TimeoutError, EOFError, WebSocketException, msgspec.MsgspecError) as error:
@@ -131,7 +133,9 @@ class Link:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.after_busy() if busy else self._backoff.after_failure())
 
-    async def ask(self, job: str, attempt: int, event: str, result: Any = None, error: str = "") -> wire.JobAnswer:
+    async def ask(
+        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
+    ) -> wire.JobAnswer:
         """Put a job event to the control plane and wait for its answer, over reconnects if need be."""
         if len(self._questions) >= MAX_QUESTIONS:
             return wire.JobAnswer(ref=0, accepted=False, reason="the agent has too many unanswered questions")
@@ -183,7 +187,9 @@ class Link:
         # A second agent of the same name took over: coming back at once would only push it off in turn.
         return socket.close_code in {wire.CLOSE_BUSY, wire.CLOSE_REPLACED}
 
-    async def _serve(self, socket: ClientConnection, welcome: wire.Welcome, capacity: dict[str, float]) -> None:
+    async def _serve(
+        self, socket: ClientConnection, welcome: wire.Welcome, capacity: dict[str, float]
+    ) -> None:
         self._reporter.begin(capacity)
         self._queue.clear()
         self._queue.extend(question for question, _ in self._questions.values())
@@ -191,7 +197,8 @@ class Link:
         self._queued.set()
         self._connected = True
         tasks = [
-            asyncio.create_task(work) for work in (self._read(socket), self._write(socket), self._report(socket, welcome))
+            asyncio.create_task(work)
+            for work in (self._read(socket), self._write(socket), self._report(socket, welcome))
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -96,7 +96,9 @@ class Mover:
         else:
             opened.cancel()
 
-    def _serve(self, source: str, key: str, limits: Limits, announce: Callable[[dict[str, Any]], None]) -> None:
+    def _serve(
+        self, source: str, key: str, limits: Limits, announce: Callable[[dict[str, Any]], None]
+    ) -> None:
         tree = self._root.source(source)
         summary = summarise(tree, limits.check)
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
@@ -137,7 +139,9 @@ class Mover:
         if target.exists():
             present = summarise(target, limits.check)
             if present.digest != promised.digest:
-                raise NoShard(f"shard {shard!r} is here with another content (digest {present.digest[:12]}...)")
+                raise NoShard(
+                    f"shard {shard!r} is here with another content (digest {present.digest[:12]}...)"
+                )
             return present
         free = self._root.free_bytes()
         if promised.bytes > free:

@@ -80,7 +80,9 @@ class Runner:
             writer.close()
             self._mourn(connection)
 
-    async def _converse(self, connection: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, connection: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         while True:
             try:
                 line = await reader.readline()
@@ -155,7 +157,9 @@ def read_line(line: bytes) -> tuple[int, dict[str, Any]]:
 def bind_private(path: Path) -> socket.socket:
     """A unix socket at path that only this user can reach, not listening yet. Raises WrongInput."""
     if len(os.fsencode(path)) > _MAX_PATH_BYTES:
-        raise WrongInput(f"{path} is longer than a socket's path can be ({_MAX_PATH_BYTES} bytes): give a shorter --data")
+        raise WrongInput(
+            f"{path} is longer than a socket's path can be ({_MAX_PATH_BYTES} bytes): give a shorter --data"
+        )
     # Left by an agent that was killed; the directory's lock says that no other agent lives here.
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from balancer_core.errors import InvalidInput
 
-#: No amount may reach 2**60 (an exbibyte): sums of such amounts over any cluster stay finite and exact enough.
+#: No amount may reach 2**60 (an exbibyte): sums of such amounts over any cluster stay finite and exact
+#: enough.
 AMOUNT_LIMIT = 2.0**60
 
 _DECIMAL = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
@@ -42,13 +44,13 @@ def parse_amount(written: str | float, unit: str = "", field: str = "amount") ->
 def check_amount(amount: object, field: str = "amount") -> float:
     """The amount as a float, when it is a finite number from 0 up to AMOUNT_LIMIT; else InvalidAmount."""
     if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise InvalidAmount(field, "not_a_number", f"{amount!r} is not a number.")
+        raise InvalidAmount(field, "not_a_number", f"{str(amount)[:80]!r} is not a number.")
     if isinstance(amount, float) and not math.isfinite(amount):
         raise InvalidAmount(field, "not_finite", f"{amount!r} is not a finite number.")
     if amount < 0:
-        raise InvalidAmount(field, "negative", f"{amount!r} is below zero.")
+        raise InvalidAmount(field, "negative", "it is below zero.")
     if amount >= AMOUNT_LIMIT:
-        raise InvalidAmount(field, "too_large", f"{amount:.3g} is more than any host has.")
+        raise InvalidAmount(field, "too_large", "it is more than any host has.")
     return float(amount)
 
 
@@ -56,7 +58,9 @@ def _read(text: str, unit: str, field: str) -> float:
     match = _WRITTEN.fullmatch(text)
     if match is None:
         shown = text if len(text) <= 40 else text[:40] + "..."
-        raise InvalidAmount(field, "not_a_number", f'"{shown}" is not an amount such as "1.5", "500m" or "2Gi".')
+        raise InvalidAmount(
+            field, "not_a_number", f'"{shown}" is not an amount such as "1.5", "500m" or "2Gi".'
+        )
     prefix, suffix = match["prefix"] or "", match["unit"] or ""
     wrong = _contradiction(prefix, suffix, match["per"] is not None, unit)
     if wrong:
@@ -83,8 +87,12 @@ def _contradiction(prefix: str, suffix: str, per_second: bool, unit: str) -> str
     return ""
 
 
+@lru_cache(maxsize=4096)
 def format_amount(amount: float, unit: str) -> str:
-    """An amount as people read it: 1.5 cores, 2 GiB, 100 MB/s, 3 gpu."""
+    """An amount as people read it: 1.5 cores, 2 GiB, 100 MB/s, 3 gpu.
+
+    Remembered, because a refusal says the same few amounts of hundreds of hosts.
+    """
     if unit == "bytes":
         return _scaled(amount, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
     if unit == "bytes/s":
@@ -108,4 +116,5 @@ def _short(number: float) -> str:
     if abs(number) >= 100:
         return f"{number:,.0f}"
     places = max(0, 2 - math.floor(math.log10(abs(number))))
-    return f"{number:.{min(places, 12)}f}".rstrip("0").rstrip(".")
+    shown = f"{number:.{min(places, 12)}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown

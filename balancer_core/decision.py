@@ -1,4 +1,7 @@
-"""The answer with its reasons. Immutable, and JSON-safe through to_dict(); the console and the API show only this."""
+"""The answer with its reasons.
+
+Immutable, and JSON-safe through to_dict(); the console and the API show only this.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One resource's part in a score. before, after: utilisation (1.0 = all of the capacity), without doubt."""
+    """One resource's part in a score.
+
+    before, after: utilisation (1.0 = all of the capacity), without doubt.
+    """
 
     resource: str
     before: float
@@ -20,7 +26,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A host that could take the load. total: its score, lower is better; margin: how much worse than the winner."""
+    """A host that could take the load.
+
+    total: its score, lower is better; margin: how much worse than the winner.
+    """
 
     host: str
     total: float
@@ -50,10 +59,12 @@ class Decision:
     """Where a load goes and why, or why nowhere.
 
     terms: the winner's. candidates: the best hosts in order, winner first.
-    rejected: reason code to number of hosts. rejections: host by host, at most a stated number, rejections_more the rest.
+    rejected: reason code to number of hosts. rejections: host by host, at most a stated number,
+    rejections_more the rest.
     changes: the hosts that were nearest to taking a refused load, nearest first.
     considered: hosts in the snapshot; feasible: those that could take it.
-    report_age_s: of the winner's last report; oldest_report_s: over all hosts that ever reported; None if none did.
+    report_age_s: of the winner's last report; oldest_report_s: over all hosts that ever reported; None if
+    none did.
     never_reported: hosts judged by their reservations alone.
     """
 
@@ -93,7 +104,8 @@ class Decision:
         return tuple(candidate.host for candidate in self.candidates)
 
     def instead(self, host: str) -> Decision:
-        """The same answer carried out on a runner-up, because those before it in the ranking were taken meanwhile.
+        """The same answer carried out on a runner-up, because those before it in the ranking were taken
+        meanwhile.
 
         Errors: ValueError for a host that is not in the ranking.
         """
@@ -102,8 +114,8 @@ class Decision:
             return self
         taken, chosen = ", ".join(self.ranking[:place]), self.candidates[place]
         sentence = (
-            f"{host} takes it: {taken} would have cost {chosen.margin:.3g} less, but the room there was taken "
-            "while this was decided."
+            f"{host} takes it, at a cost {chosen.margin:.3g} above the best: the room on {taken} was taken while this "
+            "was decided."
         )
         return replace(self, host=host, terms=chosen.terms, sentence=sentence)
 
@@ -113,14 +125,19 @@ class Decision:
         plain["demand"], plain["rejected"] = dict(self.demand), dict(self.rejected)
         plain["policy"] = {"name": self.policy, "version": plain.pop("policy_version")}
         plain["terms"] = [asdict(term) for term in self.terms]
-        plain["candidates"] = [asdict(each) | {"terms": [asdict(t) for t in each.terms]} for each in self.candidates]
+        plain["candidates"] = [
+            asdict(each) | {"terms": [asdict(t) for t in each.terms]} for each in self.candidates
+        ]
         plain["rejections"] = [asdict(rejection) for rejection in self.rejections]
         plain["changes"] = [{"host": change.host, "steps": list(change.steps)} for change in self.changes]
         return plain
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Decision:
-        """The decision that to_dict() came from. Errors: KeyError or TypeError where parts are missing or unknown."""
+        """The decision that to_dict() came from.
+
+        Errors: KeyError or TypeError where parts are missing or unknown.
+        """
         parts = dict(plain)
         policy = parts.pop("policy")
         parts["terms"] = tuple(Term(**term) for term in parts["terms"])

@@ -1,7 +1,7 @@
 """The last step of placement: turn rows and totals into a Decision that a person can read.
 
-Terms are computed again by the score's own terms() for the few hosts that are shown, so that what is explained is
-what was decided. Refusals are asked of the rules, only where a host was in fact refused.
+Terms are computed again by the score's own terms() for the few hosts that are shown, so that what is
+explained is what was decided. Refusals are asked of the rules, only where a host was in fact refused.
 Cost: O(top R) for a load that every host could take; O(H R) more where some could not.
 """
 

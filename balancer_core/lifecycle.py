@@ -6,12 +6,13 @@ Rules
 3. The tables know nothing of who raises an event, when, or what has to be done about it.
 
 Theory of operation
-A table maps state -> event -> next state. advance() looks one step up and refuses what is not there, so that two
+A table maps state -> event -> next state. advance() looks one step up and refuses what is not there, so that
+two
 processes that act on the same thing cannot both succeed: the second finds its event refused in the new state.
 The console's steppers and the diagrams in the docs are made from these tables.
 
-Two tables speak of a host: HOST is what an operator wants of it, CONTACT whether it is heard of. They are apart
-because a wish (cordon, drain) outlives a silence.
+Two tables speak of a host: HOST is what an operator wants of it, CONTACT whether it is heard of. They are
+apart because a wish (cordon, drain) outlives a silence.
 """
 
 from __future__ import annotations
@@ -56,7 +57,13 @@ ENDPOINT: Final[Table] = {
 #: A worker may claim an attempt before its dispatch is written down: the message is quicker than the row.
 JOB: Final[Table] = {
     "queued": {"place": "placed", "cancel": "cancelled"},
-    "placed": {"dispatch": "dispatched", "claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
+    "placed": {
+        "dispatch": "dispatched",
+        "claim": "running",
+        "lose": "queued",
+        "give_up": "failed",
+        "cancel": "cancelled",
+    },
     "dispatched": {"claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
     "running": {
         "succeed": "succeeded",
@@ -88,7 +95,10 @@ TABLES: Final[Mapping[str, Table]] = {
 
 
 def advance(table: Table, state: str, event: str) -> str:
-    """The state after an event. Errors: InvalidTransition if the state, or the event in it, is not in the table."""
+    """The state after an event.
+
+    Errors: InvalidTransition if the state, or the event in it, is not in the table.
+    """
     ways = table.get(state, {})
     if event not in ways:
         raise InvalidTransition(state, event, tuple(ways))

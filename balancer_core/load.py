@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from balancer_core.cluster.labels import InvalidLabel, check_labels
 from balancer_core.errors import InvalidInput
 from balancer_core.policies import POLICIES, InvalidOption, check_options
-from balancer_core.resources import InvalidAmount, check_amount
+from balancer_core.resources import LEAST_AMOUNT, InvalidAmount, check_amount
 
 KINDS: Final = ("service", "job", "shard")
 MAX_SPREADS: Final = 8
@@ -39,12 +39,16 @@ class Spread:
         if not isinstance(self.level, str) or not self.level:
             raise InvalidLoad("spread.level", "invalid_level", "a level is a label's key or host.")
         if not _is_count(self.max_per_domain) or self.max_per_domain < 1:
-            raise InvalidLoad("spread.max_per_domain", "invalid_count", "at least 1 must be allowed in a domain.")
+            raise InvalidLoad(
+                "spread.max_per_domain", "invalid_count", "at least 1 must be allowed in a domain."
+            )
         if not isinstance(self.taken, Mapping):
             raise InvalidLoad("spread.taken", "not_a_mapping", "taken is pairs of domain and count.")
         for domain, count in self.taken.items():
             if not isinstance(domain, str) or not _is_count(count) or count < 0:
-                raise InvalidLoad("spread.taken", "invalid_count", f"{str(domain)[:80]!r} has no valid count.")
+                raise InvalidLoad(
+                    "spread.taken", "invalid_count", f"{str(domain)[:80]!r} has no valid count."
+                )
         object.__setattr__(self, "taken", dict(self.taken))
 
 
@@ -69,7 +73,9 @@ class Load:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InvalidLoad("kind", "unknown_kind", f"{str(self.kind)[:80]!r} is none of {', '.join(KINDS)}.")
+            raise InvalidLoad(
+                "kind", "unknown_kind", f"{str(self.kind)[:80]!r} is none of {', '.join(KINDS)}."
+            )
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             reason = f"{str(self.name)[:80]!r} is not a name of at most 200 letters, digits and . _ : / @ -"
             raise InvalidLoad("name", "invalid_name", reason)
@@ -100,6 +106,10 @@ class Load:
                 checked[name] = check_amount(amount, f"demand.{name[:80]}")
             except InvalidAmount as error:
                 raise InvalidLoad(error.field, error.code, error.reason) from None
+            if 0.0 < checked[name] < LEAST_AMOUNT:
+                raise InvalidLoad(
+                    f"demand.{name[:80]}", "too_small", "it is too little to be weighed; leave it out."
+                )
         return checked
 
     def _checked_labels(self) -> dict[str, str]:

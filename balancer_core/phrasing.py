@@ -17,9 +17,12 @@ _PHRASES: Final = {code: phrase for rule in FILTERS.values() for code, phrase in
 def say_placed(
     policy: Policy, candidates: Sequence[Candidate], considered: int, feasible: int, age_s: float | None
 ) -> str:
-    """Why the first candidate takes the load: its score, the lead over the next, and what changes there most."""
+    """Why the first candidate takes the load: its score, the lead over the next, and what changes there
+    most."""
     winner = candidates[0]
-    parts = [f"{winner.host} takes it: it {policy.phrase(figure(winner.total))}, {_lead(candidates, considered)}"]
+    parts = [
+        f"{winner.host} takes it: it {policy.phrase(figure(winner.total))}, {_lead(candidates, considered)}"
+    ]
     changing = [term for term in winner.terms if term.after > term.before]
     if changing:
         most = max(changing, key=lambda term: term.cost)

@@ -2,11 +2,13 @@
 
 Theory of operation
 - The load is checked against the snapshot's resources; a mistake is InvalidLoad and nothing has happened.
-- Rules that read labels, names or domains give one mask of admissible hosts. The compiled kernel then does the rest
+- Rules that read labels, names or domains give one mask of admissible hosts. The compiled kernel then does
+  the rest
   in one pass: flags, room, score, and the best few.
-- Equal scores go to the host that joined earlier (the lower row), so the same input always has the same answer.
-- A decision reserves nothing. The caller commits it to the ledger, and goes on to the next of decision.ranking if
-  the host was taken meanwhile.
+- Equal scores go to the host that joined earlier (the lower row), so the same input always has the same
+  answer.
+- A decision reserves nothing. The caller commits it to the ledger, and goes on to the next of
+  decision.ranking if the host was taken meanwhile.
 - No clock: `now` is the reading of the clock that stamped the reports.
 """
 
@@ -50,7 +52,8 @@ def decide_many(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
 
     One at a time, so it packs no better than calls one by one. Spread counts stay as each load states them:
     whoever places replicas in one call must count the earlier ones itself. O(L H R).
-    Errors: InvalidLoad with the load's position in front of the field ("3.demand.gpu"), before anything is decided.
+    Errors: InvalidLoad with the load's position in front of the field ("3.demand.gpu"), before anything is
+    decided.
     """
     draft = replace(snapshot, reserved=snapshot.reserved.copy())
     questions = []

@@ -16,7 +16,10 @@ from balancer_core.resources import InvalidAmount
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """demand, weights: float64[R]. asked: the columns with a demand above 0. now: the same clock as the reports'."""
+    """demand, weights: float64[R].
+
+    asked: the columns with a demand above 0. now: the same clock as the reports'.
+    """
 
     snapshot: Snapshot
     load: Load

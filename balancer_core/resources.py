@@ -18,6 +18,7 @@ from balancer_core.amounts import AMOUNT_LIMIT, InvalidAmount, check_amount, for
 
 __all__ = [
     "AMOUNT_LIMIT",
+    "LEAST_AMOUNT",
     "MAX_RESOURCES",
     "STANDARD",
     "Dimensions",
@@ -31,8 +32,9 @@ __all__ = [
 #: The kernels keep one double per resource on the stack.
 MAX_RESOURCES: Final = 32
 
-#: Capacities below this count as a mistake: dividing by them would drown every other term.
-LEAST_CAPACITY: Final = 1e-6
+#: Capacities and demands below this, other than 0, count as a mistake: dividing by them would drown every
+#: other term.
+LEAST_AMOUNT: Final = 1e-6
 
 RATE: Final = 0
 CAPACITY: Final = 1
@@ -100,7 +102,9 @@ class Dimensions:
             return self._index[name]
         except (KeyError, TypeError):
             known = ", ".join(self.names)
-            raise InvalidAmount(field, "unknown_resource", f"{name!r} is not a resource; known are {known}.") from None
+            raise InvalidAmount(
+                field, "unknown_resource", f"{name!r} is not a resource; known are {known}."
+            ) from None
 
     def vector(self, amounts: Mapping[str, float], field: str = "amounts") -> NDArray[np.float64]:
         """Amounts by name as float64[R]; what is not named is 0.
@@ -114,10 +118,13 @@ class Dimensions:
         return vector
 
     def check_vector(self, vector: NDArray[np.float64], field: str = "vector") -> NDArray[np.float64]:
-        """The vector as float64[R] when every entry is a valid amount; else InvalidAmount naming the resource."""
+        """The vector as float64[R] when every entry is a valid amount; else InvalidAmount naming the
+        resource."""
         checked = np.asarray(vector, dtype=np.float64)
         if checked.shape != (len(self.names),):
-            raise InvalidAmount(field, "wrong_shape", f"{checked.shape} is not the shape ({len(self.names)},).")
+            raise InvalidAmount(
+                field, "wrong_shape", f"{checked.shape} is not the shape ({len(self.names)},)."
+            )
         if not ((checked >= 0) & (checked < AMOUNT_LIMIT)).all():
             self.vector(self.mapping(checked), field)
         return checked
@@ -126,12 +133,15 @@ class Dimensions:
         """Like vector(), and each capacity is 0 (not declared) or large enough to be divided by."""
         vector = self.vector(amounts, field)
         for name, amount in self.mapping(vector).items():
-            if 0 < amount < LEAST_CAPACITY:
-                raise InvalidAmount(f"{field}.{name}", "too_small", f"{amount:.3g} is too little to be shared out.")
+            if 0 < amount < LEAST_AMOUNT:
+                raise InvalidAmount(
+                    f"{field}.{name}", "too_small", f"{amount:.3g} is too little to be shared out."
+                )
         return vector
 
     def parse(self, written: Mapping[str, str | float], field: str = "amounts") -> dict[str, float]:
-        """Amounts as people write them ({"memory": "2Gi"}) in base units, each checked against its resource's unit."""
+        """Amounts as people write them ({"memory": "2Gi"}) in base units, each checked against its
+        resource's unit."""
         amounts = {}
         for name, amount in written.items():
             resource = self.resources[self.index(name, f"{field}.{name}")]

@@ -34,7 +34,12 @@ class Steelyard:
     """One console, one token. transport: another httpx transport, for tests or a unix socket."""
 
     def __init__(
-        self, url: str, token: str, *, timeout_s: float = TIMEOUT_S, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
             base_url=url.rstrip("/") + API,
@@ -59,7 +64,9 @@ class Steelyard:
 
     def get(self, path: str, **query: Any) -> Any:
         """GET a path under /api/v1/, such as "hosts/". Raises ProblemError, httpx.TransportError."""
-        return _answer(self._http.get(path, params={key: value for key, value in query.items() if value is not None}))
+        return _answer(
+            self._http.get(path, params={key: value for key, value in query.items() if value is not None})
+        )
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST JSON to a path under /api/v1/. Raises ProblemError, httpx.TransportError."""

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from console.events import views as events
+from console.fleet import host_page, join_page
+from console.fleet import views as fleet
+from console.jobs import views as jobs
+from console.placements import views as placements
+from console.storage import views as storage
+from console.traffic import views as traffic
+
+urlpatterns: list[URLPattern] = [
+    path("", fleet.cluster_map, name="map"),
+    path("search/", events.search, name="search"),
+    path("hosts/", fleet.hosts, name="hosts"),
+    path("hosts/add/", join_page.add_host, name="add-host"),
+    path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
+    path("hosts/<slug:name>/", host_page.host, name="host"),
+    path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("services/", traffic.services, name="services"),
+    path("services/new/", traffic.new_service, name="new-service"),
+    path("services/<slug:name>/", traffic.service, name="service"),
+    path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/<uuid:job>/", jobs.job, name="job"),
+    path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
+    path("shards/", storage.shards, name="shards"),
+    path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("decisions/", placements.decisions, name="decisions"),
+    path("decisions/<uuid:decision>/", placements.decision, name="decision"),
+    path("events/", events.events, name="events"),
+]

@@ -78,7 +78,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+                "console.frame.frame",
+            ],
+            "builtins": ["console.shown"],
         },
     }
 ]

@@ -1,6 +1,7 @@
 """The kernel's contract in plain Python: scan() over scalar floats, obviously right and slow.
 
-Tests hold the compiled kernel to these results, bit for bit. It is never a fallback: the product runs the kernel.
+Tests hold the compiled kernel to these results, bit for bit. It is never a fallback: the product runs the
+kernel.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ _TERMS = {score.MODE: score.terms for score in SCORES.values()}
 
 
 def admits(
-    capacity: Sequence[float], reserved: Sequence[float], used: Sequence[float], demand: Sequence[float],
+    capacity: Sequence[float],
+    reserved: Sequence[float],
+    used: Sequence[float],
+    demand: Sequence[float],
     kinds: Sequence[int],
 ) -> bool:
-    """Whether one host has room: reserved (capacities: or measured, the larger) + demand <= capacity, exactly."""
+    """Whether one host has room: reserved (capacities: or measured, the larger) + demand <= capacity,
+    exactly."""
     for has, holds, uses, asks, kind in zip(capacity, reserved, used, demand, kinds, strict=True):
         if asks > 0.0:
             if kind == CAPACITY and uses > holds:
@@ -33,10 +38,20 @@ def admits(
 
 
 def scan(
-    capacity: NDArray[np.float64], reserved: NDArray[np.float64], used: NDArray[np.float64],
-    reported_at: NDArray[np.float64], flags: NDArray[np.uint8], admissible: NDArray[np.uint8], blocked: int,
-    demand: NDArray[np.float64], weights: NDArray[np.float64], kinds: NDArray[np.uint8], mode: int, now: float,
-    top_rows: NDArray[np.int64], top_totals: NDArray[np.float64],
+    capacity: NDArray[np.float64],
+    reserved: NDArray[np.float64],
+    used: NDArray[np.float64],
+    reported_at: NDArray[np.float64],
+    flags: NDArray[np.uint8],
+    admissible: NDArray[np.uint8],
+    blocked: int,
+    demand: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    kinds: NDArray[np.uint8],
+    mode: int,
+    now: float,
+    top_rows: NDArray[np.int64],
+    top_totals: NDArray[np.float64],
 ) -> int:
     """See place.pyi: the same arguments, the same results."""
     asks, weighed, sorts = demand.tolist(), weights.tolist(), kinds.tolist()

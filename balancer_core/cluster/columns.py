@@ -1,10 +1,13 @@
 """The live cluster: hosts as columns, written by reports and by the ledger, read through snapshots.
 
 Rules
-1. A struct of arrays: one contiguous float64 array per quantity, grown by doubling, so that a scan reads memory in order.
+1. A struct of arrays: one contiguous float64 array per quantity, grown by doubling, so that a scan reads
+   memory in order.
 2. Every write validates all it was given before it changes anything, and raises version by one.
-3. One writer at a time: the owner (an event loop, a test) serialises its calls. Snapshots may go to any thread.
-4. Rows keep the order in which hosts joined; removing one moves the later ones up. Decisions break ties by that order.
+3. One writer at a time: the owner (an event loop, a test) serialises its calls. Snapshots may go to any
+   thread.
+4. Rows keep the order in which hosts joined; removing one moves the later ones up. Decisions break ties by
+   that order.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ LOST: Final = 4
 DISTRUSTED: Final = 8
 ALL_FLAGS: Final = CORDONED | DRAINING | LOST | DISTRUSTED
 
-#: Giving back what was reserved in other portions leaves rounding dust; this much of the amount is dust, not a mistake.
+#: Giving back what was reserved in other portions leaves rounding dust; this much of the amount is dust, not
+#: a mistake.
 DUST: Final = 1e-9
 
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -73,7 +77,11 @@ class Cluster:
             raise InvalidHost("host", "unknown", f"there is no host called {str(name)[:80]!r}.") from None
 
     def add_host(
-        self, name: str, capacity: Mapping[str, float], labels: Mapping[str, str] | None = None, flags: int = 0
+        self,
+        name: str,
+        capacity: Mapping[str, float],
+        labels: Mapping[str, str] | None = None,
+        flags: int = 0,
     ) -> int:
         """A new host at the last row, nothing reserved, never reported. Returns its row. O(1) amortised.
 
@@ -128,13 +136,18 @@ class Cluster:
         self._changed()
 
     def release(self, name: str, vector: NDArray[np.float64]) -> None:
-        """Take float64[R] off what is reserved. Errors: InvalidAmount, code not_reserved, if that much never was."""
+        """Take float64[R] off what is reserved.
+
+        Errors: InvalidAmount, code not_reserved, if that much never was.
+        """
         row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
         left = self._matrix[1, row] - checked
         missing = left < -DUST * checked
         if missing.any():
             resource = self.dimensions.names[int(missing.argmax())]
-            raise InvalidAmount(f"reserved.{resource}", "not_reserved", f"less than that is reserved on {name}.")
+            raise InvalidAmount(
+                f"reserved.{resource}", "not_reserved", f"less than that is reserved on {name}."
+            )
         self._matrix[1, row] = np.maximum(left, 0.0)
         self._changed()
 
@@ -151,8 +164,13 @@ class Cluster:
         capacity = self._matrix[0, row].tolist()
         for resource, has, uses in zip(self.dimensions.resources, capacity, vector.tolist(), strict=True):
             if has and uses > has * resource.credible:
-                shown, of = self.dimensions.format(resource.name, uses), self.dimensions.format(resource.name, has)
-                raise InvalidAmount(f"used.{resource.name}", "impossible", f"{shown} of {of} cannot be in use.")
+                shown, of = (
+                    self.dimensions.format(resource.name, uses),
+                    self.dimensions.format(resource.name, has),
+                )
+                raise InvalidAmount(
+                    f"used.{resource.name}", "impossible", f"{shown} of {of} cannot be in use."
+                )
         self._matrix[2, row] = vector
         self._reported_at[row] = now
         self._changed()
@@ -178,7 +196,11 @@ class Cluster:
         if self._snapshot is None:
             count = len(self._names)
             if self._roster is None:
-                self._roster = (tuple(self._names), MappingProxyType(dict(self._rows)), LabelColumns(self._labels))
+                self._roster = (
+                    tuple(self._names),
+                    MappingProxyType(dict(self._rows)),
+                    LabelColumns(self._labels),
+                )
             names, rows, labels = self._roster
             capacity, reserved, used = (_frozen(column[:count]) for column in self._matrix)
             times, flags = _frozen(self._reported_at[:count]), self._flags[:count].copy()

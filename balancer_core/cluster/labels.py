@@ -25,14 +25,19 @@ class InvalidLabel(InvalidInput):
 
 
 def check_labels(labels: Mapping[str, str], field: str = "labels") -> dict[str, str]:
-    """A checked copy. Errors: InvalidLabel with code not_a_mapping, too_many, invalid_key or invalid_value."""
+    """A checked copy.
+
+    Errors: InvalidLabel with code not_a_mapping, too_many, invalid_key or invalid_value.
+    """
     if not isinstance(labels, Mapping):
         raise InvalidLabel(field, "not_a_mapping", "labels are pairs of key and value.")
     if len(labels) > MAX_LABELS:
         raise InvalidLabel(field, "too_many", f"{len(labels)} labels; at most {MAX_LABELS} are taken.")
     for key, value in labels.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise InvalidLabel(field, "invalid_key", f"{str(key)[:80]!r} is not a key of letters, digits, . _ / -")
+            raise InvalidLabel(
+                field, "invalid_key", f"{str(key)[:80]!r} is not a key of letters, digits, . _ / -"
+            )
         if not isinstance(value, str) or not _VALUE.fullmatch(value):
             reason = f"{str(value)[:80]!r} is not a value of at most 63 letters, digits, . _ : -"
             raise InvalidLabel(f"{field}.{key}", "invalid_value", reason)
@@ -47,7 +52,10 @@ class LabelColumns:
         self._columns: dict[str, tuple[NDArray[np.int32], dict[str, int]]] = {}
 
     def column(self, key: str) -> tuple[NDArray[np.int32], Mapping[str, int]]:
-        """int32[H] of value numbers, -1 where a host lacks the key, and the number of each value. O(H) once a key."""
+        """int32[H] of value numbers, -1 where a host lacks the key, and the number of each value.
+
+        O(H) once a key.
+        """
         found = self._columns.get(key)
         if found is None:
             numbers: dict[str, int] = {}

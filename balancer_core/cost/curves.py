@@ -1,14 +1,18 @@
 """The one currency: what it costs that a resource of a host is used as far as it is.
 
 Theory of operation
-- A rate resource gets worse like a queue. With u in use, an M/M/1 queue holds u/(1-u) on average, which is the cost.
-  From RATE_KNEE on the curve goes on as its own tangent: a measured overload stays finite, and more is still worse.
-- A capacity resource is safe until it is nearly full: CAPACITY_SLOPE * u, plus, in the last CAPACITY_KNEE of free
-  room, a cubic barrier that reaches CAPACITY_BARRIER at the limit. Past the limit nothing is placed (filters.fits).
-- Both curves are written over the free share f = 1-u, because doubt acts on what is free: a report that is old makes
-  part of the free room doubtful, and doubtful room is not counted. doubt() grows with age and is capped.
-- u counts the larger of what is reserved and what is measured: a reservation whose load has not started yet is not
-  visible in measurements, and use that nobody reserved is not visible in the ledger.
+- A rate resource gets worse like a queue. With u in use, an M/M/1 queue holds u/(1-u) on average, which is
+  the cost.
+  From RATE_KNEE on the curve goes on as its own tangent: a measured overload stays finite, and more is still
+  worse.
+- A capacity resource is safe until it is nearly full: CAPACITY_SLOPE * u, plus, in the last CAPACITY_KNEE of
+  free room, a cubic barrier that reaches CAPACITY_BARRIER at the limit. Past the limit nothing is placed
+  (filters.fits).
+- Both curves are written over the free share f = 1-u, because doubt acts on what is free: a report that is
+  old makes part of the free room doubtful, and doubtful room is not counted. doubt() grows with age and is
+  capped.
+- u counts the larger of what is reserved and what is measured: a reservation whose load has not started yet
+  is not visible in measurements, and use that nobody reserved is not visible in the ledger.
 
 Assumption: what is measured and what is reserved are mostly the same load. Where a host runs much that no
 placement knows of, the larger of the two is too small by the smaller one; declare a lower capacity there.
@@ -32,7 +36,8 @@ CAPACITY_SLOPE: Final = 0.1
 #: Free share at which the barrier of a capacity resource begins.
 CAPACITY_KNEE: Final = 0.15
 
-#: The barrier's height at the limit: about what a rate resource costs at 95 %, so that neither hides the other.
+#: The barrier's height at the limit: about what a rate resource costs at 95 %, so that neither hides the
+#: other.
 CAPACITY_BARRIER: Final = 20.0
 
 #: Reports up to this age are as good as new: agents that have nothing new to say are silent this long.
@@ -41,12 +46,16 @@ DOUBT_GRACE_S: Final = 5.0
 #: Share of the free room that becomes doubtful with each second beyond the grace.
 DOUBT_PER_S: Final = 0.01
 
-#: The most that can become doubtful, also for a host that never reported: its reservations still say something.
+#: The most that can become doubtful, also for a host that never reported: its reservations still say
+#: something.
 DOUBT_CAP: Final = 0.3
 
 
 def doubt(age_s: float) -> float:
-    """Share of the free room that a report of this age leaves doubtful: 0 to DOUBT_CAP. inf means never reported."""
+    """Share of the free room that a report of this age leaves doubtful: 0 to DOUBT_CAP.
+
+    inf means never reported.
+    """
     if age_s <= DOUBT_GRACE_S:
         return 0.0
     share = (age_s - DOUBT_GRACE_S) * DOUBT_PER_S

@@ -1,7 +1,8 @@
 """Rules that say whether a host may take a load: one file each, with NAME, REASONS, assumptions and cost.
 
 FILTERS is the registry, in the order in which they are asked; a host's reason is the first that said no.
-healthy, schedulable and fits are computed again by the kernel in its one pass; tests hold both to the same answers.
+healthy, schedulable and fits are computed again by the kernel in its one pass; tests hold both to the same
+answers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fits: the host has room for every amount that is asked for.
 
 Rates fit by reservation alone: a cpu that is busy this second is expensive (cost), not impossible.
-Capacities fit by the larger of reserved and measured: memory that is in use is not there, whoever reserved it.
-A resource that the host did not declare (capacity 0) is not there at all.
+Capacities fit by the larger of reserved and measured: memory that is in use is not there, whoever reserved
+it. A resource that the host did not declare (capacity 0) is not there at all.
 Comparisons are exact, reserved + demand <= capacity, as in the ledger's own condition: exactly full fits.
 Assumption: capacities leave out what the host keeps for itself.
 Cost: O(H) for each resource asked for.
@@ -10,7 +10,7 @@ Cost: O(H) for each resource asked for.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,10 @@ NO_ROOM, TOO_SMALL, UNDECLARED = 1, 2, 3
 
 
 def judge(question: Question) -> NDArray[np.uint8] | None:
-    """uint8[H]: 0 fits, else 1 + the position in REASONS of the gravest reason. None if nothing is asked for."""
+    """uint8[H]: 0 fits, else 1 + the position in REASONS of the gravest reason.
+
+    None if nothing is asked for.
+    """
     if not question.asked:
         return None
     snapshot = question.snapshot
@@ -52,7 +55,8 @@ def holding(question: Question, r: int) -> NDArray[np.float64]:
 
 
 def lack(question: Question) -> NDArray[np.float64]:
-    """float64[H]: the largest missing share of what is asked for, 0 where it fits, 1 where none of it would."""
+    """float64[H]: the largest missing share of what is asked for, 0 where it fits, 1 where none of it
+    would."""
     worst = np.zeros(len(question.snapshot))
     for r in question.asked:
         asks = question.demand[r]
@@ -63,51 +67,47 @@ def lack(question: Question) -> NDArray[np.float64]:
 
 def reason(question: Question, row: int, verdict: int) -> str:
     """The sentence for the resource that is shortest among those of the verdict's grade."""
-    code = tuple(REASONS)[verdict - 1]
-    r = max(_short(question, row, verdict), key=lambda each: _missing(question, row, each) / question.demand[each])
-    names, show = question.snapshot.dimensions.names, question.snapshot.dimensions.format
-    has = float(question.snapshot.capacity[row, r])
-    return REASONS[code].format(
-        resource=names[r],
-        asked=show(names[r], float(question.demand[r])),
-        free=show(names[r], max(0.0, has - float(holding(question, r)[row]))),
-        capacity=show(names[r], has),
+    shortages = [each for each in _shortages(question, row) if each.grade == verdict]
+    shortest = max(shortages, key=lambda each: each.missing / each.asks)
+    name, show = question.snapshot.dimensions.names[shortest.r], question.snapshot.dimensions.format
+    return tuple(REASONS.values())[verdict - 1].format(
+        resource=name,
+        asked=show(name, shortest.asks),
+        free=show(name, max(0.0, shortest.has - shortest.holds)),
+        capacity=show(name, shortest.has),
     )
 
 
 def step(question: Question, row: int, verdict: int) -> str:
     """What would have to change, over all short resources."""
     names, show = question.snapshot.dimensions.names, question.snapshot.dimensions.format
-    parts = []
-    for r in question.asked:
-        missing = _missing(question, row, r)
-        if missing > 0.0:
-            has = float(question.snapshot.capacity[row, r])
-            larger = float(question.demand[r]) > has
-            verb = "add" if larger else "free"
-            parts.append(f"{verb} {show(names[r], missing)} of {names[r]}")
-    return ", ".join(parts)
+    return ", ".join(
+        f"{'free' if each.grade == NO_ROOM else 'add'} {show(names[each.r], each.missing)} of {names[each.r]}"
+        for each in _shortages(question, row)
+    )
 
 
-def _short(question: Question, row: int, verdict: int) -> list[int]:
-    """The resources that are short on this host in the way the verdict says."""
-    found = []
+class _Shortage(NamedTuple):
+    """One resource that is short on one host."""
+
+    r: int
+    grade: int
+    asks: float
+    holds: float
+    has: float
+    missing: float
+
+
+def _shortages(question: Question, row: int) -> list[_Shortage]:
+    """Every resource that is short on this host, in scalar floats: called once for each host that is
+    explained."""
+    snapshot, found = question.snapshot, []
     for r in question.asked:
-        has = float(question.snapshot.capacity[row, r])
-        if has <= 0.0:
-            grade = UNDECLARED
-        else:
-            grade = TOO_SMALL if float(question.demand[r]) > has else NO_ROOM
-        if grade == verdict and _missing(question, row, r) > 0.0:
-            found.append(r)
+        asks, holds = question.demand.item(r), snapshot.reserved.item(row, r)
+        if snapshot.dimensions.kinds.item(r) == CAPACITY:
+            holds = max(holds, snapshot.used.item(row, r))
+        has = snapshot.capacity.item(row, r)
+        if holds + asks > has:
+            grade = UNDECLARED if has <= 0.0 else TOO_SMALL if asks > has else NO_ROOM
+            found.append(_Shortage(r, grade, asks, holds, has, holds + asks - has))
     return found
-
-
-def _missing(question: Question, row: int, r: int) -> float:
-    """How much of resource r is missing on this host; 0 or less where it fits."""
-    snapshot = question.snapshot
-    holds = float(snapshot.reserved[row, r])
-    if snapshot.dimensions.kinds[r] == CAPACITY:
-        holds = max(holds, float(snapshot.used[row, r]))
-    wanted, has = holds + float(question.demand[r]), float(snapshot.capacity[row, r])
-    return wanted - has

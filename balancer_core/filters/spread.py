@@ -1,7 +1,7 @@
 """Spread: no failure domain takes more of a group than its share allows.
 
-Assumption: the caller counts what each domain holds; a host without the level's label belongs to no domain that
-could be counted, so it takes none.
+Assumption: the caller counts what each domain holds; a host without the level's label belongs to no domain
+that could be counted, so it takes none.
 Cost: O(H) for each level, plus O(H) once for a label key that was never asked for.
 """
 
@@ -60,7 +60,9 @@ def reason(question: Question, row: int, verdict: int) -> str:
 def step(question: Question, row: int, verdict: int) -> str:
     """What would have to change."""
     return ", ".join(
-        f"label the host with its {spread.level}" if domain is None else f"free a place in {spread.level} {domain}"
+        f"label the host with its {spread.level}"
+        if domain is None
+        else f"free a place in {spread.level} {domain}"
         for spread, domain in _wrong(question, row)
     )
 
@@ -69,7 +71,9 @@ def _wrong(question: Question, row: int) -> list[tuple[Spread, str | None]]:
     wrong = []
     for spread in question.load.spread:
         snapshot = question.snapshot
-        domain = snapshot.names[row] if spread.level == "host" else snapshot.labels.rows[row].get(spread.level)
+        domain = (
+            snapshot.names[row] if spread.level == "host" else snapshot.labels.rows[row].get(spread.level)
+        )
         if domain is None or spread.taken.get(domain, 0) >= spread.max_per_domain:
             wrong.append((spread, domain))
     return wrong

@@ -1,4 +1,4 @@
-"""Options that policies share: their schema (forms, docs and validation from one source) and their meaning."""
+"""Options that policies share: their schema (for forms, docs and validation) and their meaning."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def check_options(options: Mapping[str, Any], schema: Mapping[str, Any]) -> None
     for name in options:
         if name not in schema["properties"]:
             known = ", ".join(schema["properties"])
-            raise InvalidOption(f"options.{str(name)[:80]}", "unknown_option", f"the policy's options are {known}.")
+            raise InvalidOption(
+                f"options.{str(name)[:80]}", "unknown_option", f"the policy's options are {known}."
+            )
 
 
 def weights(options: Mapping[str, Any], dimensions: Dimensions) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Pack: each load goes where it strands least free capacity (scores.stranded).
 
-For batch jobs and for keeping hosts empty; loads land on hosts whose free room has their shape, fuller ones first.
+For batch jobs and for keeping hosts empty; loads land on hosts whose free room has their shape, fuller ones
+first.
 Options: weights, a number a resource, 1 where not given; 0 lets that resource be stranded freely.
 When not to use it: for services. A packed host has long queues.
 """

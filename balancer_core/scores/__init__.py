@@ -1,6 +1,7 @@
 """Scores: one file each, with NAME, MODE (its number in the kernel), assumptions, and terms() for one host.
 
-Lower is better. terms() is at once the explanation of a decision and the reference that the kernel is held to.
+Lower is better. terms() is at once the explanation of a decision and the reference that the kernel is held
+to.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Stranded capacity: how much free room the load would leave that nothing can use.
 
-Free cpu beside full memory is of no use. What is free of a resource beyond the free share of the host's scarcest
-resource counts as stranded; the score is the rise of the stranded share, so a load goes where its shape matches the
-room that is left. FILL times the free share after it is added, so that among equal shapes the fuller host is taken
-and empty hosts stay empty.
-A rate can be measured busier than reserved: what would then be more than all of it counts OVERLOAD times, so that a
-host is not packed beyond what it can do while another can take the load.
-Assumptions: what comes later asks for resources in the proportion in which hosts have them; with loads that ask for
-one resource only, the stranded room is usable after all and this score is too careful.
-Idea: shape matching by free share, as in the dot-product and cosine rules of vector packing (Panigrahy et al. 2011;
-Tetris, SIGCOMM 2014); this is the simplest honest member of that family, not the best known packer.
+Free cpu beside full memory is of no use. What is free of a resource beyond the free share of the host's
+scarcest resource counts as stranded; the score is the rise of the stranded share, so a load goes where its
+shape matches the room that is left. FILL times the free share after it is added, so that among equal shapes
+the fuller host is taken and empty hosts stay empty.
+A rate can be measured busier than reserved: what would then be more than all of it counts OVERLOAD times, so
+that a host is not packed beyond what it can do while another can take the load.
+Assumptions: what comes later asks for resources in the proportion in which hosts have them; with loads that
+ask for one resource only, the stranded room is usable after all and this score is too careful.
+Idea: shape matching by free share, as in the dot-product and cosine rules of vector packing (Panigrahy et al.
+2011; Tetris, SIGCOMM 2014); this is the simplest honest member of that family, not the best known packer.
 Cost: O(R) a host.
 When not to use it: for what is sensitive to latency. It fills hosts.
 """

@@ -1,7 +1,9 @@
 """Steering: keeps each endpoint's correction from step to step, and says when the engine must be told.
 
-A plan is published when an endpoint came, went or turned healthy, when some share moved by more than MOVED, or when
-it moved by more than SETTLED and nothing was published for SETTLE_S: large moves at once, small ones seldom, noise never.
+A plan is published when an endpoint came, went or turned healthy, when some share moved by more than MOVED,
+or when
+it moved by more than SETTLED and nothing was published for SETTLE_S: large moves at once, small ones seldom,
+noise never.
 """
 
 from __future__ import annotations
@@ -80,7 +82,9 @@ class Steering:
             track = self._tracks.get(view.key)
             if track is None:
                 came_at = None if first else now
-                self._tracks[view.key] = _Track(1.0, came_at, view.healthy, self._resume.get(view.key, 1), 0.0)
+                self._tracks[view.key] = _Track(
+                    1.0, came_at, view.healthy, self._resume.get(view.key, 1), 0.0
+                )
                 changed = True
             elif view.healthy != track.healthy:
                 track.healthy = view.healthy
@@ -107,20 +111,24 @@ class Steering:
         """Integrate every warm endpoint's correction; how much each moved, as a share of itself."""
         before = {view.key: self._tracks[view.key].correction for view in healthy}
         after = {
-            view.key: corrected(before[view.key], view, field, elapsed_s) if warm[view.key] else before[view.key]
+            view.key: corrected(before[view.key], view, field, elapsed_s)
+            if warm[view.key]
+            else before[view.key]
             for view in healthy
         }
         mean_before = sum(field.share[key] * correction for key, correction in before.items())
         mean_after = sum(field.share[key] * correction for key, correction in after.items())
         for key, correction in after.items():
-            # Only proportions matter: scaled to a mean of 1, so that a common error never drifts into a limit.
+            # Only proportions matter: with a mean of 1, a common error never drifts into a limit.
             self._tracks[key].correction = correction / mean_after
         return {key: (after[key] / mean_after) / (before[key] / mean_before) - 1.0 for key in after}
 
     def _shares(self, healthy: Sequence[EndpointView], field: Field, now: float) -> dict[str, float]:
         """Each healthy endpoint's share of the traffic; together 1."""
         raw = {
-            view.key: field.share[view.key] * self._tracks[view.key].correction * ramp(self._since(view.key, now))
+            view.key: field.share[view.key]
+            * self._tracks[view.key].correction
+            * ramp(self._since(view.key, now))
             for view in healthy
         }
         total = sum(raw.values())

@@ -2,20 +2,23 @@
 
 Theory of operation
 - An endpoint starts at its share of the capacity (cores), times a correction that starts at 1.
-- Each step integrates the correction: less used than the mean goes up, more used goes down. The set-point is the
-  mean itself, so the law evens out utilisation and leaves the total alone. Idea: Dropbox Robinhood (2024), one
-  controller an endpoint with the service's mean utilisation as set-point and a delta on the weight as output.
+- Each step integrates the correction: less used than the mean goes up, more used goes down. The set-point is
+  the mean itself, so the law evens out utilisation and leaves the total alone. Idea: Dropbox Robinhood
+  (2024), one controller an endpoint with the service's mean utilisation as set-point and a delta on the
+  weight as output.
 - The gain is GAIN / (age + LAG_S) a second: a loop that acts on old figures must act slower, or it swings
-  (Mitzenmacher, "How useful is old information?", 2000). With a delay of T seconds an integrator stops overshooting
-  at about 1 / (e T), and 0.4 stays near that for all ages.
-- No correction more than the root of STEP_LIMIT times its last value, so no share moves by more than a fifth a step.
-- Figures that are too old count less and less (confidence); what they do not hold, goes back to capacity share.
-- Errors count as pressure, so that an endpoint that fails fast and looks idle attracts nothing. So do requests that
-  pile up on an endpoint whose host looks idle (it waits for something that nobody measures).
+  (Mitzenmacher, "How useful is old information?", 2000). With a delay of T seconds an integrator
+  stops overshooting at about 1 / (e T), and 0.4 stays near that for all ages.
+- No correction more than the root of STEP_LIMIT times its last value, so no share moves by more than a fifth
+  a step.
+- Figures that are too old count less and less (confidence); what they do not hold, goes back to capacity
+  share.
+- Errors count as pressure, so that an endpoint that fails fast and looks idle attracts nothing. So do
+  requests that pile up on an endpoint whose host looks idle (it waits for something that nobody measures).
 - Below IDLE nothing can be learnt from utilisation: back to capacity share.
 - Newcomers, and who comes back from unhealthy, ramp up, and are not corrected until they are warm.
-- Nobody gets less than LEAST or more than MOST of its capacity share, whatever it reports: a host that claims to be
-  idle for ever cannot draw all traffic, and a slow one keeps enough to prove that it got better.
+- Nobody gets less than LEAST or more than MOST of its capacity share, whatever it reports: a host that claims
+  to be idle for ever cannot draw all traffic, and a slow one keeps enough to prove that it got better.
 
 Everything here is a pure function of its arguments; steering.Steering keeps what lasts from step to step.
 """
@@ -33,7 +36,7 @@ GAIN: Final = 0.4
 LAG_S: Final = 5.0  # what passes between a weight and its effect in a report, at the least
 STEP_LIMIT: Final = 1.2
 IDLE: Final = 0.05
-ERROR_PRESSURE: Final = 1.0  # every request failing weighs like a host wholly in use
+ERROR_PRESSURE: Final = 2.0  # half of the requests failing weighs like a host wholly in use
 CROWD: Final = 2.0  # times the service's requests in flight a core, from where on they count as pressure
 CROWD_LEAST: Final = 8.0  # fewer requests in flight than this prove nothing
 FRESH_S: Final = 15.0  # up to here the lower gain alone answers for the age
@@ -51,8 +54,9 @@ LONGEST_STEP_S: Final = 10.0  # after a pause the past is not made up for
 class Field:
     """What a service's endpoints look like together.
 
-    cores: of each healthy endpoint, guessed as the mean where unknown. share: of all cores. mean: utilisation, weighed
-    by cores and confidence over warm endpoints. crowd: requests in flight a core. idle: too little to learn from.
+    cores: of each healthy endpoint, guessed as the mean where unknown. share: of all cores. mean:
+    utilisation, weighed by cores, confidence and share of requests that succeed, over warm endpoints. crowd:
+    requests in flight a core. idle: too little to learn from.
     """
 
     cores: Mapping[str, float]
@@ -68,7 +72,10 @@ def survey(views: Sequence[EndpointView], warm: Mapping[str, bool]) -> Field:
     guess = sum(known) / len(known) if known else 1.0
     cores = {view.key: view.capacity_cores or guess for view in views}
     total = sum(cores.values())
-    weighed = {v.key: cores[v.key] * confidence(v.report_age_s) if warm[v.key] else 0.0 for v in views}
+    weighed = {
+        v.key: cores[v.key] * confidence(v.report_age_s) * (1.0 - v.error_share) if warm[v.key] else 0.0
+        for v in views
+    }
     weight = sum(weighed.values())
     mean = sum(weighed[v.key] * v.utilisation for v in views) / weight if weight > 0.0 else 0.0
     crowd = sum(view.in_flight for view in views) / total if total > 0.0 else 0.0

@@ -35,11 +35,12 @@ def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
     if math.isinf(view.report_age_s):
         return f"it has no report yet, so it gets its share of the capacity, {of_capacity}"
     if confidence(view.report_age_s) == 0.0:
-        return f"its last report is {view.report_age_s:.0f} s old, so it returns to its share of the capacity, {of_capacity}"
+        age = f"its last report is {view.report_age_s:.0f} s old"
+        return f"{age}, so it returns to its share of the capacity, {of_capacity}"
     if field.idle and not failing:
         return (
-            f"the service is idle ({field.mean:.1%} in use, below {IDLE:.0%}), so it gets its share of the capacity, "
-            f"{of_capacity}"
+            f"the service is idle ({field.mean:.1%} in use, below {IDLE:.0%}), "
+            f"so it gets its share of the capacity, {of_capacity}"
         )
     parts = [f"{view.utilisation:.0%} in use against a mean of {field.mean:.0%}"]
     if failing:
@@ -47,7 +48,9 @@ def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
     if crowd_pressure(view, field) > view.utilisation:
         parts.append(f"{view.in_flight:.0f} requests pile up on it")
     if confidence(view.report_age_s) < 1.0:
-        parts.append(f"its report of {view.report_age_s:.0f} s ago counts less and less up to {STALE_S:.0f} s")
+        parts.append(
+            f"its report of {view.report_age_s:.0f} s ago counts less and less up to {STALE_S:.0f} s"
+        )
     return ", ".join(parts) + ", so its share " + _direction(standing.move)
 
 

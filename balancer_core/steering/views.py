@@ -18,8 +18,9 @@ class EndpointView:
     """One endpoint of a service as it is seen now.
 
     key: its identity, stable over steps. capacity_cores: of its host, 0 if not known.
-    utilisation: of its host's tightest resource, 0 to 1 (the caller takes the largest of the normalised pressures;
-    a measured overload may say more than 1). rate_per_s, errors_per_s, in_flight: its requests, as the engine counts.
+    utilisation: of its host's tightest resource, 0 to 1 (the caller takes the largest of the normalised
+    pressures; a measured overload may say more than 1). rate_per_s, errors_per_s, in_flight: its requests, as
+    the engine counts.
     report_age_s: of the figures, inf if there are none. healthy: whether the engine sends it traffic.
     Errors: InvalidView for NaN, negatives, or infinities other than the age.
     """

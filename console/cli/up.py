@@ -30,6 +30,8 @@ FIRST_RESTART_S, LAST_RESTART_S = 0.2, 10.0
 STEADY_S = 30.0
 STOP_S = 8.0
 READY_S = 60.0
+#: So many ends of the web process before it ever answered: it will not start by trying again.
+HOPELESS = 3
 
 
 class Failed(Exception):
@@ -159,7 +161,7 @@ class Supervisor:
 
         password = read_or_make_secret(self._place.broker_password)
         address, _, port = os.environ.get("STEELYARD_BROKER_LISTEN", "127.0.0.1:0").rpartition(":")
-        number = int(port) or _free_port(address)
+        number = int(port) or free_port(address)
         config = self._place.run / "valkey.conf"
         # The password stays off the command line, which every user of the machine can read.
         _write_private(
@@ -196,6 +198,8 @@ class Supervisor:
             if time.monotonic() - began > STEADY_S:
                 pause = FIRST_RESTART_S
             child.restarts += 1
+            if self._stopping:
+                return
             self._say(f"{child.name} ended; it starts again in {pause:.1f} s (see {self._place.logs})")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_RESTART_S)
@@ -207,8 +211,16 @@ class Supervisor:
             _write_private(self._place.run / "pids", json.dumps({each.name: each.pid for each in self.children}))
 
     async def _ready(self) -> None:
-        port = int(self._port)
-        await _until(lambda: _healthy(self._address, port), READY_S, "the console", self._place.logs / "web.log")
+        port, log = int(self._port), self._place.logs / "web.log"
+
+        async def healthy() -> bool:
+            web = next(child for child in self.children if child.name == "web")
+            if web.restarts >= HOPELESS:
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+                raise Failed(f"the console does not start; the end of {log}:\n{tail}")
+            return await _healthy(self._address, port)
+
+        await _until(healthy, READY_S, "the console", log)
 
 
 async def run() -> int:
@@ -296,7 +308,8 @@ def _write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
+    """A TCP port that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])

@@ -33,6 +33,8 @@ class Job(models.Model):
     demand = models.JSONField()
     labels = models.JSONField(default=dict)
     policy = models.CharField(max_length=64)
+    # False: the application publishes the first attempt's message itself, through the client library's router.
+    dispatch = models.BooleanField(default=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED, db_index=True)
     attempt = models.PositiveIntegerField(default=0)
     placement = models.ForeignKey(Placement, null=True, on_delete=models.SET_NULL, related_name="jobs")

@@ -32,6 +32,7 @@ class Feed:
     def __init__(self) -> None:
         self.bus = Bus()
         self.traffic: bytes = b"{}"  # the controller's last word on traffic, JSON
+        self.traffic_at: float | None = None  # when it came, on this process's monotonic clock
         self._source = uuid.uuid4().hex
         self._seq = 0
         self._subscribers: set[asyncio.Queue[bytes | str]] = set()
@@ -102,7 +103,7 @@ class Feed:
             if channel == TICKS:
                 self._take_tick(payload)
             elif channel == TRAFFIC:
-                self.traffic = payload
+                self.traffic, self.traffic_at = payload, time.monotonic()
             elif payload in (bells.HOSTS, bells.COMMANDS):
                 self._look.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +63,10 @@ _decode = msgspec.json.Decoder(TrafficSeen).decode
 
 @dataclass(frozen=True)
 class Seen:
-    """TrafficSeen with look-ups by model."""
+    """TrafficSeen with look-ups by model. age_s: since the controller said it; None before its first word."""
 
     traffic: TrafficSeen
+    age_s: float | None = None
 
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)
@@ -81,4 +83,7 @@ class Seen:
 
 def seen() -> Seen:
     """The last word that reached this process; empty before the first."""
-    return Seen(_decode(feed.current().traffic) if feed.feed is not None else TrafficSeen())
+    if feed.feed is None:
+        return Seen(TrafficSeen())
+    at = feed.feed.traffic_at
+    return Seen(_decode(feed.feed.traffic), None if at is None else time.monotonic() - at)

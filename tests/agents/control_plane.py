@@ -29,7 +29,9 @@ class ControlPlane:
         self.host: str | None = None
         self.report_interval_s = 0.05
         self.keepalive_s = 60.0
-        self.judge: Callable[[wire.JobEvent], wire.JobAnswer | None] = lambda event: wire.JobAnswer(event.ref, True)
+        self.judge: Callable[[wire.JobEvent], wire.JobAnswer | None] = lambda event: wire.JobAnswer(
+            event.ref, True
+        )
         self.bearers: list[str] = []
         self.hellos: list[wire.Hello] = []
         self.said: list[wire.Upward] = []
@@ -45,7 +47,12 @@ class ControlPlane:
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[ControlPlane]:
         async with serve(
-            self._talk, "127.0.0.1", self.port, process_request=self._admit, compression=None, ping_interval=None
+            self._talk,
+            "127.0.0.1",
+            self.port,
+            process_request=self._admit,
+            compression=None,
+            ping_interval=None,
         ) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield self
@@ -69,7 +76,9 @@ class ControlPlane:
         await self.send(wire.Command(verb=verb, args=args, **fields))
 
         def answered() -> list[wire.Outcome]:
-            return [m for m in self.said[before:] if isinstance(m, wire.Outcome) and m.command == fields["id"]]
+            return [
+                m for m in self.said[before:] if isinstance(m, wire.Outcome) and m.command == fields["id"]
+            ]
 
         return (await self.wait_for(answered))[0]
 

@@ -31,7 +31,9 @@ async def test_join_shows_the_token_and_only_the_digest_of_its_credential(
 ) -> None:
     """A joining agent stores its own credential, readable by it alone, and sends what was declared."""
     data = short_dir / "data"
-    await start_agent(*join(plane, data, "--label", "zone=a", "--capacity", "gpu=2", "--capacity", "cpu=1500m"))
+    await start_agent(
+        *join(plane, data, "--label", "zone=a", "--capacity", "gpu=2", "--capacity", "cpu=1500m")
+    )
     hello = (await plane.wait_for(lambda: plane.hellos))[0]
     await plane.wait_for(lambda: plane.of(wire.Report))
     stored = json.loads((data / "agent.json").read_text())
@@ -70,7 +72,11 @@ async def test_sigterm_ends_cleanly_and_run_comes_back_with_the_credential(
 
 @pytest.mark.parametrize(("status", "door"), [(401, None), (403, None), (None, wire.CLOSE_UNAUTHORISED)])
 async def test_an_agent_that_is_not_taken_stops_with_code_2(
-    plane: ControlPlane, short_dir: Path, start_agent: Callable[..., Any], status: int | None, door: int | None
+    plane: ControlPlane,
+    short_dir: Path,
+    start_agent: Callable[..., Any],
+    status: int | None,
+    door: int | None,
 ) -> None:
     """Unauthorised, by HTTP or by close code, is final: one line, exit code 2."""
     plane.status, plane.door = status, door
@@ -96,7 +102,11 @@ async def test_an_agent_that_is_not_taken_stops_with_code_2(
     ],
 )
 async def test_wrong_input_is_named_in_one_line(
-    plane: ControlPlane, short_dir: Path, start_agent: Callable[..., Any], wrong: tuple[str, ...], culprit: str
+    plane: ControlPlane,
+    short_dir: Path,
+    start_agent: Callable[..., Any],
+    wrong: tuple[str, ...],
+    culprit: str,
 ) -> None:
     """Wrong input ends with code 2 and one line that names it; nothing is sent."""
     process = await start_agent(*join(plane, short_dir, *wrong))
@@ -177,7 +187,9 @@ async def test_killed_during_a_fetch_it_comes_back_clean_and_fetches_again(
     assert len(plane.of(wire.Report)) > reports
 
 
-async def test_the_agent_stays_small(plane: ControlPlane, short_dir: Path, start_agent: Callable[..., Any]) -> None:
+async def test_the_agent_stays_small(
+    plane: ControlPlane, short_dir: Path, start_agent: Callable[..., Any]
+) -> None:
     """After its first reports the agent is below 35 MB resident."""
     plane.keepalive_s = 0.05
     process = await start_agent(*join(plane, short_dir))

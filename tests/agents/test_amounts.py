@@ -11,7 +11,15 @@ from agents.wire import NAME_PATTERN
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("2", 2.0), ("1.5", 1.5), ("500m", 0.5), ("2Gi", 2.0 * 2**30), ("10G", 1e10), ("3k", 3000.0), ("1e9", 1e9)],
+    [
+        ("2", 2.0),
+        ("1.5", 1.5),
+        ("500m", 0.5),
+        ("2Gi", 2.0 * 2**30),
+        ("10G", 1e10),
+        ("3k", 3000.0),
+        ("1e9", 1e9),
+    ],
 )
 def test_amounts_with_and_without_units(text: str, amount: float) -> None:
     """Plain numbers, decimal and binary multiples, thousandths."""
@@ -28,7 +36,10 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 def test_pairs() -> None:
     """Capacity and labels are read from NAME=VALUE; a value may hold no second meaning."""
     assert parse_capacity(["gpu=2", "net_in=1G"]) == {"gpu": 2.0, "net_in": 1e9}
-    assert parse_labels(["zone=eu-1", "topology.example/rack=R7"]) == {"zone": "eu-1", "topology.example/rack": "R7"}
+    assert parse_labels(["zone=eu-1", "topology.example/rack=R7"]) == {
+        "zone": "eu-1",
+        "topology.example/rack": "R7",
+    }
     for wrong in (["zone"], ["=a"], ["zone="], ["zone=a=b"], ["Zone=a"], ["zone=a b"]):
         with pytest.raises(WrongInput, match="--label"):
             parse_labels(wrong)

@@ -122,7 +122,8 @@ def quota_group() -> Iterator[str]:
 def test_a_real_group_with_a_quota_and_a_burner(quota_group: str, tmp_path: Path) -> None:
     """A process that burns cpu in a group of 0.3 cores is seen as a host of 0.3 cores, fully used."""
     burner = subprocess.Popen(
-        [sys.executable, "-c", "input(); data = bytearray(50_000_000)\nwhile True: pass"], stdin=subprocess.PIPE
+        [sys.executable, "-c", "input(); data = bytearray(50_000_000)\nwhile True: pass"],
+        stdin=subprocess.PIPE,
     )
     try:
         for controller in ("cpu", "cpuacct", "memory"):

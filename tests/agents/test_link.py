@@ -207,13 +207,17 @@ async def test_a_question_survives_a_reconnect(plane: ControlPlane) -> None:
     assert len({event.ref for event in plane.of(wire.JobEvent)}) == 1
 
 
-async def test_refusals_are_counted_and_logged_once(plane: ControlPlane, caplog: pytest.LogCaptureFixture) -> None:
+async def test_refusals_are_counted_and_logged_once(
+    plane: ControlPlane, caplog: pytest.LogCaptureFixture
+) -> None:
     """Each code of refusal is logged the first time and counted every time."""
     with caplog.at_level(logging.WARNING, "steelyard.agent"):
         async with Bench(plane.url).running() as bench:
             await plane.wait_for(lambda: plane.hellos)
             for seq in range(3):
-                await plane.send(wire.Refused(seq=seq, code="too_large", field="cpu", reason="more than capacity"))
+                await plane.send(
+                    wire.Refused(seq=seq, code="too_large", field="cpu", reason="more than capacity")
+                )
             await plane.command("act", {})
 
     assert bench.link.refused == {"too_large": 3}
@@ -245,7 +249,9 @@ def test_link_urls(url: str, link: str) -> None:
     assert link_url(url) == link
 
 
-@pytest.mark.parametrize("url", ["console", "ftp://console", "http://", "http://a:b@console", "http://c:99999", "http://[1"])
+@pytest.mark.parametrize(
+    "url", ["console", "ftp://console", "http://", "http://a:b@console", "http://c:99999", "http://[1"]
+)
 def test_urls_that_are_none(url: str) -> None:
     """What cannot be a console's URL is refused before anything is sent."""
     with pytest.raises(WrongInput):

@@ -26,12 +26,16 @@ class Judge:
         self.open.set()
         self.moved = asyncio.Condition()
 
-    async def __call__(self, job: str, attempt: int, event: str, result: Any = None, error: str = "") -> JobAnswer:
+    async def __call__(
+        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
+    ) -> JobAnswer:
         async with self.moved:
             self.asked.append((job, attempt, event))
             self.moved.notify_all()
         await self.open.wait()
-        return JobAnswer(ref=0, accepted=event not in self.refuse, reason="no" if event in self.refuse else "")
+        return JobAnswer(
+            ref=0, accepted=event not in self.refuse, reason="no" if event in self.refuse else ""
+        )
 
     async def wait_for(self, asked: tuple[str, int, str]) -> None:
         async with asyncio.timeout(10), self.moved:
@@ -51,7 +55,9 @@ class Worker:
     def write(self, **said: Any) -> None:
         self.writer.write(json.dumps(said).encode() + b"\n")
 
-    async def say(self, event: str, job: str = "j1", attempt: int = 1, ref: int = 1, **more: Any) -> dict[str, Any]:
+    async def say(
+        self, event: str, job: str = "j1", attempt: int = 1, ref: int = 1, **more: Any
+    ) -> dict[str, Any]:
         self.write(ref=ref, job=job, attempt=attempt, event=event, **more)
         return await self.hear()
 

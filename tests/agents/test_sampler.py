@@ -73,7 +73,10 @@ def test_loopback_traffic_is_not_the_networks(tmp_path: Path) -> None:
     """Ten megabytes over loopback do not show as network use."""
     clock = Clock()
     sampler = Sampler(clock, tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()) as sender:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as door,
+        socket.create_connection(door.getsockname()) as sender,
+    ):
         receiver, _ = door.accept()
         with receiver:
             for _ in range(160):

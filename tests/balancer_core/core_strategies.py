@@ -1,4 +1,5 @@
-"""Clusters and loads as hypothesis draws them, edges included: nothing declared, exactly full, never reported, blocked."""
+"""Clusters and loads as hypothesis draws them, edges included: nothing declared, exactly full, never
+reported, blocked."""
 
 from __future__ import annotations
 
@@ -6,15 +7,16 @@ from hypothesis import strategies as st
 
 from balancer_core.cluster import ALL_FLAGS, Cluster
 from balancer_core.load import Load, Spread
-from balancer_core.resources import STANDARD, Dimensions
+from balancer_core.resources import LEAST_AMOUNT, STANDARD, Dimensions
 
 NOW = 1000.0
 ZONES = ("a", "b", "c")
 DIMENSIONS = Dimensions(STANDARD[:3])
 
 #: Round amounts meet each other exactly; the edges are the least capacity and nearly the most.
-amounts = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 1e-5, 1e18]) | st.floats(0.0, 8.0)
-capacities = amounts.map(lambda amount: amount if amount >= 1e-6 else 0.0)
+amounts = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 1e-5, 1e17]) | st.floats(0.0, 8.0)
+#: Of capacities and demands: 0 or not too little to be weighed.
+weighable = amounts.map(lambda amount: amount if amount >= LEAST_AMOUNT else 0.0)
 flags = st.just(0) | st.just(0) | st.integers(0, ALL_FLAGS)
 
 
@@ -30,12 +32,14 @@ def clusters(draw: st.DrawFn) -> Cluster:
     for number in range(draw(st.integers(0, 12))):
         name = f"host-{number}"
         labels = draw(st.dictionaries(st.just("zone"), st.sampled_from(ZONES)))
-        cluster.add_host(name, draw(named(capacities)), labels, draw(flags))
+        cluster.add_host(name, draw(named(weighable)), labels, draw(flags))
         cluster.set_reserved(name, DIMENSIONS.vector(draw(named(amounts))))
         if draw(st.booleans()):
             has = dict(DIMENSIONS.mapping(cluster.snapshot().capacity[number]))
             used = draw(named(st.floats(0.0, 1.25)))
-            cluster.report(name, {key: share * has[key] for key, share in used.items()}, NOW - draw(st.floats(0, 99)))
+            cluster.report(
+                name, {key: share * has[key] for key, share in used.items()}, NOW - draw(st.floats(0, 99))
+            )
     return cluster
 
 
@@ -47,7 +51,7 @@ def loads(draw: st.DrawFn) -> Load:
     return Load(
         kind=draw(st.sampled_from(["service", "job", "shard"])),
         name="load-1",
-        demand=draw(named(amounts)),
+        demand=draw(named(weighable)),
         labels=draw(st.just({}) | st.dictionaries(st.just("zone"), st.sampled_from([*ZONES, "d"]))),
         exclude_hosts=draw(st.frozensets(st.sampled_from(["host-1", "host-2", "gone"]))),
         spread=tuple(draw(st.just([]) | st.lists(spreads, max_size=2))),

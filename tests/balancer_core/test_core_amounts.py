@@ -49,7 +49,8 @@ def test_amounts_are_read_as_people_write_them(written: str | float, amount: flo
         (-1, "", "negative"),
         ("-2Gi", "", "negative"),
         (2**63, "", "too_large"),
-        (10**400, "", "too_large"),
+        pytest.param(10**5000, "", "too_large", id="endless"),
+        pytest.param(-(10**5000), "", "negative", id="endless-negative"),
         ("2000Pi", "", "too_large"),
         ("500m", "bytes", "wrong_unit"),
         ("2GiB", "cores", "wrong_unit"),
@@ -73,6 +74,7 @@ def test_what_means_nothing_is_refused_with_a_code(written: str | float, unit: s
         (0.25, "cores", "0.25 cores"),
         (2**31, "bytes", "2 GiB"),
         (1e8, "bytes/s", "100 MB/s"),
+        (99.99999999999999, "cores", "100 cores"),
         (3.0, "gpu", "3 gpu"),
         (12345.0, "gpu", "12,345 gpu"),
     ],
@@ -87,7 +89,9 @@ def test_what_is_shown_reads_back_nearly_the_same(amount: float, unit: str) -> N
     """Formatting loses no more than its third figure."""
     if unit != "cores" and amount < 1:
         amount += 1
-    assert parse_amount(format_amount(amount, unit).replace(",", ""), unit) == pytest.approx(amount, rel=0.006)
+    assert parse_amount(format_amount(amount, unit).replace(",", ""), unit) == pytest.approx(
+        amount, rel=0.006
+    )
 
 
 @given(st.text(max_size=30))

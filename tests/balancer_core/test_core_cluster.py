@@ -25,7 +25,12 @@ def small_cluster() -> Cluster:
 def contents(snapshot: Snapshot) -> tuple[object, ...]:
     """Everything that a snapshot says, for comparison."""
     columns = (snapshot.capacity, snapshot.reserved, snapshot.used, snapshot.reported_at, snapshot.flags)
-    return (snapshot.names, dict(snapshot.rows), snapshot.labels.rows, *(column.tolist() for column in columns))
+    return (
+        snapshot.names,
+        dict(snapshot.rows),
+        snapshot.labels.rows,
+        *(column.tolist() for column in columns),
+    )
 
 
 def test_rows_keep_the_order_of_joining_when_one_leaves() -> None:

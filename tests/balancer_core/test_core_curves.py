@@ -34,10 +34,12 @@ def test_a_capacity_is_flat_then_a_cliff() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_s", "share"), [(0.0, 0.0), (5.0, 0.0), (15.0, 0.1), (1e9, DOUBT_CAP), (math.inf, DOUBT_CAP), (-3.0, 0.0)]
+    ("age_s", "share"),
+    [(0.0, 0.0), (5.0, 0.0), (15.0, 0.1), (1e9, DOUBT_CAP), (math.inf, DOUBT_CAP), (-3.0, 0.0)],
 )
 def test_doubt_grows_with_age_and_is_capped(age_s: float, share: float) -> None:
-    """Fresh reports are believed, old ones leave part of the free room doubtful, none leaves the full doubt."""
+    """Fresh reports are believed, old ones leave part of the free room doubtful, none leaves the full
+    doubt."""
     assert pytest.approx(share) == doubt(age_s)
 
 

@@ -28,7 +28,8 @@ def job(**parts: Any) -> Load:
 
 
 def test_the_larger_of_two_idle_hosts_takes_the_load() -> None:
-    """One core is a smaller share of the larger host, so it costs less there; the sentence says so with numbers."""
+    """One core is a smaller share of the larger host, so it costs less there; the sentence says so with
+    numbers."""
     decision = decide(rack(small=2, large=8).snapshot(), job(), 1.0)
     assert ("large", ("large", "small")) == (decision.host, decision.ranking)
     assert decision.sentence.startswith("large takes it: it raises the cluster's cost by 0.15, ")
@@ -107,8 +108,18 @@ def test_a_flag_keeps_loads_away_and_says_what_would_lift_it(flags: int, code: s
 
 
 REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
-    ({"demand": {"cpu": 9}}, "too_small", "cpu: 9 cores asked, more than the 4 cores this host has.", "add 5 cores of cpu"),
-    ({"demand": {"disk": 1}}, "undeclared", "disk: 1 B asked, and this host declares none.", "add 1 B of disk"),
+    (
+        {"demand": {"cpu": 9}},
+        "too_small",
+        "cpu: 9 cores asked, more than the 4 cores this host has.",
+        "add 6 cores of cpu",
+    ),
+    (
+        {"demand": {"disk": 1}},
+        "undeclared",
+        "disk: 1 B asked, and this host declares none.",
+        "add 1 B of disk",
+    ),
     ({"demand": {"cpu": 4}}, "no_room", "cpu: 4 cores asked, 3 cores free of 4 cores.", "free 1 core of cpu"),
     (
         {"demand": {"memory": 15 * GIB}},
@@ -117,8 +128,18 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
         "free 1 GiB of memory",
     ),
     ({"exclude_hosts": frozenset({"only"})}, "excluded", "The load excludes this host.", "take the host out"),
-    ({"labels": {"zone": "x"}}, "label_differs", "The host has zone=o, zone=x is required.", "label the host zone=x"),
-    ({"labels": {"gen": "2"}}, "label_missing", "The host has no label gen, gen=2 is required.", "label the host gen=2"),
+    (
+        {"labels": {"zone": "x"}},
+        "label_differs",
+        "The host has zone=o, zone=x is required.",
+        "label the host zone=x",
+    ),
+    (
+        {"labels": {"gen": "2"}},
+        "label_missing",
+        "The host has no label gen, gen=2 is required.",
+        "label the host gen=2",
+    ),
     (
         {"spread": (Spread("zone", {"o": 2}, 2),)},
         "domain_full",
@@ -140,7 +161,9 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "code", "reason", "step"), REFUSALS, ids=[f"{r[1]}-{n}" for n, r in enumerate(REFUSALS)])
+@pytest.mark.parametrize(
+    ("parts", "code", "reason", "step"), REFUSALS, ids=[f"{r[1]}-{n}" for n, r in enumerate(REFUSALS)]
+)
 def test_each_rule_refuses_with_its_code_its_sentence_and_a_way_out(
     parts: dict[str, Any], code: str, reason: str, step: str
 ) -> None:
@@ -175,7 +198,11 @@ def test_long_lists_of_reasons_are_capped_and_say_so() -> None:
     """At most 200 reasons are listed; the counts are whole."""
     cluster = rack(**{f"h{number}": 1 for number in range(250)})
     decision = decide(cluster.snapshot(), job(demand={"cpu": 2}), 1.0)
-    assert (200, 50, 250) == (len(decision.rejections), decision.rejections_more, decision.rejected["too_small"])
+    assert (200, 50, 250) == (
+        len(decision.rejections),
+        decision.rejections_more,
+        decision.rejected["too_small"],
+    )
 
 
 def test_pack_fills_the_fuller_host_and_spread_the_emptier() -> None:
@@ -246,6 +273,7 @@ def test_top_bounds_the_ranking() -> None:
         ({"demand": {"cpu": math.nan}}, "demand.cpu", "not_finite"),
         ({"demand": {"cpu": -1}}, "demand.cpu", "negative"),
         ({"demand": {"cpu": "1"}}, "demand.cpu", "not_a_number"),
+        ({"demand": {"cpu": 5e-324}}, "demand.cpu", "too_small"),
         ({"demand": {1: 1}}, "demand", "unknown_resource"),
         ({"demand": [1]}, "demand", "not_a_mapping"),
         ({"demand": {"heat": 1}}, "demand.heat", "unknown_resource"),
@@ -270,7 +298,9 @@ def test_a_wrong_load_names_its_field(parts: dict[str, Any], field: str, code: s
     assert (field, code) == (refused.value.field, refused.value.code)
 
 
-@pytest.mark.parametrize("parts", [("", {}, 1), ("zone", {}, 0), ("zone", {"a": -1}, 1), ("zone", [], 1), ("zone", {}, True)])
+@pytest.mark.parametrize(
+    "parts", [("", {}, 1), ("zone", {}, 0), ("zone", {"a": -1}, 1), ("zone", [], 1), ("zone", {}, True)]
+)
 def test_a_wrong_spread_is_refused(parts: tuple[Any, ...]) -> None:
     """Levels are words, counts are whole and not negative."""
     with pytest.raises(InvalidLoad, match="spread"):
@@ -281,3 +311,14 @@ def test_a_time_that_is_none_is_refused() -> None:
     """Ages are computed from now; NaN would compare as anything."""
     with pytest.raises(InvalidLoad, match="now"):
         decide(rack(host=4).snapshot(), job(), math.nan)
+
+
+def test_who_loses_the_race_goes_to_the_next_and_the_decision_says_so() -> None:
+    """The runner-up's terms and a sentence that names who was taken; a host out of the ranking is refused."""
+    decision = decide(rack(small=2, large=8).snapshot(), job(), 1.0)
+    second = decision.instead("small")
+    assert ("small", decision.candidates[1].terms) == (second.host, second.terms)
+    assert second.sentence.startswith("small takes it: large would have cost")
+    assert decision is decision.instead("large")
+    with pytest.raises(ValueError, match="tuple"):
+        decision.instead("elsewhere")

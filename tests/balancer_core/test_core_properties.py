@@ -1,4 +1,7 @@
-"""What holds for every cluster and load. Safety: something bad never happens. Liveness: something good does."""
+"""What holds for every cluster and load.
+
+Safety: something bad never happens. Liveness: something good does.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ def may_take(snapshot: Snapshot, load: Load, row: int) -> bool:
 
 @given(clusters(), loads())
 def test_safety_no_candidate_breaks_a_rule(cluster: Cluster, load: Load) -> None:
-    """Every host of the ranking has room, no flag, the labels, and is neither excluded nor in a full domain."""
+    """Every host of the ranking has room, no flag, the labels, and is neither excluded nor in a full
+    domain."""
     snapshot = cluster.snapshot()
     for host in decide(snapshot, load, NOW).ranking:
         assert may_take(snapshot, load, snapshot.rows[host])
@@ -71,7 +75,9 @@ def test_safety_a_decision_is_immutable_and_survives_json(cluster: Cluster, load
 @given(clusters(), loads(), loads(), loads())
 def test_safety_many_loads_never_overfill_a_host(cluster: Cluster, one: Load, two: Load, three: Load) -> None:
     """Reserving in the order of the decisions never meets a host without room."""
-    for load, decision in zip((one, two, three), decide_many(cluster.snapshot(), [one, two, three], NOW), strict=True):
+    for load, decision in zip(
+        (one, two, three), decide_many(cluster.snapshot(), [one, two, three], NOW), strict=True
+    ):
         if decision.host is not None:
             assert may_take(cluster.snapshot(), load, cluster.row(decision.host))
             cluster.reserve(decision.host, DIMENSIONS.vector(load.demand))
@@ -87,7 +93,9 @@ def test_liveness_if_a_host_may_take_it_one_does(cluster: Cluster, load: Load) -
 
 
 @given(clusters(), loads())
-def test_liveness_every_refused_host_has_a_reason_and_every_refusal_a_way_out(cluster: Cluster, load: Load) -> None:
+def test_liveness_every_refused_host_has_a_reason_and_every_refusal_a_way_out(
+    cluster: Cluster, load: Load
+) -> None:
     """Rules and kernel agree on who was refused; a refusal with hosts says what would have to change."""
     snapshot = cluster.snapshot()
     decision = decide(snapshot, load, NOW)

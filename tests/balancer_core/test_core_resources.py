@@ -13,7 +13,14 @@ def test_a_vector_has_the_order_of_the_names() -> None:
     dimensions = Dimensions()
     vector = dimensions.vector({"memory": 2.0, "cpu": 1})
     assert [1.0, 2.0, 0.0, 0.0, 0.0, 0.0] == vector.tolist()
-    assert {"cpu": 1.0, "memory": 2.0, "disk": 0, "disk_io": 0, "net_in": 0, "net_out": 0} == dimensions.mapping(vector)
+    assert {
+        "cpu": 1.0,
+        "memory": 2.0,
+        "disk": 0,
+        "disk_io": 0,
+        "net_in": 0,
+        "net_out": 0,
+    } == dimensions.mapping(vector)
 
 
 def test_extras_are_appended() -> None:
@@ -47,7 +54,9 @@ def test_a_capacity_too_small_to_share_out_is_refused() -> None:
         Dimensions().capacity_vector({"cpu": 5e-324})
 
 
-@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((1, 6)), np.array([np.nan, 0, 0, 0, 0, 0]), np.full(6, -1.0)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros(5), np.zeros((1, 6)), np.array([np.nan, 0, 0, 0, 0, 0]), np.full(6, -1.0)]
+)
 def test_vectors_of_wrong_shape_or_content_are_refused(bad: np.ndarray) -> None:
     """check_vector takes R valid amounts and nothing else."""
     with pytest.raises(InvalidAmount):
@@ -65,7 +74,12 @@ def test_parse_checks_each_amount_against_its_unit() -> None:
 
 @pytest.mark.parametrize(
     "resources",
-    [[], [STANDARD[0], STANDARD[0]], [Resource("", "x", "rate")], [Resource(f"r{n}", "x", "rate") for n in range(33)]],
+    [
+        [],
+        [STANDARD[0], STANDARD[0]],
+        [Resource("", "x", "rate")],
+        [Resource(f"r{n}", "x", "rate") for n in range(33)],
+    ],
 )
 def test_dimensions_must_be_few_and_different(resources: list[Resource]) -> None:
     """None, repeated, nameless or too many resources are refused."""

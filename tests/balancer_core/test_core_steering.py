@@ -12,7 +12,13 @@ from balancer_core.steering import EndpointView, InvalidView, Steering
 
 def view(key: str, **parts: Any) -> EndpointView:
     """A healthy endpoint of 4 cores, half in use, but for what is given."""
-    usual = {"capacity_cores": 4.0, "utilisation": 0.5, "rate_per_s": 100.0, "errors_per_s": 0.0, "in_flight": 4.0}
+    usual = {
+        "capacity_cores": 4.0,
+        "utilisation": 0.5,
+        "rate_per_s": 100.0,
+        "errors_per_s": 0.0,
+        "in_flight": 4.0,
+    }
     return EndpointView(**({"key": key, "report_age_s": 0.5, "healthy": True} | usual | parts))
 
 
@@ -37,7 +43,9 @@ def test_traffic_starts_at_capacity_share() -> None:
 
 def test_an_endpoint_with_unknown_cores_counts_as_an_average_one() -> None:
     """Zero cores means not known, not none."""
-    plan = Steering().step([view("a", capacity_cores=0.0), view("b", capacity_cores=2.0), view("c", capacity_cores=6.0)], 0.0)
+    plan = Steering().step(
+        [view("a", capacity_cores=0.0), view("b", capacity_cores=2.0), view("c", capacity_cores=6.0)], 0.0
+    )
     assert pytest.approx(1 / 3, abs=0.01) == share(plan.weights, "a")
 
 
@@ -133,7 +141,9 @@ def test_noise_publishes_nothing() -> None:
     first = steering.step([view("a"), view("b"), view("c")], 0.0)
     for now in range(1, 100):
         swing = 0.02 * math.sin(now)
-        plan = steering.step([view("a", utilisation=0.5 + swing), view("b", utilisation=0.5 - swing), view("c")], now)
+        plan = steering.step(
+            [view("a", utilisation=0.5 + swing), view("b", utilisation=0.5 - swing), view("c")], now
+        )
         assert (dict(first.weights), False) == (dict(plan.weights), plan.changed)
 
 

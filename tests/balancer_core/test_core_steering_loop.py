@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -15,7 +16,8 @@ SPEEDS = (1.0, 0.5, 1.5, 1.0, 0.8)  # what a core is worth there, which nobody d
 
 @dataclass
 class Loop:
-    """Unequal hosts that split a steady load (in cores of speed 1) by weight, seen delay_s late, one step a second."""
+    """Unequal hosts that split a steady load (in cores of speed 1) by weight, seen delay_s late, one step a
+    second."""
 
     load_cores: float
     delay_s: int
@@ -34,7 +36,9 @@ class Loop:
             ]
             weights = self.steering.step(views, float(now)).weights
             shares = [weights[key] / sum(weights.values()) for key in keys]
-            used = [min(1.0, self.load_cores * s / (c * v)) for s, c, v in zip(shares, CORES, SPEEDS, strict=True)]
+            used = [
+                min(1.0, self.load_cores * s / (c * v)) for s, c, v in zip(shares, CORES, SPEEDS, strict=True)
+            ]
             seen.append(used)
             self.shares.append(shares)
             self.worst.append(max(used) * len(used) / sum(used))
@@ -55,6 +59,6 @@ def test_old_reports_do_not_make_it_swing(delay_s: int) -> None:
     """No host's share turns around more than once a minute."""
     loop = Loop(6.0, delay_s).run(240)
     for column in zip(*loop.shares, strict=True):
-        moves = [after - before for before, after in zip(column, column[1:], strict=False) if abs(after - before) > 1e-3]
-        turns = sum((one > 0) != (other > 0) for one, other in zip(moves, moves[1:], strict=False))
+        moves = [after - before for before, after in pairwise(column) if abs(after - before) > 1e-3]
+        turns = sum((one > 0) != (other > 0) for one, other in pairwise(moves))
         assert turns <= 4

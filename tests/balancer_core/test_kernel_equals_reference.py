@@ -18,7 +18,8 @@ from balancer_core.cluster import Cluster
 from balancer_core.load import Load
 from balancer_core.question import Question
 
-#: What arithmetic trips over: zero, denormals, the largest, sums that round, and values validation would refuse.
+#: What arithmetic trips over: zero, denormals, the largest, sums that round, and values validation would
+#: refuse.
 EDGES = [0.0, -0.0, 5e-324, 2.2e-308, 1e-9, 0.1, 0.2, 0.3, 0.7, 1.0, 1.0 + 2**-52, 3.0, 1e18, 1e154, 1.7e308]
 EDGES += [float("inf"), float("nan"), -1.0]
 edgy = st.sampled_from(EDGES) | st.floats(0.0, 4.0)
@@ -34,7 +35,9 @@ def columns(draw: st.DrawFn) -> dict[str, object]:
         "capacity": draw(wide),
         "reserved": draw(wide),
         "used": draw(wide),
-        "reported_at": draw(hnp.arrays(np.float64, hosts, elements=st.sampled_from([-np.inf, 0.0, 950.0, 999.0, 2e3]))),
+        "reported_at": draw(
+            hnp.arrays(np.float64, hosts, elements=st.sampled_from([-np.inf, 0.0, 950.0, 999.0, 2e3]))
+        ),
         "flags": draw(hnp.arrays(np.uint8, hosts, elements=st.sampled_from([0, 0, 0, 1, 4, 16]))),
         "admissible": draw(hnp.arrays(np.uint8, hosts, elements=st.sampled_from([1, 1, 1, 0]))),
         "blocked": 15,
@@ -84,7 +87,13 @@ def test_equal_totals_keep_the_order_of_rows() -> None:
     rows, totals = np.empty(MAX_TOP, dtype=np.int64), np.empty(MAX_TOP)
     arguments = {"capacity": ones, "reserved": ones * 0, "used": ones * 0, "reported_at": np.zeros(40)}
     small = {"flags": np.zeros(40, dtype=np.uint8), "admissible": np.ones(40, dtype=np.uint8), "blocked": 15}
-    across = {"demand": ones[0] / 2, "weights": ones[0], "kinds": np.zeros(2, dtype=np.uint8), "mode": 0, "now": 1.0}
+    across = {
+        "demand": ones[0] / 2,
+        "weights": ones[0],
+        "kinds": np.zeros(2, dtype=np.uint8),
+        "mode": 0,
+        "now": 1.0,
+    }
     assert 40 == scan(**arguments, **small, **across, top_rows=rows, top_totals=totals)  # type: ignore[arg-type]
     assert list(range(MAX_TOP)) == rows.tolist()
     assert {2.0} == set(totals.tolist())
@@ -111,7 +120,12 @@ def test_shapes_that_disagree_are_refused(wrong: dict[str, object]) -> None:
     """The kernel reads no memory that it was not given."""
     arguments: dict[str, object] = {name: np.zeros((3, 2)) for name in ("capacity", "reserved", "used")}
     arguments |= {"reported_at": np.zeros(3), "flags": np.zeros(3, dtype=np.uint8), "blocked": 15, "now": 1.0}
-    arguments |= {"admissible": np.ones(3, dtype=np.uint8), "demand": np.zeros(2), "weights": np.zeros(2), "mode": 0}
+    arguments |= {
+        "admissible": np.ones(3, dtype=np.uint8),
+        "demand": np.zeros(2),
+        "weights": np.zeros(2),
+        "mode": 0,
+    }
     arguments |= {"kinds": np.zeros(2, dtype=np.uint8), "top_rows": np.zeros(5, dtype=np.int64)}
     arguments |= {"top_totals": np.zeros(5)}
     with pytest.raises(ValueError, match="disagree|range|mode|contiguous|mismatch"):
@@ -129,8 +143,13 @@ def test_a_missing_kernel_says_what_to_do() -> None:
         "sys.meta_path.insert(0, Hidden())\n"
         "import balancer_core.placement\n"
     )
-    run = subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, env={"PYTHONPATH": ":".join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert 1 == run.returncode
     assert "run `make build`" in run.stderr

@@ -210,7 +210,7 @@ async def test_a_backend_of_errors_is_ejected_though_it_accepts(rig: EnvoyRig, s
     second_part = await answers(web, 30)
     seen = await rig.endpoint(web.name, failing.endpoint().key)
 
-    assert 5 == first_part["500"]
+    assert 5 <= first_part["500"] < 15
     assert {"second": 30} == second_part
     assert "ejected" == seen.health
 

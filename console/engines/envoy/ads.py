@@ -196,7 +196,8 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         while not (self._stopping or reader.done()):
             waker.clear()
             if self._catalogue is not None:
-                for response in session.respond(self._catalogue, self._clock()):
+                # A list: while one response is written, the reader may change what a generator rests on.
+                for response in list(session.respond(self._catalogue, self._clock())):
                     await context.write(response)
             self._changed.set()
             try:
@@ -204,6 +205,8 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
                     await waker.wait()
             except TimeoutError:
                 continue
+        if reader.done() and not reader.cancelled():
+            reader.result()  # raises what ended it, if anything did
 
     def _wake(self) -> None:
         for waker in self._wakers:

@@ -167,7 +167,7 @@ class DeltaSession:
             if len(sent.versions) > 1:
                 watch.alone.update(sent.versions)
                 return
-            text = request.error_detail.message
+            text = request.error_detail.message.strip()
             for name in sent.versions:
                 self.rejections[type_url, name] = Rejection(type_url, name, text, sent.epoch)
             watch.refused.update(sent.versions)

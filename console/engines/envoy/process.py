@@ -89,7 +89,11 @@ class EnvoyProcess:
             start_new_session=True,
         )
         self._pid_path.write_text(str(self._process.pid))
-        await self._poll("/server_info", timeout_s)
+        try:
+            await self._poll("/server_info", timeout_s)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def wait_ready(self, timeout_s: float = 20.0) -> None:
         """Return when it has its configuration and serves; EnvoyFailed if that takes longer."""

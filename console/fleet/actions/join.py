@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from agents.wire import NAME_PATTERN, Hello, digest
-from balancer_core.resources import LEAST_CAPACITY, InvalidAmount, check_amount
+from balancer_core.resources import LEAST_AMOUNT, InvalidAmount, check_amount
 from console.actions import Actor, AgentAction, Conflict, Invalid, NotAllowed
 from console.fleet.models import Host, HostToken
 from console.live.bells import ring_hosts
@@ -152,7 +152,7 @@ def check_capacity(capacity: Mapping[str, float]) -> None:
             check_amount(amount, field)
         except InvalidAmount as error:
             raise Invalid(error.field, error.code, error.reason) from None
-        if 0 < amount < LEAST_CAPACITY:
+        if 0 < amount < LEAST_AMOUNT:
             raise Invalid(field, "too_small", f"{amount:g} is too little to be shared out")
 
 

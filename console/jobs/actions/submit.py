@@ -15,7 +15,7 @@ from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown
 from console.jobs.models import Job
 from console.live.bells import ring_hosts, ring_jobs
 from console.live.picture import picture
-from console.placements.actions.place import commit, keep
+from console.placements.actions.place import commit, keep, refusal
 from console.placements.actions.release import announce_release, release
 
 #: Outbox topic: send the Celery message of one attempt of a job.
@@ -27,6 +27,8 @@ class Submit(Action[Job]):
     """Keep a job. It will run: now if a host has room, else when one has.
 
     demand: amounts by resource that one run needs.
+    dispatch: False where the application publishes the message itself, as the client library's router does;
+    such a job can't wait, so FitsNowhere is raised and the job cancelled when no host has room now.
     request_key: a caller's own name for this request; a repeat gives the same job.
     """
 
@@ -36,6 +38,7 @@ class Submit(Action[Job]):
     demand: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     policy: str = "spread"
+    dispatch: bool = True
     request_key: str | None = None
 
     NAME = "job.submit"
@@ -49,7 +52,9 @@ class Submit(Action[Job]):
             if self.request_key and (earlier := self._earlier()):
                 return earlier
             raise
-        PlaceJob(job.pk).run(SYSTEM)
+        if PlaceJob(job.pk).run(SYSTEM) is None and not self.dispatch:
+            Cancel(job.pk, reason="no host had room, and the application would not wait").run(SYSTEM)
+            raise refusal(picture.decide(load_of(job)))
         return Job.objects.select_related("placement__host").get(pk=job.pk)
 
     def execute(self, actor: Actor) -> Job:
@@ -62,6 +67,7 @@ class Submit(Action[Job]):
             demand=self.demand,
             labels=self.labels,
             policy=self.policy,
+            dispatch=self.dispatch,
             request_key=self.request_key,
         )
         load_of(job)  # raises InvalidLoad before anything is kept
@@ -99,7 +105,8 @@ class PlaceJob(Action[Job | None]):
             job.placement = placement
             job.waiting_for = ""
             job.save()
-            self.owe(DISPATCH, {"job": str(job.pk), "attempt": job.attempt})
+            if job.dispatch or job.attempt > 1:
+                self.owe(DISPATCH, {"job": str(job.pk), "attempt": job.attempt})
             self.record(actor, "job", str(job.pk), after={"host": host, "attempt": job.attempt})
             return job
         if job.waiting_for != decided.sentence:

@@ -1,0 +1,71 @@
+# Every command of the project. `make help` explains them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?= 0
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help build system system-test demo test test-sqlite test-postgres bench lint format lock openapi clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# -- what everything stands on --------------------------------------------------------------------
+
+build: $(VENV)/.built ## The virtual environment with everything in it, and the compiled core
+
+$(VENV)/.made: requirements.lock
+	$(PYTHON) deploy/system.py python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+KERNELS := $(wildcard balancer_core/_kernels/*.pyx balancer_core/_kernels/*.pxd balancer_core/_kernels/*.h) setup.py
+$(VENV)/.built: $(VENV)/.made $(KERNELS) pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+system: ## Debian's packages that the demo's rack of hosts needs (root; without them hosts are plain processes)
+	-$(PYTHON) deploy/system.py rack
+
+system-test: ## Debian's packages that the tests need (root)
+	$(PYTHON) deploy/system.py python rack test
+
+# -- what it does ----------------------------------------------------------------------------------
+
+demo: build system ## The whole product on a rack of unequal hosts (SECONDS=30 stops by itself and judges)
+	$(BIN)/python -m bench.demo --seconds $(SECONDS)
+
+test: test-sqlite test-postgres ## All tests, on SQLite and on PostgreSQL
+
+test-sqlite: build system-test lint ## All tests on SQLite and the embedded broker
+	$(BIN)/python -m pytest
+
+test-postgres: build system-test ## The tests that touch a database or a broker, on PostgreSQL and Redis
+	$(BIN)/python -m tests.with_servers $(BIN)/python -m pytest tests/console tests/stack
+
+bench: build system ## All benchmarks against their peers (ONLY=B7,B8 and FAST=1 narrow it)
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(FAST),--fast)
+
+# -- how it is kept --------------------------------------------------------------------------------
+
+lint: build ## Style, types and the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: build ## Put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--upgrade --quiet --output-file requirements.lock
+
+openapi: build ## Write the API's schema to docs/openapi.json
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c

@@ -1,0 +1,85 @@
+"""The map and the table of hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from console.fleet.models import Host
+from console.fleet.seen import HostSeen, silent_names
+from console.frame import page
+from console.lists import choice_of, rows_of, text_of
+
+COLOURS = ("worst", "cpu", "memory", "disk", "net")
+GROUPS = ("zone", "rack")
+STATES = ("active", "cordoned", "draining", "lost", "silent")
+#: Hosts in the map's text form, for readers without the script; the table of hosts has them all.
+LISTED = 50
+
+
+@page()
+def cluster_map(request: HttpRequest) -> HttpResponse:
+    """All hosts at a glance; the script draws them, the list below it says the same in text."""
+    hosts = [HostSeen(host) for host in Host.objects.prefetch_related("ledger")[:LISTED]]
+    total = Host.objects.count()
+    return render(
+        request,
+        "fleet/map.html",
+        {
+            "hosts": hosts,
+            "total": total,
+            "counts": state_counts(),
+            "colours": COLOURS,
+            "colour": choice_of(request, "colour", COLOURS, "worst"),
+            "groups": GROUPS,
+            "group": text_of(request, "group"),
+        },
+    )
+
+
+@page()
+def hosts(request: HttpRequest) -> HttpResponse:
+    """The hosts, 50 a page; every filter is in the URL."""
+    chosen = {
+        "state": choice_of(request, "state", STATES),
+        "label": text_of(request, "label"),
+        "q": text_of(request, "q"),
+    }
+    rows = rows_of(request, filtered(chosen["state"], chosen["label"], chosen["q"]).prefetch_related("ledger"))
+    seen = [HostSeen(host) for host in rows]
+    total = Host.objects.count()
+    return render(
+        request, "fleet/hosts.html", {"rows": rows, "hosts": seen, "chosen": chosen, "states": STATES, "total": total}
+    )
+
+
+def filtered(state: str, label: str, text: str) -> QuerySet[Host]:
+    """The hosts of a state, with a label (KEY=VALUE, or KEY alone for any value), whose name or address has the text."""
+    found = Host.objects.all()
+    if state == "lost":
+        found = found.exclude(lost_since=None)
+    elif state == "silent":
+        found = found.filter(name__in=silent_names())
+    elif state:
+        found = found.filter(state=state)
+    if label:
+        key, equals, value = label.partition("=")
+        found = found.annotate(chosen_label=KeyTextTransform(key.strip(), "labels"))
+        found = found.filter(chosen_label=value.strip()) if equals else found.exclude(chosen_label=None)
+    if text:
+        found = found.filter(Q(name__icontains=text) | Q(address__icontains=text))
+    return found
+
+
+def state_counts() -> dict[str, Any]:
+    """Hosts by state, and how many of them are lost or silent."""
+    by_state = dict(Host.objects.values_list("state").annotate(Count("pk")).order_by())
+    return {
+        **{state: by_state.get(state, 0) for state in Host.State.values},
+        "lost": Host.objects.exclude(lost_since=None).count(),
+        "silent": len(silent_names()),
+    }

@@ -1,0 +1,76 @@
+"""Jobs: the list, and one job with its attempt, its host and what became of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from balancer_core.lifecycle import JOB, is_final
+from console.accounts.models import Role
+from console.api.views import find
+from console.events.models import Event
+from console.frame import act, offer, page
+from console.jobs.actions.submit import Cancel
+from console.jobs.models import Job
+from console.lists import choice_of, rows_of, text_of
+
+JOBS = Job.objects.select_related("placement__host")
+#: The way a job goes when all is well; the stepper shows it, and what else became of it.
+WAY = ("queued", "placed", "dispatched", "running", "succeeded")
+
+
+@page()
+def jobs(request: HttpRequest) -> HttpResponse:
+    """The jobs, newest first."""
+    chosen = {
+        "state": choice_of(request, "state", Job.State.values),
+        "task": text_of(request, "task"),
+        "host": text_of(request, "host"),
+    }
+    found = JOBS.defer("args", "kwargs", "result")
+    if chosen["state"]:
+        found = found.filter(state=chosen["state"])
+    if chosen["task"]:
+        found = found.filter(task__icontains=chosen["task"])
+    if chosen["host"]:
+        found = found.filter(placement__host__name=chosen["host"])
+    return render(
+        request, "jobs/jobs.html", {"rows": rows_of(request, found), "chosen": chosen, "states": Job.State.values}
+    )
+
+
+@page()
+def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
+    """One job."""
+    found: Job = find(JOBS, "job", pk=job)
+    ended = is_final(JOB, found.state)
+    why_not = f"The job has {found.state}." if ended else ""
+    return render(
+        request,
+        "jobs/job.html",
+        {
+            "job": found,
+            "steps": steps(found.state),
+            "ended": ended,
+            "offer": offer(request, Cancel, "cancel", "Cancel", why_not),
+            "events": Event.objects.filter(subject_kind="job", subject=str(found.pk))[:20],
+        },
+    )
+
+
+@page(Role.OPERATOR, "POST")
+def cancel_job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
+    """POST: end it."""
+    if request.method != "POST":
+        raise Http404("Cancelling is a POST.")
+    act(request, Cancel(job), "The job is cancelled.")
+    return redirect("job", job=job)
+
+
+def steps(state: str) -> list[tuple[str, str]]:
+    """(state, "done", "now" or "next") along the way; an end that is not on it takes the last place."""
+    way = WAY if state in WAY else (*WAY[:-1], state)
+    place = way.index(state)
+    return [(each, "done" if number < place else "now" if number == place else "next") for number, each in enumerate(way)]

