@@ -1,8 +1,8 @@
-"""Builds the Cython kernels; everything else about the package stands in pyproject.toml."""
+"""Builds the Cython kernels and packs static/; everything else about the package stands in pyproject.toml."""
 
 import numpy
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 KERNELS = [
     Extension(
@@ -15,4 +15,12 @@ KERNELS = [
     ),
 ]
 
-setup(ext_modules=cythonize(KERNELS, language_level="3"))
+# static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.
+PAGES = "steelyard_static"
+
+setup(
+    packages=[*find_packages(include=["balancer_core*", "agents*", "console*", "clients*"]), PAGES],
+    package_dir={PAGES: "static"},
+    package_data={"": ["*.pyi", "*.pxd", "*.h", "py.typed"], "console": ["**/*.html"], PAGES: ["**/*"]},
+    ext_modules=cythonize(KERNELS, language_level="3"),
+)

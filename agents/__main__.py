@@ -1,14 +1,16 @@
-"""`steelyard-agent join URL --token T ...` joins this host and runs; `steelyard-agent run` runs one that has joined.
+"""`steelyard-agent join URL --token T ...` joins this host and runs; `steelyard-agent run` comes back.
 
-Exit codes: 0 ended by a signal, 2 wrong input, or the control plane does not take this agent (do not restart).
+Exit codes: 0 ended by a signal, 2 wrong input, or the control plane does not take this agent: no restart.
 """
+
+# ruff: noqa: E402 -- one import has to be kept away from the others, below
 
 from __future__ import annotations
 
 import sys
 
-# msgspec uses typing_extensions where it is installed, for types that nothing here has; it alone would cost the
-# agent 7 MB resident. A host with only the agent does not have it.
+# msgspec uses typing_extensions where it is installed, for types that nothing here has; it alone would cost
+# the agent 7 MB resident. A host with only the agent does not have it.
 _held = sys.modules.get("typing_extensions")
 sys.modules.setdefault("typing_extensions", None)  # type: ignore[arg-type]
 try:

@@ -75,8 +75,8 @@ def shed_memory() -> None:
 def prepare_join(directory: DataDirectory, wanted: Identity, token: str) -> tuple[Identity, str]:
     """Store what is needed to join; answers the identity and the token still to be shown.
 
-    The same token again is a repeat: joined already, it is not shown again; not joined yet, the credential made
-    for it is used again, so that the control plane finds its own mark.
+    The same token again is a repeat: joined already, it is not shown again; not joined yet, the credential
+    made for it is used again, so that the control plane finds its own mark.
     """
     known = directory.load()
     fingerprint = wire.digest(token)

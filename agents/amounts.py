@@ -1,4 +1,4 @@
-"""What people write on the command line: `NAME=AMOUNT` and `KEY=VALUE`, checked with a reason that names the culprit."""
+"""What people write on the command line: `NAME=AMOUNT` and `KEY=VALUE`, checked; errors name the culprit."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class CommandDesk:
     """Takes commands, runs verbs, remembers outcomes.
 
     deliver: called with each Outcome as it comes to be; resend() gives again those that may have been lost.
-    An act that was never begun (stale, expired, too many) is not remembered, so that it may be asked for again.
+    An act that was never begun (stale, expired, too many) is not remembered: it may be asked for again.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ class DataDirectory:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory: two agents with one identity would push each other off the control plane."""
-        with open(self.path / "lock", "w") as file:
+        with (self.path / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -82,7 +82,7 @@ class DataDirectory:
         write_private(self.path / _FILE, msgspec.json.encode(identity))
 
     def load_epoch(self) -> int:
-        """The highest epoch ever obeyed; it outlives a restart, or a deposed controller could command again."""
+        """The highest epoch ever obeyed; kept over restarts, or a deposed controller could command."""
         try:
             return int((self.path / _EPOCH_FILE).read_text())
         except (FileNotFoundError, ValueError):
@@ -97,11 +97,11 @@ def write_private(file: Path, content: bytes) -> None:
     draft = file.with_name(file.name + ".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as stream:
+    with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(draft, file)
+    draft.replace(file)
     sync_directory(file.parent)
 
 

@@ -162,7 +162,7 @@ def _upwards(directory: Path, root: Path) -> Iterator[Path]:
 
 
 def _read(file: Path) -> str | None:
-    """A file's text; None where it is absent, unreadable, or its device refuses (a controller that is off)."""
+    """A file's text; None where it is absent, unreadable or refused (a controller that is off)."""
     try:
         return file.read_text()
     except OSError:

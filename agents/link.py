@@ -70,7 +70,8 @@ def link_url(url: str) -> str:
     if parts.scheme not in schemes or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise WrongInput(f"{url!r} is not the console's URL; write it as http(s)://HOST[:PORT]")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{schemes[parts.scheme]}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}{wire.LINK_PATH}"
+    place = f"{host}:{port}" if port else host
+    return f"{schemes[parts.scheme]}://{place}{parts.path.rstrip('/')}{wire.LINK_PATH}"
 
 
 class Link:

@@ -1,7 +1,7 @@
 """What a tree of files is, exactly: which paths a shard may hold, in which order, and the digest of it all.
 
-A shard holds directories, regular files and relative symbolic links that stay inside. The order is that of the
-paths' parts, each directory before what is in it. The digest is SHA-256 over one JSON line an entry
+A shard holds directories, regular files and relative symbolic links that stay inside. The order is that of
+the paths' parts, each directory before what is in it. The digest is SHA-256 over one JSON line an entry
 (kind, path, permission bits, size, SHA-256 of the content or the link's target), so two trees have the same
 digest exactly when a reader could not tell them apart. Owners and times are not part of a shard;
 set-user-id and set-group-id bits are dropped, a copied file must not carry rights with it.
@@ -29,7 +29,7 @@ class WrongTree(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One directory ("d"), file ("f") or symbolic link ("l"). size is 0 but for files; target "" but for links."""
+    """One directory ("d"), file ("f") or symbolic link ("l"). Only files have a size, only links a target."""
 
     kind: str
     path: str
@@ -78,7 +78,7 @@ def check_target(path: str, target: str) -> None:
 
 
 def walk(root: Path) -> Iterator[Entry]:
-    """The entries of the tree under root (root itself is not one), in the manifest's order. Raises WrongTree."""
+    """The entries of the tree under root (root is not one) in the manifest's order. Raises WrongTree."""
     count = 0
     waiting = [""]
     while waiting:
@@ -91,7 +91,7 @@ def walk(root: Path) -> Iterator[Entry]:
             yield entry
             if entry.kind != "d":
                 continue
-        names = sorted((name for name in os.listdir(root / path)), key=os.fsencode, reverse=True)
+        names = sorted((child.name for child in (root / path).iterdir()), key=os.fsencode, reverse=True)
         waiting.extend(f"{path}/{name}" if path else name for name in names)
 
 
@@ -105,7 +105,7 @@ def describe(root: Path, path: str) -> Entry:
     if stat.S_ISDIR(status.st_mode):
         return Entry("d", path, mode)
     if stat.S_ISLNK(status.st_mode):
-        target = os.readlink(root / path)
+        target = str((root / path).readlink())
         check_target(path, target)
         return Entry("l", path, 0o777, 0, target)
     raise WrongTree(f"{path!r} is neither a file, a directory nor a link")
@@ -129,7 +129,7 @@ def summarise(root: Path, check: Callable[[], None] = lambda: None) -> Summary:
 
 
 def open_file(file: Path) -> int:
-    """A descriptor to read a regular file with; a link or a pipe put in its place meanwhile is not followed."""
+    """A descriptor to read a regular file with; a link or pipe put in its place meanwhile is refused."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -139,7 +139,7 @@ def open_file(file: Path) -> int:
 
 def _hash_file(file: Path, check: Callable[[], None]) -> tuple[str, int]:
     content, length = hashlib.sha256(), 0
-    with open(open_file(file), "rb", buffering=0) as stream:
+    with os.fdopen(open_file(file), "rb", buffering=0) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             content.update(chunk)
             length += len(chunk)

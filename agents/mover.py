@@ -1,7 +1,7 @@
 """Shards between hosts: the verbs shard.serve, shard.fetch and shard.drop.
 
-The source opens a listener only when told to, for one transfer, on the host's own address and a port the kernel
-picks, and closes it with the transfer or its expiry. All work that blocks is done in threads,
+The source opens a listener only when told to, for one transfer, on the host's own address and a port the
+kernel picks, and closes it with the transfer or its expiry. All work that blocks is done in threads,
 so that reports go on while a shard moves.
 """
 

@@ -1,7 +1,8 @@
-"""The workers of this host, on a unix socket: they claim jobs and say how they ended; the agent relays it.
+"""The workers of this host, on a unix socket: they claim jobs and say how these ended; the agent relays.
 
-The connection on which a job was claimed is the claim's lease. When it closes before an end was accepted,
-the worker's process is gone, and the agent says "lost" in its place.
+The connection on which a job was claimed is the claim's lease, and while it is open the agent renews it at
+the control plane. When it closes before an end was accepted, the worker's process is gone, and the agent says
+"lost" in its place.
 A claim that another live connection holds is refused here: the control plane sees one host and could not
 tell a duplicate delivery from a renewal.
 """
@@ -24,6 +25,8 @@ MAX_WORKERS = 256
 #: A line carries one event; with its envelope it must fit a frame of the wire.
 MAX_LINE_BYTES = 48 * 1024
 MAX_CLAIMS_PER_WORKER = 64
+#: Between two renewals of a claim: a third of the lease, so that one lost renewal costs nothing.
+RENEW_S = 10.0
 #: The kernel's limit for the path of a unix socket, without the closing zero.
 _MAX_PATH_BYTES = 107
 
@@ -46,9 +49,10 @@ Lease = tuple[str, int]
 class Runner:
     """Serves the socket at `path` (0600: only the agent's own user may run its jobs)."""
 
-    def __init__(self, path: Path, ask: Ask) -> None:
+    def __init__(self, path: Path, ask: Ask, renew_s: float = RENEW_S) -> None:
         self._path = path
         self._ask = ask
+        self._renew_s = renew_s
         #: (job, attempt) to the connection that holds it.
         self._leases: dict[Lease, object] = {}
         self._workers = 0
@@ -60,12 +64,15 @@ class Runner:
         """Serve while the block runs."""
         listener = bind_private(self._path)
         server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE_BYTES)
+        renewing = asyncio.create_task(self._keep_renewing())
         try:
             yield
         finally:
             # An agent that stops says nothing about its workers: they live on and come back to the next one.
             self._closing = True
             server.close()
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,6 +124,20 @@ class Runner:
             self._leases.pop(lease, None)
         return answer.accepted, answer.reason
 
+    async def _keep_renewing(self) -> None:
+        """Renew what is claimed, for ever. A round waits for its answers, so that an absent control plane is
+        asked once, not once a round."""
+        while True:
+            await asyncio.sleep(self._renew_s)
+            await asyncio.gather(*(self._renew(*held) for held in list(self._leases.items())))
+
+    async def _renew(self, lease: Lease, holder: object) -> None:
+        # A claim that is still being asked for is renewed too: its own answer comes first.
+        answer = await self._ask(*lease, "renew")
+        if not answer.accepted and self._leases.get(lease) is holder:
+            # The attempt was given up. Its worker hears of it when it reports its end.
+            del self._leases[lease]
+
     def _mourn(self, connection: object) -> None:
         """Say "lost" for what a closed connection still held; nobody waits for the answers."""
         if self._closing:
@@ -166,7 +187,7 @@ def bind_private(path: Path) -> socket.socket:
     try:
         listener.bind(str(path))
         # Before listen(): until then nobody can connect, whatever the umask was.
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
     except BaseException:
         listener.close()
         raise

@@ -131,7 +131,8 @@ class Sampler:
             if used is not None:
                 return used
         times = psutil.cpu_times()
-        # Stolen time counts as used: those cycles are not there for a load. Guest time is already in user and nice.
+        # Stolen time counts as used: those cycles are not there for a load.
+        # Guest time is already in user and nice.
         return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 
     def _memory_used(self) -> float:
@@ -151,7 +152,7 @@ class Sampler:
         return float(disk.used), float(disk.free)
 
     def _disk_used(self, now: float) -> float | None:
-        """Bytes used of the file system; of the shards alone where the operator declared the host's share of it."""
+        """Bytes used of the file system; of the shards alone where the host's share was declared."""
         if "disk" not in self._declared:
             disk = self._file_system()
             return None if disk is None else disk[0]

@@ -30,17 +30,17 @@ class ShardRoot:
         self._incoming = self.path / ".incoming"
         for directory in (self.path / "import", self.path / "shards", self._incoming):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in os.listdir(self._incoming):
-            remove_tree(self._incoming / name)
+        for left in list(self._incoming.iterdir()):
+            remove_tree(left)
 
     def shard(self, name: str) -> Path:
         """Where the shard of this name is or would be. Raises NoShard."""
         return self.path / "shards" / _checked(name, "shard")
 
     def source(self, text: str) -> Path:
-        """The tree that a shard is made from: a shard's name, or a path under import/ (which may be left out).
+        """The tree that a shard is made from: a shard's name, or a path under import/ (may be left out).
 
-        Raises NoShard for what leads out, by "..", by an absolute path or through a link, and for what is not there.
+        Raises NoShard for what leads out, by "..", an absolute path or a link, and for what is not there.
         """
         if NAME_PATTERN.fullmatch(text) and (self.path / "shards" / text).is_dir():
             return self.path / "shards" / text
@@ -68,12 +68,12 @@ class ShardRoot:
         """Make what was received the shard. Raises NoShard when one of that name is there already."""
         target = self.shard(shard)
         received = self._incoming / transfer
-        os.chmod(received, 0o755)
+        received.chmod(0o755)
         sync_directory(received)
         # rename() would replace an empty directory silently; ours never holds one that may be lost.
         if target.exists():
             raise NoShard(f"shard {shard!r} came to be meanwhile")
-        os.rename(received, target)
+        received.rename(target)
         sync_directory(target.parent)
         sync_directory(self._incoming)
 
@@ -87,7 +87,7 @@ class ShardRoot:
         leaving = self._incoming / f"drop.{shard}"
         remove_tree(leaving)
         try:
-            os.rename(target, leaving)
+            target.rename(leaving)
         except FileNotFoundError:
             return
         sync_directory(target.parent)
@@ -108,12 +108,12 @@ def remove_tree(path: Path) -> None:
     if not stat.S_ISDIR(status.st_mode):
         path.unlink(missing_ok=True)
         return
-    os.chmod(path, 0o700)
+    path.chmod(0o700)
     for directory, names, _ in os.walk(path):
         for name in names:
-            child = os.path.join(directory, name)
-            if not os.path.islink(child):
-                os.chmod(child, 0o700)
+            child = Path(directory, name)
+            if not child.is_symlink():
+                child.chmod(0o700)
     shutil.rmtree(path)
 
 

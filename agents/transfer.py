@@ -136,7 +136,7 @@ def send_tree(connection: Wire, root: Path, limits: Limits) -> None:
 
 def _send_file(connection: Wire, file: Path, size: int, limits: Limits) -> None:
     left = size
-    with open(open_file(file), "rb", buffering=0) as stream:
+    with os.fdopen(open_file(file), "rb", buffering=0) as stream:
         while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
             connection.send(chunk)
             limits.moved(len(chunk))
@@ -146,7 +146,10 @@ def _send_file(connection: Wire, file: Path, size: int, limits: Limits) -> None:
 
 
 def receive_tree(connection: Wire, directory: Path, promised_bytes: int, limits: Limits) -> None:
-    """Write what comes into an empty directory, durable when this returns. Raises TransferFailed, WrongTree, OSError."""
+    """Write what comes into an empty directory, durable when this returns.
+
+    Raises TransferFailed, WrongTree, OSError.
+    """
     made: dict[str, int] = {}
     left = promised_bytes
     while True:
@@ -165,7 +168,7 @@ def receive_tree(connection: Wire, directory: Path, promised_bytes: int, limits:
             target.mkdir(mode=0o700)
             made[entry.path] = entry.mode
         elif entry.kind == "l":
-            os.symlink(entry.target, target)
+            target.symlink_to(entry.target)
         else:
             left -= entry.size
             if left < 0:
@@ -174,7 +177,7 @@ def receive_tree(connection: Wire, directory: Path, promised_bytes: int, limits:
     # Children before parents, so that a directory is complete when it is made durable and gets its own mode.
     for path, mode in sorted(made.items(), reverse=True):
         sync_directory(directory / path)
-        os.chmod(directory / path, mode)
+        (directory / path).chmod(mode)
     sync_directory(directory)
 
 
@@ -198,7 +201,7 @@ def read_entry(header: bytes) -> Entry:
 def _receive_file(connection: Wire, target: Path, entry: Entry, limits: Limits) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     left = entry.size
-    with open(os.open(target, flags, 0o600), "wb", buffering=0) as stream:
+    with os.fdopen(os.open(target, flags, 0o600), "wb", buffering=0) as stream:
         while left:
             chunk = connection.receive(min(left, _CHUNK_BYTES))
             left -= len(chunk)

@@ -76,7 +76,8 @@ class Outcome(msgspec.Struct, tag="outcome", frozen=True):
 class JobEvent(msgspec.Struct, tag="job", frozen=True):
     """A worker on this host claims a job, renews its claim, or says how it ended.
 
-    event: "claim", "succeeded", "failed" or "lost" (the worker's process is gone).
+    event: "claim", "renew" (it still runs), "succeeded", "failed" or "lost" (the worker's process is gone).
+    A claim that is neither renewed nor ended for a while is given up by the control plane.
     ref is the agent's own number for the question; JobAnswer carries it back.
     """
 
@@ -106,7 +107,7 @@ class Refused(msgspec.Struct, tag="refused", frozen=True):
 
 
 class Command(msgspec.Struct, tag="command", frozen=True):
-    """One typed verb to carry out. The same id always means the same act: a repeat is answered, not redone."""
+    """One typed verb to carry out. The same id always means the same act: a repeat is only answered."""
 
     id: str
     verb: str
@@ -132,7 +133,7 @@ decode_downward = msgspec.msgpack.Decoder(Downward).decode
 
 
 def digest(secret: str) -> str:
-    """SHA-256 hex of a secret: what is kept of it at rest. Enough for 256 random bits, which need no stretching."""
+    """SHA-256 hex of a secret: what is kept at rest. 256 random bits need no stretching."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

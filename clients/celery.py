@@ -1,15 +1,15 @@
 """Celery's side of placed jobs, and a router that asks Steelyard where a task should run.
 
     from clients.celery import install
-    install(app)                      # in the module that makes the app; STEELYARD_AGENT_SOCKET names the agent
+    install(app)                    # in the module that makes the app; STEELYARD_AGENT_SOCKET names the agent
 
-A message with the header `steelyard_attempt` is a placed job (its id is the header `steelyard_job`, or else the
-task's id). Its body runs only if the agent's claim for this attempt is accepted, and its message is held until
-the control plane has taken the end. Other tasks are left alone.
+A message with the header `steelyard_attempt` is a placed job (its id is the header `steelyard_job`, or else
+the task's id). Its body runs only if the agent's claim for this attempt is accepted, and its message is held
+until the control plane has taken the end. Other tasks are left alone.
 
-Why `__call__`: Celery runs a task as before_start, body, store the result, signals. Signals cannot stop a body
-(their exceptions are logged and dropped), before_start can, but nothing except the call itself stands both
-before the body and between the body and the stored result, where a late finisher must still be refused.
+Why `__call__`: Celery runs a task as before_start, body, store the result, signals. Signals cannot stop a
+body (their exceptions are logged and dropped), before_start can, but nothing except the call itself stands
+both before the body and between the body and the stored result, where a late finisher must still be refused.
 The tracer calls a class's own `__call__` where there is one, so it is set on each task's class: that reaches
 tasks with another base class, and shared tasks, which a Task class of the app would miss.
 
@@ -102,7 +102,8 @@ def _run(claims: Claims, job: str, attempt: int, body: Callable[[], Any]) -> Any
         if not claim.accepted:
             raise Ignore(f"job {job} attempt {attempt} is not to run here: {claim.reason}")
         try:
-            result = body()
+            with claims.held(job, attempt):
+                result = body()
         except Ignore:
             # The body says that it is done and leaves no result.
             end = claims.succeeded(job, attempt, None)
@@ -156,7 +157,7 @@ class HostQueueRouter:
         options: dict[str, Any],
         task: Any = None,
     ) -> dict[str, Any] | None:
-        """The route, or None for a task that is not placed. Raises clients.rest.ProblemError when it fits nowhere."""
+        """The route, or None for a task that is not placed. Raises ProblemError when it fits nowhere."""
         headers = dict(options.get("headers") or {})
         if name not in self._demands or "queue" in options or ATTEMPT_HEADER in headers:
             return None

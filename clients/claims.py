@@ -6,13 +6,15 @@ kernel closes it, and the agent says "lost" at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ class Answer:
 
 
 class Claims:
-    """Talks to the agent at `socket_path`. Safe to share between threads and over a fork: each has its own line."""
+    """Talks to the agent at `socket_path`. Threads and forks may share it: each has its own line."""
 
     def __init__(
         self,
@@ -68,6 +70,15 @@ class Claims:
             {"job": job, "attempt": attempt, "event": "failed", "error": error[:MAX_ERROR_CHARACTERS]}
         )
 
+    @contextlib.contextmanager
+    def held(self, job: str, attempt: int) -> Iterator[None]:
+        """While the block runs, tell an agent that was restarted of the claim, so that it renews it."""
+        keeper = _Keeper(self._line(), lambda: self.claim(job, attempt), self._line)
+        try:
+            yield
+        finally:
+            self._local.line = keeper.stop()
+
     def close(self) -> None:
         """Close this thread's line; what it holds counts as lost."""
         line = getattr(self._local, "line", None)
@@ -87,7 +98,7 @@ class Claims:
                 if self._clock() + pause_s >= deadline:
                     raise AgentUnreachable(f"{self._path}: {error}") from error
             # The agent may come back at any moment, and there is nobody to tell us.
-            time.sleep(random.uniform(0.5, 1.0) * pause_s)
+            time.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311 -- jitter, no secret
             pause_s = min(_RETRY_CAP_S, 2 * pause_s)
 
     def _line(self) -> _Line:
@@ -107,27 +118,27 @@ class _Line:
     def __init__(self, path: str) -> None:
         self.pid = os.getpid()
         self._ref = 0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket.settimeout(_TURN_S)
-            self._socket.connect(path)
+            self.socket.settimeout(_TURN_S)
+            self.socket.connect(path)
         except BaseException:
-            self._socket.close()
+            self.socket.close()
             raise
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
     def ask(self, event: dict[str, Any], deadline: float, clock: Callable[[], float]) -> Answer:
         """Put one question and wait for its answer. Raises OSError when the line broke, AgentUnreachable."""
         self._ref += 1
-        self._socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
+        self.socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
         data = bytearray()
         while not data.endswith(b"\n"):
             if clock() >= deadline:
                 raise AgentUnreachable("no answer in the time that was given")
             try:
-                chunk = self._socket.recv(4096)
+                chunk = self.socket.recv(4096)
             except TimeoutError:
                 continue
             if not chunk or len(data) > _MAX_ANSWER_BYTES:
@@ -135,6 +146,48 @@ class _Line:
             data += chunk
         said = json.loads(data)
         return Answer(bool(said["accepted"]), str(said.get("reason", "")))
+
+
+class _Keeper:
+    """Watches a line on which nothing is asked. When it breaks, claims again on a new one, of its own thread.
+
+    stop() waits for a claim that is being asked: to leave it unanswered would be to lose it, and whoever
+    stops wants an answer from the same control plane next.
+    """
+
+    def __init__(self, line: _Line, claim: Callable[[], Answer], line_of_thread: Callable[[], _Line]) -> None:
+        self._line: _Line | None = line
+        self._claim = claim
+        self._line_of_thread = line_of_thread
+        self._woken, self._wake = socket.socketpair()
+        self._thread = threading.Thread(target=self._watch, name="claim", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> _Line | None:
+        """The line that holds the claim now; None when there is none."""
+        self._wake.close()
+        self._thread.join()
+        self._woken.close()
+        return self._line
+
+    def _watch(self) -> None:
+        while self._line is not None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._line.socket, selectors.EVENT_READ)
+                selector.register(self._woken, selectors.EVENT_READ)
+                if any(key.fileobj is self._woken for key, _ in selector.select()):
+                    return
+            # Nothing was asked, so all that the agent can have to say is that it is gone.
+            self._line.close()
+            self._line = None
+            try:
+                accepted = self._claim().accepted
+            except AgentUnreachable:
+                return
+            self._line = self._line_of_thread()
+            if not accepted:
+                # The attempt was given up. Its end will be refused as well, and the worker hears it then.
+                return
 
 
 def portable(result: Any) -> Any:

@@ -3,7 +3,7 @@
     with Steelyard("https://console:8000", token) as steelyard:
         decision = steelyard.place({"kind": "job", "name": "encode", "demand": {"cpu": 2, "memory": 2**30}})
 
-Answers are what the API's JSON says. Errors come as ProblemError with the fields of the problem document (RFC 9457).
+Answers are what the API's JSON says. Errors come as ProblemError, a problem document (RFC 9457).
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ TIMEOUT_S = 10.0
 
 
 class ProblemError(Exception):
-    """The API refused. errors: what the document says of single fields, in the API's own shape; may be empty."""
+    """The API refused. errors: what the document says of single fields; hosts: of each host."""
 
-    def __init__(self, status: int, title: str, detail: str = "", errors: Any = None) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str = "", errors: Any = None, hosts: Any = None
+    ) -> None:
         super().__init__(f"{status} {title}: {detail}" if detail else f"{status} {title}")
         self.status = status
         self.title = title
         self.detail = detail
         self.errors = errors if errors is not None else []
+        self.hosts = hosts if hosts is not None else []
 
 
 class Steelyard:
@@ -41,8 +44,9 @@ class Steelyard:
         timeout_s: float = TIMEOUT_S,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=url.rstrip("/") + API,
+            base_url=self.url + API,
             headers={"Authorization": f"Token {token}", "Accept": "application/json"},
             timeout=timeout_s,
             transport=transport,
@@ -156,7 +160,7 @@ class Steelyard:
 
 
 def _part(value: str | int) -> str:
-    """A value as one segment of a path, whatever it holds; "." and ".." would be resolved away and are refused."""
+    """A value as one segment of a path, whatever it holds; "." and ".." would be resolved away: refused."""
     text = str(value)
     if text in {"", ".", ".."}:
         raise ValueError(f"{text!r} names nothing")
@@ -177,4 +181,5 @@ def _answer(response: httpx.Response) -> Any:
         str(problem.get("title") or response.reason_phrase),
         str(problem.get("detail") or ""),
         problem.get("errors"),
+        problem.get("hosts"),
     )

@@ -6,16 +6,26 @@ so a permission, a check or an audit line can't be present in one of them and mi
 
 from __future__ import annotations
 
+import functools
+import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from console.accounts.models import Role, User
 from console.events.models import Event, Outbox
 
 Result = TypeVar("Result")
+
+#: PostgreSQL ended one of two transactions that waited for each other, or that could not both have been first.
+_COLLISIONS = ("40001", "40P01")
+MOST_TRIES = 3
+
+#: NUL as JSON writes it; a backslash before it that is itself escaped is not its.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class NotAllowed(Exception):
@@ -78,7 +88,10 @@ class Action(Generic[Result]):
         raise NotImplementedError
 
     def committed(self, result: Result) -> None:
-        """What follows once the change is durable: ring a bell, update this process's picture."""
+        """What follows once the change is durable: ring a bell, update this process's picture.
+
+        Inside a caller's transaction it waits for that one's commit, and never happens if it is rolled back.
+        """
 
     def run(self, actor: Actor) -> Result:
         """Do it as actor.
@@ -87,16 +100,28 @@ class Action(Generic[Result]):
         """
         if not self.allows(actor):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
-        with transaction.atomic():
-            result = self.execute(actor)
-        self.committed(result)
-        return result
+        for tried in range(1, MOST_TRIES + 1):
+            try:
+                with transaction.atomic():
+                    result = self.execute(actor)
+                    transaction.on_commit(functools.partial(self.committed, result))
+                return result
+            except OperationalError as error:
+                # Nothing of it was written: it is done again, unless a caller's transaction went with it.
+                collided = getattr(error.__cause__, "sqlstate", None) in _COLLISIONS
+                if not collided or tried == MOST_TRIES or connection.in_atomic_block:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
-    def record(
+    def record(self, actor: Actor, subject_kind: str, subject: str, **what: Any) -> None:
+        """Write the audit line(). Called by execute(), so it is in the same transaction as the change."""
+        self.line(actor, subject_kind, subject, **what).save(force_insert=True)
+
+    def line(
         self, actor: Actor, subject_kind: str, subject: str, *, before: Any = None, after: Any = None, reason: str = ""
-    ) -> None:
-        """Write the audit line. Called by execute(), so it is in the same transaction as the change."""
-        Event.objects.create(
+    ) -> Event:
+        """The audit line, not written yet."""
+        return Event(
             act=actor.act,
             actor_kind=actor.kind,
             actor=actor.name,
@@ -112,6 +137,21 @@ class Action(Generic[Result]):
     def owe(self, topic: str, payload: dict[str, Any]) -> None:
         """Promise a message to another part, in the same transaction as the change."""
         Outbox.objects.create(topic=topic, payload=payload)
+
+
+def is_storable(value: Any) -> bool:
+    """Whether value can be kept as JSON: no NaN, no bytes, no half characters, and no NUL, which PostgreSQL refuses."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return _NUL.search(text) is None
+
+
+def text(said: str, most: int) -> str:
+    """What an agent said, as it can be kept: at most so many characters, none of them NUL."""
+    return said.replace("\0", "")[:most]
 
 
 class AgentAction(Action[Result]):

@@ -139,7 +139,8 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# In a checkout static/; in an installed wheel the package that setup.py makes of it.
+STATICFILES_DIRS = [next(found for name in ("static", "steelyard_static") if (found := BASE_DIR / name).is_dir())]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -80,10 +80,11 @@ async def load_for(
     generator = work.generator(seconds)
     began = time.monotonic()
     sending = asyncio.create_task(generator.run())
+    imports = data / "hosts" / SOURCE / "shards/import"
+    connecting = asyncio.create_task(work.count_tcp(50))
     others = [
         asyncio.create_task(work.hand_in_jobs(seconds * 0.8)),
-        asyncio.create_task(work.create_shards(seconds * 0.5, by_name[SOURCE], data / "hosts" / SOURCE / "shards/import")),
-        asyncio.create_task(work.count_tcp(50)),
+        asyncio.create_task(work.create_shards(seconds * 0.5, by_name[SOURCE], imports)),
     ]
     killed, share = None, {}
     try:
@@ -92,12 +93,13 @@ async def load_for(
             share = generator.summary().share
             killed = await work.kill_one(by_name[VICTIM], generator, place.envoy_admin_socket, began)
         traffic = await sending
-        _, _, tcp = await asyncio.gather(*others)
+        tcp = await connecting
+        await asyncio.gather(*others)
         await work.settle(patience_s=max(30.0, seconds))
     except asyncio.CancelledError:
-        for task in (sending, *others):
+        for task in (sending, connecting, *others):
             task.cancel()
-        await asyncio.gather(sending, *others, return_exceptions=True)
+        await asyncio.gather(sending, connecting, *others, return_exceptions=True)
         raise
     jobs, job_hosts = await work.jobs()
     after = [record for record in generator.records if killed and record.scheduled_s >= killed.at_s]

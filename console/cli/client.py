@@ -50,7 +50,7 @@ def _read(path: Any) -> str:
 
 def _refused(problem: ProblemError) -> None:
     err.print(f"{problem.title}: {problem.detail}", style="red", markup=False, highlight=False)
-    for host in getattr(problem, "hosts", None) or []:
+    for host in problem.hosts:
         err.print(f"  {host['host']}: {host['reason']}", markup=False, highlight=False)
 
 

@@ -30,6 +30,9 @@ FIRST_RESTART_S, LAST_RESTART_S = 0.2, 10.0
 STEADY_S = 30.0
 STOP_S = 8.0
 READY_S = 60.0
+SWEEP_S = 0.05
+#: In the environment of every child: whose it is. A pid alone may be anybody's by the next start.
+MARK = "STEELYARD_SUPERVISED"
 #: So many ends of the web process before it ever answered: it will not start by trying again.
 HOPELESS = 3
 
@@ -109,7 +112,7 @@ class Supervisor:
 
     def __init__(self, place: Place, listen: str, say: Callable[[str], None] = print) -> None:
         self._place, self._say = place, say
-        self._address, _, self._port = listen.rpartition(":")
+        self._address, self._port = _read_listen(listen)
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
         self.children: list[Child | EnvoyChild] = []
@@ -119,10 +122,12 @@ class Supervisor:
         """Start all; returns the setup link's URL while there is no administrator. Raises Failed."""
         for folder in (self._place.data, self._place.run, self._place.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_free(self._address, int(self._port))
+        await self._sweep()
+        _check_free(self._address, self._port)
         env = {
             **os.environ,
             "STEELYARD_DATA": str(self._place.data),
+            MARK: str(self._place.data),
             "STEELYARD_LISTEN": f"{self._address}:{self._port}",
             "DJANGO_SETTINGS_MODULE": "console.settings",
             "PYTHONUNBUFFERED": "1",
@@ -132,13 +137,12 @@ class Supervisor:
         _write_private(self._place.broker_url, env["REDIS_URL"])
         setup = await self._prepare(env)
         python = sys.executable
-        await self._keep(self._child("web", _web_argv(python, self._address, self._port), env))
+        await self._keep(self._child("web", _web_argv(python, self._address, str(self._port)), env))
         await self._keep(self._child("controller", [python, "-m", "console.controller"], env))
         await self._keep(self._child("worker", _worker_argv(python), env))
         await self._keep(EnvoyChild(self._place))
         await self._ready()
         _write_private(self._place.console_url, self.url)
-        _write_private(self._place.run / "pids", json.dumps({child.name: child.pid for child in self.children}))
         return f"{self.url}/setup/{setup}/" if setup else None
 
     async def stop(self) -> None:
@@ -188,6 +192,7 @@ class Supervisor:
         """Start a child, and again whenever it ends."""
         self.children.append(child)
         await child.spawn()
+        self._note_pids()
         self._keepers.append(asyncio.create_task(self._watch(child)))
 
     async def _watch(self, child: Child | EnvoyChild) -> None:
@@ -208,10 +213,33 @@ class Supervisor:
             except Exception as error:  # the next round tries again: one failed start must not end the supervision
                 self._say(f"{child.name} did not start: {error}")
                 continue
-            _write_private(self._place.run / "pids", json.dumps({each.name: each.pid for each in self.children}))
+            self._note_pids()
+
+    def _note_pids(self) -> None:
+        _write_private(self._place.run / "pids", json.dumps({child.name: child.pid for child in self.children}))
+
+    async def _sweep(self) -> None:
+        """End what an earlier supervisor, killed outright, left running with this data. Envoy's own start does
+        the same for Envoy."""
+        try:
+            noted = json.loads((self._place.run / "pids").read_text())
+        except (OSError, ValueError):
+            return
+        left = {pid for name, pid in noted.items() if name != EnvoyChild.name and isinstance(pid, int)}
+        for attempt in range(round(STOP_S / SWEEP_S)):
+            left = {pid for pid in left if _runs_with(pid, self._place.data)}
+            if not left:
+                return
+            for pid in left:
+                # The kernel told them to end when the supervisor died; half of the time is theirs.
+                if attempt * SWEEP_S > STOP_S / 2:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(SWEEP_S)
+        raise Failed(f"processes of an earlier start do not end: {sorted(left)}")
 
     async def _ready(self) -> None:
-        port, log = int(self._port), self._place.logs / "web.log"
+        port, log = self._port, self._place.logs / "web.log"
 
         async def healthy() -> bool:
             web = next(child for child in self.children if child.name == "web")
@@ -235,7 +263,12 @@ async def run() -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    supervisor = Supervisor(place, listen, lambda line: print(line, flush=True))
+    try:
+        supervisor = Supervisor(place, listen, lambda line: print(line, flush=True))
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        lock.close()
+        return 1
     try:
         starting = asyncio.create_task(supervisor.start())
         await _first(starting, stopping.wait())
@@ -313,6 +346,23 @@ def free_port(address: str) -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
+
+
+def _read_listen(listen: str) -> tuple[str, int]:
+    """ADDR:PORT as its parts. Raises Failed."""
+    address, _, port = listen.rpartition(":")
+    if not address or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise Failed(f"STEELYARD_LISTEN={listen!r} is not ADDR:PORT, for instance 127.0.0.1:8420")
+    return address, int(port)
+
+
+def _runs_with(pid: int, data: Path) -> bool:
+    """Whether pid is a process that some supervisor started with this data."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return f"{MARK}={data}".encode() in environment
 
 
 def _check_free(address: str, port: int) -> None:

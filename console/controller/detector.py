@@ -3,7 +3,8 @@
 Pure: times are arguments. A host is lost after LOST_AFTER_S without a report; it is back with RETURN_REPORTS
 reports in a row, so that one that flaps is not believed at once. When more than MASS_SHARE of the hosts (and more
 than MASS_HOSTS) have fallen silent together, nobody is declared lost: a network or a broker between us and them is
-likelier than so many deaths at once, and acting on it would do what the failure has not done.
+likelier than so many deaths at once, and acting on it would do what the failure has not done. The same holds while
+this side knows that it hears nobody: the hosts' silence then begins when it hears again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Verdict:
 
 class Detector:
     def __init__(self, started_at: float) -> None:
-        self._started_at = started_at
+        # Since when a host could have been heard here.
+        self._hearing_since = started_at
         self._last: dict[str, float] = {}
         self._since_lost: dict[str, int] = {}
 
@@ -38,13 +40,22 @@ class Detector:
         if host in self._since_lost:
             self._since_lost[host] += 1
 
-    def judge(self, hosts: Iterable[tuple[str, bool]], now: float) -> Verdict:
-        """hosts: every host's name and whether it counts as lost already."""
+    def hears_again(self, now: float) -> None:
+        """The way by which reports come here was closed until now."""
+        self._hearing_since = now
+
+    def judge(self, hosts: Iterable[tuple[str, bool]], now: float, *, hearing: bool = True) -> Verdict:
+        """hosts: every host's name and whether it counts as lost already. hearing: whether reports can come here."""
+        if not hearing:
+            return Verdict(isolated=True)
         known = dict(hosts)
-        for name in set(self._last) - set(known):
-            del self._last[name]
-        silent = [name for name in known if now - self._last.get(name, self._started_at) > LOST_AFTER_S]
-        fresh = [name for name in silent if not known[name]]
+        for name in (set(self._last) | set(self._since_lost)) - set(known):
+            self._last.pop(name, None)
+            self._since_lost.pop(name, None)
+        silent = {name for name in known if now - self._heard_at(name) > LOST_AFTER_S}
+        fresh = [name for name in known if name in silent and not known[name]]
+        for name in self._since_lost.keys() & silent:
+            self._since_lost[name] = 0
         verdict = Verdict()
         alive = sum(not lost for lost in known.values())
         if len(fresh) > MASS_HOSTS and len(fresh) > MASS_SHARE * alive:
@@ -54,8 +65,11 @@ class Detector:
             for name in fresh:
                 self._since_lost[name] = 0
         for name, lost in known.items():
-            if lost and name not in silent:
+            if lost and name in self._last and now - self._last[name] <= LOST_AFTER_S:
                 if self._since_lost.setdefault(name, 1) >= RETURN_REPORTS:
                     verdict.found.append(name)
                     del self._since_lost[name]
         return verdict
+
+    def _heard_at(self, name: str) -> float:
+        return max(self._last.get(name, self._hearing_since), self._hearing_since)

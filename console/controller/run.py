@@ -9,8 +9,10 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from django.conf import settings
+from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.celery import app
@@ -27,6 +29,7 @@ from console.jobs.actions.submit import PlaceJob
 from console.jobs.models import Job
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
+from console.live.feed import forever
 from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 
 STEER_S = 1.0
 SWEEP_S = 1.0
+PAUSE_S = 0.1
 HOUSE_S = 600.0
 #: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
 MOST_PLACED = 200
@@ -51,10 +55,13 @@ class Controller:
         self._bus = Bus()
         self._look = asyncio.Event()
         self._isolated = False
+        self._tried_until: datetime | None = None
+        self._met_broker = False
+        self._broker_back_at: datetime | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopping is set: stand by or lead. Ends the process's leadership cleanly."""
-        listening = asyncio.create_task(self._listen())
+        listening = asyncio.create_task(forever(self._listen))
         try:
             while not stopping.is_set():
                 if await in_thread(self._candidate.campaign, time.monotonic()):
@@ -114,8 +121,9 @@ class Controller:
                 return
             except Exception:
                 log.exception("%s failed; it goes on", getattr(once, "__name__", "loop"))
-            rest = max(every_s - (time.monotonic() - started), 0.01)
-            await _wait(bell if bell is not None else deposed, rest)
+            # One round answers all the bells that rang during it and in the pause.
+            await _wait(deposed, PAUSE_S)
+            await _wait(bell if bell is not None else deposed, max(every_s - (time.monotonic() - started), 0.0))
 
     def _campaign_on(self, deposed: asyncio.Event) -> Callable[[], Awaitable[None]]:
         async def campaign() -> None:
@@ -144,28 +152,45 @@ class Controller:
     def _sweep(self, epoch: int) -> None:
         """All that follows from the present state of the database, each step fenced by the epoch."""
         picture.load()
-        self._detect(epoch)
+        for step in (self._detect, self._move, self._see_to_attempts, self._place_waiting):
+            try:
+                step(epoch)
+            except Fenced:
+                raise
+            except Exception:
+                # A step that can't be done (by a defect, or by what one agent sent) must not stop the others.
+                log.exception("%s failed; the sweep goes on", step.__name__)
+
+    def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
             moved = advance_replicas(epoch)
         if moved:
             bells.ring_commands()
+
+    def _see_to_attempts(self, epoch: int) -> None:
         with fenced(epoch):
-            OweAgain().run(SYSTEM)
+            OweAgain(self._broker_back_at).run(SYSTEM)
             lose_expired_leases()
-        for job in list(
-            Job.objects.filter(state=Job.State.QUEUED).order_by("created_at").values_list("pk", flat=True)[:MOST_PLACED]
-        ):
+
+    def _place_waiting(self, epoch: int) -> None:
+        """Try the jobs that wait, oldest first; where one sweep can't try them all, the next goes on behind them,
+        so that many which fit nowhere do not stand before one that fits."""
+        waiting = Job.objects.filter(state=Job.State.QUEUED).order_by("created_at", "pk")
+        rest = waiting.filter(created_at__gt=self._tried_until) if self._tried_until else waiting
+        jobs = list(rest.values_list("pk", "created_at")[:MOST_PLACED])
+        for job, _ in jobs:
             with fenced(epoch):
                 PlaceJob(job).run(SYSTEM)
+        self._tried_until = jobs[-1][1] if len(jobs) == MOST_PLACED else None
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
-        verdict = self._detector.judge(hosts, time.monotonic())
+        verdict = self._detector.judge(hosts, time.monotonic(), hearing=self._bus.connected)
         if verdict.isolated != self._isolated:
             self._isolated = verdict.isolated
             log.warning(
-                "many hosts fell silent at once: nobody is declared lost, the fault may be here"
+                "the broker is away, or many hosts fell silent at once: nobody is declared lost, the fault may be here"
                 if verdict.isolated
                 else "the hosts are heard again"
             )
@@ -180,14 +205,25 @@ class Controller:
         await in_thread(_send, "steelyard.keep_house")
 
     async def _listen(self) -> None:
-        async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._look.set):
+        async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):
             if channel == BELLS:
                 self._look.set()
                 continue
             now = time.monotonic()
-            for host, used in decode_tick(payload).rows():
-                picture.report(host, used, now)
+            tick = decode_tick(payload)
+            for host in tick.hosts:
                 self._detector.heard(host, now)
+            if picture.take_tick(tick, now):
+                self._look.set()
+
+
+    def _broker_found(self) -> None:
+        """The broker is there, or there again: then the messages that it held may be gone."""
+        if self._met_broker:
+            self._broker_back_at = timezone.now()
+        self._met_broker = True
+        self._detector.hears_again(time.monotonic())
+        self._look.set()
 
 
 def _send(task: str) -> None:

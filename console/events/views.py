@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from console.events.models import Event
 from console.fleet.models import Host
@@ -20,7 +20,8 @@ from console.placements.models import Decision, Placement
 from console.storage.models import Shard
 from console.traffic.models import Service
 
-PAGES_OF = {"host": "host", "service": "service", "job": "job", "shard": "shard"}
+#: Kinds of subjects whose pages are named like them.
+WITH_PAGE = ("host", "service", "job", "shard")
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ def differences(event: Event) -> list[Difference]:
 
 def link_to(event: Event) -> str:
     """The page of what the event was about, "" where it has none."""
-    name = PAGES_OF.get(event.subject_kind)
-    if name == "job":
-        identity = uuid_of(event.subject)
-        return reverse("job", args=[identity]) if identity else ""
-    return f"{reverse('map')}{name}s/{event.subject}/" if name else ""
+    if event.subject_kind not in WITH_PAGE:
+        return ""
+    try:
+        return reverse(event.subject_kind, args=[uuid_of(event.subject) or event.subject])
+    except NoReverseMatch:
+        return ""  # a name that no page could have: from an older version, or never made
 
 
 @page()

@@ -67,10 +67,3 @@ class HostSeen:
             {line.resource: line.used_share for line in self.lines},
             {line.resource: line.reserved_share for line in self.lines},
         )
-
-
-def silent_names() -> list[str]:
-    """The hosts that this process has heard nothing of lately."""
-    return [
-        name for name in picture.names() if (age := picture.age_s(name)) is None or age > SILENT_AFTER_S
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -10,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.fleet.models import Host
-from console.fleet.seen import HostSeen, silent_names
+from console.fleet.seen import HostSeen
 from console.frame import page
 from console.lists import choice_of, rows_of, text_of
+from console.live.picture import picture
 
 COLOURS = ("worst", "cpu", "memory", "disk", "net")
 GROUPS = ("zone", "rack")
@@ -63,7 +65,7 @@ def filtered(state: str, label: str, text: str) -> QuerySet[Host]:
     if state == "lost":
         found = found.exclude(lost_since=None)
     elif state == "silent":
-        found = found.filter(name__in=silent_names())
+        found = found.filter(name__in=picture.silent(time.monotonic()))
     elif state:
         found = found.filter(state=state)
     if label:
@@ -81,5 +83,5 @@ def state_counts() -> dict[str, Any]:
     return {
         **{state: by_state.get(state, 0) for state in Host.State.values},
         "lost": Host.objects.exclude(lost_since=None).count(),
-        "silent": len(silent_names()),
+        "silent": len(picture.silent(time.monotonic())),
     }

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +27,28 @@ TRAFFIC = "steelyard.traffic"  # traffic.picture: what the engines see and what 
 RETRY_S = 0.5
 _TROUBLES = (redis.exceptions.RedisError, OSError)
 
+#: After a bell that could not be rung, none is tried for so long: a broker that hangs costs one request its
+#: timeout, not every one.
+DEAF_S = 1.0
+
 _client: redis.Redis | None = None
+_deaf_until = 0.0
 
 
 def ring(channel: str, payload: bytes) -> bool:
     """Publish from synchronous code. False (and a warning) when the broker is away: callers go on."""
-    global _client
+    global _client, _deaf_until
     if _client is None:
-        _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+        # Once more on a connection that the broker closed, never with the client's own pauses of seconds.
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
+        )
+    if time.monotonic() < _deaf_until:
+        return False
     try:
         _client.publish(channel, payload)
     except _TROUBLES as error:
+        _deaf_until = time.monotonic() + DEAF_S
         log.warning("broker away, bell on %s not rung: %s", channel, error)
         return False
     return True
@@ -44,7 +59,10 @@ class Bus:
 
     def __init__(self, url: str | None = None) -> None:
         self._redis = redis.asyncio.Redis.from_url(
-            url or settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
+            url or settings.REDIS_URL,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 1),
         )
         self.lost_messages = 0
         self.connected = False

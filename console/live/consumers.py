@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from importlib import import_module
 from typing import Any
 
-from channels.db import database_sync_to_async
+from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from console.accounts.models import Role
 from console.live.feed import current
@@ -27,6 +29,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(4401)
             return
         await self.accept()
+        self._out = False
         self._queue = current().subscribe()
         self._task = asyncio.create_task(self._pump())
 
@@ -40,6 +43,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.close(4400)
 
     async def _pump(self) -> None:
+        try:
+            await self._show()
+        finally:
+            # However it ends, the browser learns of it and comes back.
+            await self.close(4401 if self._out else 1011)
+
+    async def _show(self) -> None:
+        """Send until the session is gone."""
         shown: int | None = None
         checked = time.monotonic()
         message: Any = frame(picture, 0, time.monotonic())
@@ -53,14 +64,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if time.monotonic() - checked > CHECK_SESSION_S:
                 checked = time.monotonic()
                 if not await self._still_in():
-                    await self.close(4401)
+                    self._out = True
                     return
 
-    @database_sync_to_async
-    def _still_in(self) -> bool:
-        """Whether the session still exists and its user may still look."""
-        session, user = self.scope["session"], self.scope["user"]
-        if not session.exists(session.session_key):
-            return False
-        user.refresh_from_db(fields=["role", "is_active"])
-        return bool(user.has_role(Role.VIEWER))
+    async def _still_in(self) -> bool:
+        """Whether the session is there, not run out and not made void by a new password, and its user may look."""
+        session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
+        user = await get_user({"session": session})
+        return bool(user.is_authenticated and user.has_role(Role.VIEWER))

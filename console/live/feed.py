@@ -6,8 +6,10 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 
 import numpy as np
+from django.utils import timezone
 
 from console.fleet.models import Command
 from console.live import bells
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 SWEEP_S = 1.0
+PAUSE_S = 0.1
+MOST_COMMANDS = 5000
 
 
 class Feed:
@@ -42,7 +46,7 @@ class Feed:
     async def start(self) -> None:
         await in_thread(picture.load)
         for work in (self._tick, self._sweep, self._listen):
-            self._tasks.append(asyncio.create_task(_forever(work), name=f"feed.{work.__name__}"))
+            self._tasks.append(asyncio.create_task(forever(work), name=f"feed.{work.__name__}"))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -71,7 +75,8 @@ class Feed:
 
     def _encode(self, hosts: list[str]) -> bytes:
         resources = list(picture.cluster.dimensions.names)
-        used = [[picture.measured(host).used.get(resource, 0.0) for resource in resources] for host in hosts]
+        measured = [picture.used(host) for host in hosts]
+        used = [[each.get(resource, 0.0) for resource in resources] for each in measured]
         self._seq += 1
         return encode_tick(Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes()))
 
@@ -94,9 +99,11 @@ class Feed:
             known = set(picture.names())
             for host in links.names():
                 if host not in known:
-                    await links.drop(host)
+                    links.drop(host)
             if links.names():
                 await links.deliver(await in_thread(_open_commands, links.names()))
+            # A bell rings at every placement; one look answers all that rang meanwhile.
+            await asyncio.sleep(PAUSE_S)
 
     async def _listen(self) -> None:
         async for channel, payload in self.bus.listen(BELLS, TICKS, TRAFFIC, on_connect=self._look.set):
@@ -109,20 +116,19 @@ class Feed:
 
     def _take_tick(self, payload: bytes) -> None:
         tick = decode_tick(payload)
-        if tick.source == self._source:
-            return
-        now = time.monotonic()
-        for host, used in tick.rows():
-            picture.report(host, used, now)
+        if tick.source != self._source and picture.take_tick(tick, time.monotonic()):
+            self._look.set()
 
 
 def _open_commands(hosts: list[str]) -> list[Command]:
     return list(
-        Command.objects.select_related("host").filter(state=Command.State.PENDING, host__name__in=hosts)[:500]
+        Command.objects.select_related("host").filter(
+            state=Command.State.PENDING, host__name__in=hosts, expires_at__gt=timezone.now()
+        )[:MOST_COMMANDS]
     )
 
 
-async def _forever(work) -> None:
+async def forever(work: Callable[[], Awaitable[None]]) -> None:
     """Run a background task; a fault is logged and the task begins again, so one bad moment ends nothing for good."""
     while True:
         try:

@@ -12,7 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from agents.wire import Report
+from balancer_core.cluster import Cluster
 from balancer_core.errors import InvalidInput
+from balancer_core.resources import MAX_RESOURCES, Dimensions, Resource
 from console.live.picture import Picture
 
 refused = Counter[str]()  # by code, since this process started
@@ -27,20 +29,44 @@ class Refusal:
     reason: str
 
 
+def refuse(fault: Refusal) -> Refusal:
+    """Count it."""
+    refused[fault.code] += 1
+    return fault
+
+
 def take(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal | None:
     """Put a report of host into the picture; None, or why it was not taken. Refusals are counted.
 
     last_seq: the last sequence number that was taken on this connection.
+    A capacity that the report carries is not written here: see check_capacity_report.
     """
-    fault = _ours(host, last_seq, report)
-    if fault is None:
-        try:
-            picture.report(host, report.used, time.monotonic())
-        except InvalidInput as error:
-            fault = Refusal(error.code, error.field, error.reason)
-    if fault is not None:
-        refused[fault.code] += 1
-    return fault
+    if fault := _ours(host, last_seq, report):
+        return refuse(fault)
+    try:
+        picture.report(host, report.used, time.monotonic())
+    except InvalidInput as error:
+        return refuse(Refusal(error.code, error.field, error.reason))
+    return None
+
+
+def check_capacity_report(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal | None:
+    """Judge a report that brings a new capacity, before that is written: None, or why it is not taken.
+
+    Its figures are judged against its own capacity, as they will be once that is in force.
+    """
+    if fault := _ours(host, last_seq, report):
+        return refuse(fault)
+    assert report.capacity is not None
+    known = {resource.name: resource for resource in picture.view()[0].dimensions.resources}
+    more = [Resource(name, "", "capacity") for name in report.capacity if name not in known]
+    try:
+        trial = Cluster(Dimensions((*known.values(), *more[: MAX_RESOURCES - len(known)])))
+        trial.add_host(host, report.capacity)
+        trial.report(host, report.used, 0.0)
+    except InvalidInput as error:
+        return refuse(Refusal(error.code, error.field, error.reason))
+    return None
 
 
 def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:

@@ -19,13 +19,14 @@ from console.fleet.actions.commands import AnswerCommand
 from console.fleet.actions.join import ChangeCapacity, Introduce, Join
 from console.fleet.models import Command, Host
 from console.jobs.actions.attempt import take_job_event
-from console.live.ingest import take
+from console.live.ingest import Refusal, check_capacity_report, refuse, take
 from console.live.picture import picture
 from console.live.threads import in_thread
 
 log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 10.0
+SEND_TIMEOUT_S = 2.0
 REPORT_INTERVAL_S = 1.0
 KEEPALIVE_S = 5.0
 
@@ -45,6 +46,7 @@ class Links:
 
     def __init__(self) -> None:
         self._of_host: dict[str, Link] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self.reports = 0
         # Hosts that reported since the last tick.
         self.fresh: set[str] = set()
@@ -52,36 +54,48 @@ class Links:
     def names(self) -> list[str]:
         return list(self._of_host)
 
-    async def add(self, link: Link) -> None:
+    def add(self, link: Link) -> None:
         older = self._of_host.get(link.host)
-        if older is not None:
-            await older.close(wire.CLOSE_REPLACED, "another connection of this host took over")
         self._of_host[link.host] = link
+        if older is not None:
+            self._close(older, wire.CLOSE_REPLACED, "another connection of this host took over")
 
     def discard(self, link: Link) -> None:
         if self._of_host.get(link.host) is link:
             del self._of_host[link.host]
 
-    async def drop(self, host: str) -> None:
+    def drop(self, host: str) -> None:
         """End the connection of a host that was removed."""
         if link := self._of_host.get(host):
-            await link.close(wire.CLOSE_UNAUTHORISED, "this host was removed")
+            self._close(link, wire.CLOSE_UNAUTHORISED, "this host was removed")
+
+    def _close(self, link: Link, code: int, reason: str) -> None:
+        """Beside what else goes on: a half-open connection takes many seconds to close."""
+        task = asyncio.create_task(link.close(code, reason))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def deliver(self, commands: list[Command]) -> None:
         """Send each command that its connection has not carried yet."""
         for command in commands:
             link = self._of_host.get(command.host.name)
-            if link is not None and command.pk not in link.sent:
-                link.sent.add(command.pk)
-                await link.send(
-                    wire.Command(
-                        id=str(command.pk),
-                        verb=command.verb,
-                        args=command.args,
-                        epoch=command.epoch,
-                        expires_in_s=command.seconds_left(),
-                    )
-                )
+            if link is None or command.pk in link.sent:
+                continue
+            link.sent.add(command.pk)
+            message = wire.Command(
+                id=str(command.pk),
+                verb=command.verb,
+                args=command.args,
+                epoch=command.epoch,
+                expires_in_s=command.seconds_left(),
+            )
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await link.send(message)
+            except (TimeoutError, OSError, RuntimeError) as error:
+                # An agent that does not read, or has just gone, must not keep the others' commands waiting.
+                log.warning("command not delivered to %s: %r", link.host, error)
+                self._close(link, wire.CLOSE_BUSY, "commands were not read")
 
 
 links = Links()
@@ -173,8 +187,10 @@ class Link:
         self.host, self._actor = host.name, Actor(kind="agent", name=host.name, address=address)
         self._capacity = dict(hello.capacity)
         await in_thread(picture.load)
+        if not picture.knows(self.host):  # it was removed in this very moment
+            raise _Closed(wire.CLOSE_UNAUTHORISED, "this host was removed")
         await self.send(wire.Welcome(self.host, REPORT_INTERVAL_S, KEEPALIVE_S))
-        await links.add(self)
+        links.add(self)
         await self._obey()
 
     async def _hello(self) -> wire.Hello:
@@ -214,21 +230,28 @@ class Link:
                     raise _Closed(wire.CLOSE_REFUSED, "hello comes once")
 
     async def _report(self, report: wire.Report) -> None:
+        fault = None
         if report.capacity is not None and report.capacity != self._capacity:
-            try:
-                await in_thread(ChangeCapacity(report.capacity).run, self._actor)
-            except Invalid as error:
-                await self._refuse(report.seq, error.code, error.field, error.reason)
-                return
-            self._capacity = dict(report.capacity)
-            await in_thread(picture.load)
-        fault = take(picture, self.host, self._last_seq, report)
+            fault = await self._change_capacity(report, report.capacity)
+        fault = fault or take(picture, self.host, self._last_seq, report)
         if fault is not None:
             await self._refuse(report.seq, fault.code, fault.field, fault.reason)
             return
         self._last_seq = report.seq
         links.reports += 1
         links.fresh.add(self.host)
+
+    async def _change_capacity(self, report: wire.Report, capacity: dict[str, float]) -> Refusal | None:
+        """Write a new capacity, if the whole report can be believed."""
+        if fault := check_capacity_report(picture, self.host, self._last_seq, report):
+            return fault
+        try:
+            await in_thread(ChangeCapacity(capacity).run, self._actor)
+        except Invalid as error:
+            return refuse(Refusal(error.code, error.field, error.reason))
+        self._capacity = dict(capacity)
+        await in_thread(picture.load)
+        return None
 
     async def _refuse(self, seq: int, code: str, field: str, reason: str) -> None:
         log.warning("report of %s refused: %s: %s", self.host, field, reason)

@@ -11,15 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster
+from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
-from balancer_core.placement import Load, decide, decide_many
-from balancer_core.resources import STANDARD, Dimensions, Resource
+from balancer_core.errors import InvalidInput
+from balancer_core.placement import InvalidLoad, Load, decide, decide_many
+from balancer_core.question import Question
+from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host
+from console.live.ticks import Tick
 from console.placements.models import Ledger
 
 #: Older reports than this are shown as unknown, never as healthy: three keepalives.
@@ -47,6 +51,11 @@ class Picture:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        # One load at a time: what was read earlier must not overwrite what was read later.
+        self._loading = threading.Lock()
+        #: Whether changes of this process were mirrored that no load has read yet; a load that
+        #: ran between a commit and its mirror has counted one of them twice.
+        self.ahead = False
         self.cluster = Cluster(Dimensions(STANDARD))
         self.directory_version = 0
         self._directory: dict[str, tuple[object, ...]] = {}
@@ -56,6 +65,11 @@ class Picture:
 
     def load(self) -> None:
         """Read hosts and ledger. Hosts that are gone leave; measurements of the others stay."""
+        with self._loading:
+            self.ahead = False
+            self._load()
+
+    def _load(self) -> None:
         hosts = list(Host.objects.all())
         ledger: dict[int, dict[str, tuple[float, float]]] = {}
         for host_id, resource, capacity, reserved in Ledger.objects.values_list(
@@ -63,17 +77,21 @@ class Picture:
         ):
             ledger.setdefault(host_id, {})[resource] = (capacity, reserved)
         with self._lock:
-            extras = {r for lines in ledger.values() for r in lines} - set(self.cluster.dimensions.names)
+            extras = sorted({r for lines in ledger.values() for r in lines} - set(self.cluster.dimensions.names))
             if extras:
-                self._widen(sorted(extras))
+                self._widen(extras)
             gone = set(self._directory) - {host.name for host in hosts}
             for name in gone:
                 self.cluster.remove_host(name)
                 del self._directory[name]
                 self._measured.pop(name, None)
             changed = bool(gone)
+            known = set(self.cluster.dimensions.names)
             for host in hosts:
-                changed |= self._load_host(host, ledger.get(host.pk, {}))
+                lines = ledger.get(host.pk, {})
+                changed |= self._load_host(host, {resource: lines[resource] for resource in lines if resource in known})
+            if extras:
+                self._report_again()
             if changed:
                 self.directory_version += 1
 
@@ -96,12 +114,21 @@ class Picture:
         return known is None or known[:2] != entry[:2] or known[4] != capacity
 
     def _widen(self, extras: list[str]) -> None:
-        """Start the columns again with further named resources; the next reports fill them."""
-        self.cluster = Cluster(
-            Dimensions((*self.cluster.dimensions.resources, *(Resource(name, "", "capacity") for name in extras)))
-        )
+        """Start the columns again with further named resources, as many as the core can hold."""
+        room = MAX_RESOURCES - len(self.cluster.dimensions)
+        if not room:
+            return
+        more = (Resource(name, "", "capacity") for name in extras[:room])
+        self.cluster = Cluster(Dimensions((*self.cluster.dimensions.resources, *more)))
         self._directory.clear()
         self.directory_version += 1
+
+    def _report_again(self) -> None:
+        """Put the last measurements into columns that were just made."""
+        for name, measured in self._measured.items():
+            if name in self.cluster and measured.history:
+                with suppress(InvalidInput):  # its capacity has changed meanwhile: the next report fills it
+                    self.cluster.report(name, measured.used, measured.history[-1][0])
 
     # -- from the agents -----------------------------------------------------------------------
 
@@ -129,12 +156,29 @@ class Picture:
             measured.history.append((now, used))
             return True
 
+    def take_tick(self, tick: Tick, now: float) -> int:
+        """Take what another process heard. Returns how many rows did not go with what is known here:
+        that process has read a newer capacity or resource than this one, which must look at the database."""
+        refused = 0
+        for host, used in tick.rows():
+            try:
+                refused += not self.report(host, used, now)
+            except InvalidInput:
+                refused += 1
+        return refused
+
     def reserve(self, host: str, demand: dict[str, float], sign: int = 1) -> None:
         """Mirror a committed change of the ledger at once, before the sweep reads it."""
         with self._lock:
             if host in self._directory:
+                self.ahead = True
                 vector = self.cluster.dimensions.vector(demand)
-                (self.cluster.reserve if sign > 0 else self.cluster.release)(host, vector)
+                if sign > 0:
+                    self.cluster.reserve(host, vector)
+                else:
+                    # A load may have read the change already: never more than there is.
+                    reserved = self.cluster.snapshot().reserved[self.cluster.row(host)]
+                    self.cluster.release(host, np.minimum(vector, reserved))
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -143,25 +187,38 @@ class Picture:
             snapshot = self.cluster.snapshot()
         return decide(snapshot, load, time.monotonic(), top=top)
 
+    def check(self, loads: list[Load]) -> None:
+        """Raises InvalidLoad where one can't be asked of this cluster; the field begins with its position."""
+        with self._lock:
+            snapshot = self.cluster.snapshot()
+        for position, load in enumerate(loads):
+            try:
+                Question.put(snapshot, load, time.monotonic())
+            except InvalidLoad as error:
+                raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
+
     def decide_many(self, loads: list[Load]) -> list[Decision]:
         with self._lock:
             snapshot = self.cluster.snapshot()
         return decide_many(snapshot, loads, time.monotonic())
 
-    def utilisation(self) -> tuple[np.ndarray, np.ndarray]:
-        """Used and reserved as shares of capacity, each [H, R]; NaN where not declared or never reported."""
+    def view(self) -> tuple[Snapshot, int]:
+        """The present columns and the version of the directory that names their rows."""
         with self._lock:
-            snapshot = self.cluster.snapshot()
+            return self.cluster.snapshot(), self.directory_version
+
+    def utilisation(self, snapshot: Snapshot | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Used and reserved as shares of capacity, each [H, R]; NaN where not declared or never reported."""
+        snapshot = snapshot or self.view()[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             used = np.where(snapshot.capacity > 0, snapshot.used / snapshot.capacity, np.nan)
             reserved = np.where(snapshot.capacity > 0, snapshot.reserved / snapshot.capacity, np.nan)
         used[~np.isfinite(snapshot.reported_at)] = np.nan
         return used, reserved
 
-    def states(self, now: float) -> np.ndarray:
+    def states(self, now: float, snapshot: Snapshot | None = None) -> np.ndarray:
         """One byte of ticks.STATE_BITS a host."""
-        with self._lock:
-            snapshot = self.cluster.snapshot()
+        snapshot = snapshot or self.view()[0]
         silent = (now - snapshot.reported_at) > SILENT_AFTER_S
         return (np.asarray(snapshot.flags, np.uint8) & 7) | (silent.astype(np.uint8) << 3)
 
@@ -170,6 +227,12 @@ class Picture:
             found = self._measured.get(host)
             return Measured(dict(found.used), deque(found.history)) if found else Measured()
 
+    def used(self, host: str) -> dict[str, float]:
+        """The host's last measurements by resource; empty before the first."""
+        with self._lock:
+            found = self._measured.get(host)
+            return dict(found.used) if found else {}
+
     def age_s(self, host: str) -> float | None:
         """Seconds since the host's last report here; None if there was none."""
         with self._lock:
@@ -177,6 +240,13 @@ class Picture:
                 return None
             at = float(self.cluster.snapshot().reported_at[self.cluster.row(host)])
         return time.monotonic() - at if np.isfinite(at) else None
+
+    def silent(self, now: float) -> list[str]:
+        """The hosts without a report in the last SILENT_AFTER_S; their figures are unknown, not healthy."""
+        with self._lock:
+            snapshot = self.cluster.snapshot()
+        quiet = (now - snapshot.reported_at) > SILENT_AFTER_S
+        return [snapshot.names[row] for row in np.flatnonzero(quiet).tolist()]
 
     def names(self) -> list[str]:
         with self._lock:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
+    from balancer_core.cluster import Snapshot
     from console.live.picture import Picture
 
 
@@ -62,27 +63,28 @@ def frame(picture: Picture, seq: int, now: float) -> bytes:
     used[H][4], reserved[H][4] (0..250 = 0..100 %, 255 unknown), state[H] (STATE_BITS), age[H]
     (seconds since the last report, 255 = never or longer). 10 bytes a host.
     """
-    hosts = len(picture.cluster)
-    used, reserved = picture.utilisation()
-    age = np.clip(now - picture.cluster.snapshot().reported_at, 0, 254)
-    age[~np.isfinite(picture.cluster.snapshot().reported_at)] = 255
-    header = FRAME_HEADER.pack(FRAME_MAGIC, 1, hosts, seq & 0xFFFFFFFF, picture.directory_version & 0xFFFFFFFF, 0)
+    # One snapshot for all columns: a host that joins meanwhile must not be in some of them only.
+    snapshot, directory = picture.view()
+    used, reserved = picture.utilisation(snapshot)
+    age = np.clip(now - snapshot.reported_at, 0, 254)
+    age[~np.isfinite(snapshot.reported_at)] = 255
+    header = FRAME_HEADER.pack(FRAME_MAGIC, 1, len(snapshot), seq & 0xFFFFFFFF, directory & 0xFFFFFFFF, 0)
     return b"".join(
         (
             header,
-            _bars(picture, used),
-            _bars(picture, reserved),
-            picture.states(now).tobytes(),
+            _bars(snapshot, used),
+            _bars(snapshot, reserved),
+            picture.states(now, snapshot).tobytes(),
             age.astype(np.uint8).tobytes(),
         )
     )
 
 
-def _bars(picture: Picture, share: np.ndarray) -> bytes:
+def _bars(snapshot: Snapshot, share: np.ndarray) -> bytes:
     """Share of capacity [H, R] (NaN where unknown) as bytes [H, 4], each bar the worst of its resources."""
     columns = []
     for resources in BARS.values():
-        places = [picture.cluster.dimensions.index(resource) for resource in resources]
+        places = [snapshot.dimensions.index(resource) for resource in resources]
         picked = share[:, places]
         worst = np.where(np.isnan(picked).all(axis=1), np.nan, np.nanmax(np.nan_to_num(picked, nan=-1.0), axis=1))
         columns.append(worst)

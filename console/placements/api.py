@@ -11,7 +11,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer_core.placement import Load, Spread
+from balancer_core.placement import InvalidLoad, Load, Spread
 from console.accounts.permissions import Operator, ReadOrOperate, Viewer
 from console.actions import Invalid
 from console.api.views import ActionView, find
@@ -58,6 +58,16 @@ def load_from(values: dict[str, Any]) -> Load:
         spread=tuple(Spread(**spread) for spread in values["spread"]),
         policy=values["policy"],
     )
+
+
+def _loads_from(items: list[dict[str, Any]]) -> list[Load]:
+    loads = []
+    for position, values in enumerate(items):
+        try:
+            loads.append(load_from(values))
+        except InvalidLoad as error:
+            raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
+    return loads
 
 
 class PlacementShown(serializers.ModelSerializer):
@@ -126,7 +136,9 @@ class Placements(ActionView, generics.ListAPIView):
             raise Invalid("body", "length", f"a list holds 1 to {MOST_LOADS} loads")
         asked = LoadRequest(data=request.data, many=True)
         asked.is_valid(raise_exception=True)
-        results = self.act(request, PlaceMany([load_from(values) for values in asked.validated_data]))
+        if "Idempotency-Key" in request.headers:
+            raise Invalid("Idempotency-Key", "not-for-lists", "a key names one load; send such loads one by one")
+        results = self.act(request, PlaceMany(_loads_from(asked.validated_data)))
         shown = [
             RefusedShown({"refused": str(result), "decision": result.decision_id}).data
             if isinstance(result, FitsNowhere)

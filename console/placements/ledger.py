@@ -1,8 +1,13 @@
-"""The ledger's two moves: reserve and release. Both are one conditional statement, so the database decides races."""
+"""The ledger's two moves: reserve and release. Each is one conditional statement, so the database decides races.
+
+Both first lock the host's row: two statements that touch the same lines then never wait for each other in a
+circle, and reserve() counts lines that nobody changes meanwhile. Whoever touches several hosts in one
+transaction locks them all before the first of them, with lock(), in one order for everybody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db import connection
 from django.db.models import Sum
@@ -13,45 +18,58 @@ from console.placements.models import Ledger, Placement
 ROUNDING = 1e-9
 
 
-def reserve(host_id: int, demand: Mapping[str, float], *, cordoned_too: bool = False) -> bool:
-    """Promise these amounts of the host, all or none. False where there is no room or the host takes nothing new.
+def lock(host_ids: Iterable[int]) -> None:
+    """Keep these hosts' lines for this transaction. On SQLite it holds the only write lock already."""
+    if connection.vendor != "sqlite" and (ids := sorted(host_ids)):
+        with connection.cursor() as cursor:
+            # NO KEY: rows that only refer to the host may still be written by others.
+            cursor.execute("SELECT id FROM fleet_host WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
 
-    Runs inside the caller's transaction: on False the caller must roll back,
-    because some of the lines may have been written.
+
+def reserve(host_id: int, demand: Mapping[str, float]) -> bool:
+    """Promise these amounts of the host inside the caller's transaction, all of them or none.
+
+    False, with nothing written, where there is no room or the host takes nothing new.
     """
+    lock([host_id])
     wanted = {resource: amount for resource, amount in demand.items() if amount > 0}
-    guard = "" if cordoned_too else " AND state = 'active' AND lost_since IS NULL"
+    open_host = "SELECT 1 FROM fleet_host WHERE id = %s AND state = 'active' AND lost_since IS NULL"
     with connection.cursor() as cursor:
         if not wanted:
-            cursor.execute(f"SELECT 1 FROM fleet_host WHERE id = %s{guard}", [host_id])
+            cursor.execute(open_host, [host_id])
             return cursor.fetchone() is not None
         cases = " ".join("WHEN %s THEN %s" for _ in wanted)
         room = " OR ".join("(resource = %s AND reserved + %s <= capacity * %s)" for _ in wanted)
+        enough = [value for name, amount in wanted.items() for value in (name, amount, 1 + ROUNDING)]
         cursor.execute(
             f"UPDATE placements_ledger SET reserved = reserved + CASE resource {cases} END"
-            f" WHERE host_id = %s AND ({room})"
-            f" AND EXISTS (SELECT 1 FROM fleet_host WHERE id = %s{guard})",
+            f" WHERE host_id = %s AND ({room}) AND EXISTS ({open_host})"
+            f" AND (SELECT COUNT(*) FROM placements_ledger WHERE host_id = %s AND ({room})) = %s",
             [
                 *(value for item in wanted.items() for value in item),
-                host_id,
-                *(value for name, amount in wanted.items() for value in (name, amount, 1 + ROUNDING)),
-                host_id,
+                host_id, *enough, host_id,
+                host_id, *enough, len(wanted),
             ],
-        )
+        )  # fmt: skip
         return bool(cursor.rowcount == len(wanted))
 
 
 def release(host_id: int, demand: Mapping[str, float]) -> None:
     """Give the amounts back. Never below zero: a line that would be is a rounding rest."""
+    given = {resource: amount for resource, amount in demand.items() if amount > 0}
+    if not given:
+        return
+    lock([host_id])
+    cases = " ".join("WHEN %s THEN %s" for _ in given)
+    names = ", ".join("%s" for _ in given)
+    pairs = [value for item in given.items() for value in item]
     with connection.cursor() as cursor:
-        for resource, amount in demand.items():
-            if amount > 0:
-                cursor.execute(
-                    "UPDATE placements_ledger"
-                    " SET reserved = CASE WHEN reserved < %s THEN 0.0 ELSE reserved - %s END"
-                    " WHERE host_id = %s AND resource = %s",
-                    [amount, amount, host_id, resource],
-                )
+        cursor.execute(
+            "UPDATE placements_ledger SET reserved = CASE"
+            f" WHEN reserved < CASE resource {cases} END THEN 0.0 ELSE reserved - CASE resource {cases} END END"
+            f" WHERE host_id = %s AND resource IN ({names})",
+            [*pairs, *pairs, host_id, *given],
+        )
 
 
 def drift() -> dict[tuple[str, str], float]:

@@ -19,7 +19,8 @@ Message = TypeVar("Message")
 class ControlPlane:
     """Accepts agents; everything they say is in `said`, everything shown at the door in `bearers`.
 
-    status: answered instead of an upgrade. door: a close code instead of a welcome. judge: answers job events.
+    status: answered instead of an upgrade. door: a close code instead of a welcome.
+    judge: answers job events.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class ControlPlane:
         self.judge: Callable[[wire.JobEvent], wire.JobAnswer | None] = lambda event: wire.JobAnswer(
             event.ref, True
         )
+        self.turned_away = 0
         self.bearers: list[str] = []
         self.hellos: list[wire.Hello] = []
         self.said: list[wire.Upward] = []
@@ -83,7 +85,7 @@ class ControlPlane:
         return (await self.wait_for(answered))[0]
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        assert wire.LINK_PATH == request.path
+        assert request.path == wire.LINK_PATH
         self.bearers.append(request.headers["Authorization"])
         if self.status is None:
             return None
@@ -97,6 +99,7 @@ class ControlPlane:
             assert isinstance(hello, wire.Hello)
             if self.door is not None:
                 await connection.close(self.door, "told so")
+                self.turned_away += 1
                 return
             await connection.send(
                 wire.encode(wire.Welcome(self.host or hello.name, self.report_interval_s, self.keepalive_s))

@@ -157,7 +157,8 @@ async def test_killed_during_a_fetch_it_comes_back_clean_and_fetches_again(
         )
         plane.connections.append(receiving)
         args = {
-            "transfer": transfer, "shard": "orders", "address": "127.0.0.1", "port": served.result["port"], "key": key,
+            "transfer": transfer, "shard": "orders", "address": "127.0.0.1", "port": served.result["port"],
+            "key": key,
             "digest": served.result["digest"], "bytes": served.result["bytes"], "rate_bytes_s": rate,
         }  # fmt: skip
         if wait:

@@ -1,4 +1,4 @@
-"""Control groups: v2 and v1 trees that the test writes, and a real v1 group with a quota and a burner in it."""
+"""Control groups: v2 and v1 trees that the test writes, and a real v1 group with a quota and a burner."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_path_that_names_no_group_is_refused(tmp_path: Path, path: str) -> Non
 
 
 def test_own_group_in_a_container_is_found_and_a_service_unit_is_not(tmp_path: Path) -> None:
-    """With no path the group shared with process 1 counts: in a container that is its own, else the root's."""
+    """With no path the group shared with process 1 counts: in a container its own, else the root."""
     root = write(tmp_path / "cg", V2)
     inside = write(tmp_path / "inside", {"self/cgroup": "0::/rack/h1\n", "1/cgroup": "0::/rack/h1\n"})
     unit = write(tmp_path / "unit", {"self/cgroup": "0::/rack/h1\n", "1/cgroup": "0::/init.scope\n"})

@@ -109,7 +109,7 @@ async def test_a_closed_connection_loses_each_of_its_claims(path: Path, judge: J
     await worker.close()
     await judge.wait_for(("b", 3, "lost"))
 
-    assert [("b", 3, "lost")] == [asked for asked in judge.asked if asked[2] == "lost"]
+    assert [asked for asked in judge.asked if asked[2] == "lost"] == [("b", 3, "lost")]
 
 
 async def test_a_refused_claim_is_not_held(path: Path, judge: Judge) -> None:
@@ -124,7 +124,7 @@ async def test_a_refused_claim_is_not_held(path: Path, judge: Judge) -> None:
     await second.close()
     await judge.wait_for(("j1", 1, "lost"))
 
-    assert 1 == sum(asked[2] == "lost" for asked in judge.asked)
+    assert sum(asked[2] == "lost" for asked in judge.asked) == 1
 
 
 async def test_a_duplicate_delivery_is_refused_here(path: Path, judge: Judge) -> None:
@@ -182,7 +182,7 @@ async def test_a_line_without_end_closes_the_connection(path: Path) -> None:
     answer = await worker.hear()
 
     assert answer["accepted"] is False
-    assert b"" == await worker.reader.read()
+    assert await worker.reader.read() == b""
     await worker.close()
 
 
@@ -190,3 +190,36 @@ def test_a_path_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
     """The kernel's limit is explained instead of failing with its own words."""
     with pytest.raises(WrongInput, match="--data"):
         bind_private(tmp_path / ("x" * 120))
+
+
+async def test_a_held_claim_is_renewed_until_it_ends(judge: Judge, short_dir: Path) -> None:
+    """The control plane hears of every claim that is held, and of none that has ended."""
+    async with Runner(short_dir / "worker.sock", judge, renew_s=0.02).listen():
+        worker = await Worker.at(short_dir / "worker.sock")
+        await worker.say("claim", job="ends")
+        await worker.say("claim", job="goes-on", attempt=2)
+        await judge.wait_for(("ends", 1, "renew"))
+        await worker.say("succeeded", job="ends")
+        for _ in range(3):  # what the first round asks may have been on its way when the job ended
+            judge.asked.clear()
+            await judge.wait_for(("goes-on", 2, "renew"))
+
+        assert ("ends", 1, "renew") not in judge.asked
+        await worker.close()
+
+
+async def test_a_claim_whose_renewal_is_refused_is_forgotten(judge: Judge, short_dir: Path) -> None:
+    """The attempt is over: it is renewed no more, and a worker that dies has not lost it."""
+    judge.refuse = {"renew"}
+    async with Runner(short_dir / "worker.sock", judge, renew_s=0.02).listen():
+        worker = await Worker.at(short_dir / "worker.sock")
+        await worker.say("claim", job="given-up")
+        await judge.wait_for(("given-up", 1, "renew"))
+        judge.refuse = set()
+        await worker.say("claim", job="other")
+        await judge.wait_for(("other", 1, "renew"))
+        await worker.close()
+        await judge.wait_for(("other", 1, "lost"))
+
+        assert judge.asked.count(("given-up", 1, "renew")) == 1
+        assert ("given-up", 1, "lost") not in judge.asked

@@ -318,7 +318,7 @@ def test_who_loses_the_race_goes_to_the_next_and_the_decision_says_so() -> None:
     decision = decide(rack(small=2, large=8).snapshot(), job(), 1.0)
     second = decision.instead("small")
     assert ("small", decision.candidates[1].terms) == (second.host, second.terms)
-    assert second.sentence.startswith("small takes it: large would have cost")
+    assert second.sentence.startswith("small takes it, at a cost ") and "the room on large was taken" in second.sentence
     assert decision is decision.instead("large")
     with pytest.raises(ValueError, match="tuple"):
         decision.instead("elsewhere")

@@ -23,7 +23,7 @@ if os.environ.get("STEELYARD_AGENT_SOCKET"):
 
 
 def leave_trace(trace: str) -> None:
-    with open(trace, "a") as file:
+    with Path(trace).open("a") as file:
         file.write(f"{os.getpid()}\n")
 
 

@@ -62,16 +62,18 @@ class Agent:
         asyncio.run_coroutine_threadsafe(self._life.__aenter__(), self._loop).result(10)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._life.__aexit__(None, None, None), self._loop).result(10)
+        """End as an agent's process does: its connections close."""
 
-    def close(self) -> None:
         async def end() -> None:
+            await self._life.__aexit__(None, None, None)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
+
+    def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -249,6 +251,21 @@ def test_an_agent_that_was_restarted_hears_the_end(worker: Worker, agent: Agent)
     assert agent.wait_for(waiting.id, "succeeded")[3] == 4
 
 
+def test_a_claim_outlives_its_agent(worker: Worker, agent: Agent) -> None:
+    """While a body runs, a restarted agent is told of the claim again, and loses it when the worker dies."""
+    hanging = worker.send("hang", str(worker.trace))
+    agent.wait_for(hanging.id, "claim")
+    while not traces(worker.trace):
+        threading.Event().wait(0.05)
+    agent.stop()
+    agent.start()
+    agent.wait_for(hanging.id, "claim", 2)
+    assert agent.events(hanging.id, "lost") == []
+    os.kill(int(worker.trace.read_text()), signal.SIGKILL)
+
+    assert agent.wait_for(hanging.id, "lost")[1] == 1
+
+
 def test_classes_with_a_call_of_their_own_and_direct_calls(worker: Worker, agent: Agent) -> None:
     """A task's own __call__ still runs, with its request; calls inside a body are calls, not jobs."""
     based = worker.send("based", str(worker.trace))
@@ -269,7 +286,7 @@ def test_install_wants_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_patience_ends(tmp_path: Path) -> None:
     """With no agent at all, asking ends with an error that names the socket."""
-    with pytest.raises(AgentUnreachable, match="none.sock"):
+    with pytest.raises(AgentUnreachable, match=r"none\.sock"):
         Claims(tmp_path / "none.sock", patience_s=0.3).claim("j", 1)
 
 
@@ -282,7 +299,7 @@ def test_results_are_made_portable() -> None:
 
 
 def test_the_router_places_and_names_the_job(broker: str) -> None:
-    """A task with a demand becomes a job; its message goes to the host's queue with the job's id and attempt."""
+    """A task with a demand becomes a job; its message goes to the host's queue with its id and attempt."""
     asked: list[Any] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

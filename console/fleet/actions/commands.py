@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from console.actions import Actor, AgentAction
+from console.actions import Actor, AgentAction, is_storable, text
 from console.fleet.models import Command, Host
 from console.live.bells import ring_commands
 
@@ -44,12 +44,17 @@ class AnswerCommand(AgentAction[bool]):
             identity = uuid.UUID(self.command)
         except ValueError:
             return False
-        state = Command.State.DONE if self.ok else Command.State.FAILED
+        state, result, error = Command.State.DONE, self.result, self.error
+        if not is_storable(result):
+            state, result, error = Command.State.FAILED, {}, "its result can't be kept as JSON"
+        elif not self.ok:
+            state = Command.State.FAILED
         return bool(
             Command.objects.filter(pk=identity, host__name=actor.name, state=Command.State.PENDING).update(
-                state=state, result=self.result, error=self.error[:500]
+                state=state, result=result, error=text(error, 500)
             )
         )
 
     def committed(self, result: bool) -> None:
-        ring_commands()
+        if result:
+            ring_commands()

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from agents.wire import JobEvent
 from balancer_core.lifecycle import JOB, advance
-from console.actions import SYSTEM, Action, Actor, AgentAction
+from console.actions import SYSTEM, Action, Actor, AgentAction, is_storable, text
 from console.jobs.actions.submit import DISPATCH, end_attempt
 from console.jobs.models import Job
 from console.live.bells import ring_jobs
@@ -111,7 +111,9 @@ class Finish(_Attempt):
         if job.state != Job.State.RUNNING:
             return f"this job is {job.state}"
         job.state = advance(JOB, job.state, "succeed" if self.succeeded else "fail")
-        job.result, job.error, job.ended_at = self.result, self.error[:10_000], timezone.now()
+        job.result, job.error, job.ended_at = self.result, text(self.error, 10_000), timezone.now()
+        if not is_storable(job.result):
+            job.result, job.error = None, "its result is no JSON and was not kept"
         end_attempt(job)
         job.save()
         self.record(actor, "job", str(job.pk), after={"state": job.state, "attempt": job.attempt})
@@ -137,13 +139,12 @@ class Lose(_Attempt):
         last = job.attempt >= MOST_ATTEMPTS
         job.state = advance(JOB, job.state, "give_up" if last else "lose")
         if last:
-            job.error, job.ended_at = f"lost {job.attempt} times, last: {self.why}"[:10_000], timezone.now()
+            job.error, job.ended_at = text(f"lost {job.attempt} times, last: {self.why}", 10_000), timezone.now()
         end_attempt(job)
         job.dispatched_at = None
         job.save()
-        self.record(
-            actor, "job", str(job.pk), after={"state": job.state, "attempt": job.attempt}, reason=self.why[:500]
-        )
+        after = {"state": job.state, "attempt": job.attempt}
+        self.record(actor, "job", str(job.pk), after=after, reason=text(self.why, 500))
         self._ended = job
         return ""
 
@@ -167,7 +168,7 @@ def take_job_event(actor: Actor, event: JobEvent) -> tuple[bool, str]:
         case "lost":
             reason = Lose(*where, why=event.error or "its worker is gone").run(actor)
         case other:
-            reason = f"no such event: {other[:32]}"
+            reason = f"no such event: {other[:32]!r}"
     return reason == "", reason
 
 
@@ -182,12 +183,19 @@ def lose_expired_leases() -> int:
 
 @dataclass
 class OweAgain(Action[int]):
-    """Owe again the messages of attempts that nobody claimed for long: the broker may have lost them."""
+    """Owe again the messages of attempts that nobody claimed for long: the broker may have lost them.
+
+    broker_back_at: when the broker was last found again after it was away; what was sent before is owed at once.
+    """
+
+    broker_back_at: datetime | None = None
 
     NAME = "job.resend"
 
     def execute(self, actor: Actor) -> int:
         since = timezone.now() - timedelta(seconds=RESEND_S)
+        if self.broker_back_at is not None:
+            since = max(since, self.broker_back_at)
         # A placed attempt's first message is still owed by the outbox; only sent ones can be lost.
         stale = Job.objects.filter(state=Job.State.DISPATCHED, dispatched_at__lt=since)
         jobs = list(stale.values_list("pk", "attempt")[:500])

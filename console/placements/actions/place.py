@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from balancer_core.decision import Decision as CoreDecision
+from balancer_core.decision import Rejection
 from balancer_core.placement import Load
-from console.actions import Action, Actor
+from console.actions import Action, Actor, Conflict
+from console.events.models import Event
 from console.fleet.models import Host
 from console.live.bells import ring_hosts
 from console.live.picture import picture
@@ -61,8 +63,9 @@ class Place(Action[Placement]):
                     if self.request_key and (earlier := self._earlier()):
                         return earlier
                     raise
-            if not decided.ranking:
-                break
+            if not decided.ranking and not picture.ahead:
+                raise refusal(decided)
+            # Before the answer is no, or the next round: as the database has it.
             picture.load()
         raise refusal(picture.decide(self.load))
 
@@ -78,14 +81,19 @@ class Place(Action[Placement]):
         ring_hosts()
 
     def _earlier(self) -> Placement | None:
-        return Placement.objects.select_related("host", "decision").filter(request_key=self.request_key).first()
+        found = Placement.objects.select_related("host", "decision").filter(request_key=self.request_key).first()
+        asked = (self.load.kind, self.load.name, dict(self.load.demand))
+        if found is not None and (found.kind, found.name, found.demand) != asked:
+            raise Conflict("key-reused", "this idempotency key was used for another load; use a new one")
+        return found
 
 
 @dataclass
-class PlaceMany(Action[list[Placement | FitsNowhere]]):
+class PlaceMany(Action[list[Placement | FitsNowhere | None]]):
     """Place a list of loads, each on its own merits; later ones see the room that earlier ones took.
 
     One transaction a chunk, so a crash in the middle loses whole loads, never parts of one.
+    Raises InvalidLoad for the first load that can't be asked for, before any is placed.
     """
 
     loads: list[Load]
@@ -93,60 +101,104 @@ class PlaceMany(Action[list[Placement | FitsNowhere]]):
     NAME = "placement.place"
     CHUNK = 500
 
-    def run(self, actor: Actor) -> list[Placement | FitsNowhere]:
+    def run(self, actor: Actor) -> list[Placement | FitsNowhere]:  # type: ignore[override]
+        if picture.ahead:
+            picture.load()
+        picture.check(self.loads)
         results: list[Placement | FitsNowhere] = []
         for start in range(0, len(self.loads), self.CHUNK):
             self._chunk = self.loads[start : start + self.CHUNK]
-            results += super().run(actor)
+            for load, result in zip(self._chunk, super().run(actor), strict=True):
+                results.append(_place_alone(load, actor) if result is None else result)
         return results
 
-    def execute(self, actor: Actor) -> list[Placement | FitsNowhere]:
-        results: list[Placement | FitsNowhere] = []
-        for load, decided in zip(self._chunk, picture.decide_many(self._chunk), strict=True):
-            placement = self._commit_first(load, decided)
-            if placement is None:
-                results.append(refusal(decided if decided.host is None else picture.decide(load)))
-            else:
-                self.record(actor, "placement", str(placement.pk), after={"load": load.name, "host": placement.host.name})
-                results.append(placement)
+    def execute(self, actor: Actor) -> list[Placement | FitsNowhere | None]:
+        """None where all candidates of a load were taken meanwhile."""
+        decided = picture.decide_many(self._chunk)
+        named = {host for each in decided for host in each.ranking}
+        hosts = {host.name: host for host in Host.objects.only("id", "name", "address").filter(name__in=named)}
+        ledger.lock(host.pk for host in hosts.values())
+        results = [self._try(load, answer, hosts) for load, answer in zip(self._chunk, decided, strict=True)]
+        placements = [each for each in results if isinstance(each, Placement)]
+        refused = [_row(each.decision, each.decision_id) for each in results if isinstance(each, FitsNowhere)]
+        Decision.objects.bulk_create([each.decision for each in placements] + refused)
+        Placement.objects.bulk_create(placements)
+        Event.objects.bulk_create(
+            self.line(actor, "placement", str(each.pk), after={"load": each.name, "host": each.host.name})
+            for each in placements
+        )
         return results
 
-    def committed(self, result: list[Placement | FitsNowhere]) -> None:
+    @staticmethod
+    def _try(load: Load, decided: CoreDecision, hosts: dict[str, Host]) -> Placement | FitsNowhere | None:
+        """Reserve for one load; its rows are written with those of the whole chunk."""
+        if not decided.placed:
+            return FitsNowhere(decided, uuid.uuid4())
+        for host in decided.ranking:
+            if host in hosts and ledger.reserve(hosts[host].pk, load.demand):
+                return _placement(_row(decided.instead(host)), load, hosts[host])
+        return None
+
+    def committed(self, result: list[Placement | FitsNowhere | None]) -> None:
         for placement in result:
             if isinstance(placement, Placement):
                 picture.reserve(placement.host.name, placement.demand)
         ring_hosts()
 
-    @staticmethod
-    def _commit_first(load: Load, decided: CoreDecision) -> Placement | None:
-        for host in decided.ranking:
-            savepoint = transaction.savepoint()
-            if placement := commit(decided.instead(host), load, None):
-                transaction.savepoint_commit(savepoint)
-                return placement
-            transaction.savepoint_rollback(savepoint)
-        return None
+
+def _place_alone(load: Load, actor: Actor) -> Placement | FitsNowhere:
+    try:
+        return Place(load).run(actor)
+    except FitsNowhere as nowhere:
+        return nowhere
 
 
 def commit(decided: CoreDecision, load: Load, request_key: str | None = None) -> Placement | None:
     """Reserve and write decision and placement, inside the caller's transaction.
 
-    None where the ledger has no such room: the caller rolls back.
+    None, with nothing written, where the ledger has no such room.
     """
     host = Host.objects.only("id", "name", "address").filter(name=decided.host).first()
     if host is None or not ledger.reserve(host.pk, load.demand):
         return None
-    decision = keep(decided)
-    placement = Placement(
-        decision=decision, host=host, kind=load.kind, name=load.name, demand=dict(load.demand), request_key=request_key
-    )
+    placement = _placement(keep(decided), load, host, request_key)
     placement.save(force_insert=True)
     return placement
 
 
 def keep(decided: CoreDecision) -> Decision:
     """Write a decision down."""
-    decision = Decision(
+    decision = _row(decided)
+    decision.save(force_insert=True)
+    return decision
+
+
+def refusal(decided: CoreDecision) -> FitsNowhere:
+    """Keep a refusal, so that it can be looked at later, and give the exception that says it."""
+    decided = overtaken(decided)
+    return FitsNowhere(decided, keep(decided).pk)
+
+
+def overtaken(decided: CoreDecision) -> CoreDecision:
+    """The refusal that a decision becomes when the room on all its candidates was taken meanwhile."""
+    if not decided.placed:
+        return decided
+    reason = "the room there was taken while this was decided."
+    rejections = tuple(Rejection(host, "taken", reason) for host in decided.ranking)
+    return replace(
+        decided,
+        outcome="refused",
+        host=None,
+        sentence=f"No host takes it: the room on {', '.join(decided.ranking)} was taken while this was decided.",
+        terms=(),
+        rejections=(*rejections, *decided.rejections),
+        rejected={**decided.rejected, "taken": len(rejections)},
+    )
+
+
+def _row(decided: CoreDecision, key: uuid.UUID | None = None) -> Decision:
+    return Decision(
+        id=key or uuid.uuid4(),
         kind=decided.kind,
         name=decided.name,
         policy=decided.policy,
@@ -155,10 +207,9 @@ def keep(decided: CoreDecision) -> Decision:
         sentence=decided.sentence,
         document=decided.to_dict(),
     )
-    decision.save(force_insert=True)
-    return decision
 
 
-def refusal(decided: CoreDecision) -> FitsNowhere:
-    """Keep a refusal, so that it can be looked at later, and give the exception that says it."""
-    return FitsNowhere(decided, keep(decided).pk)
+def _placement(decision: Decision, load: Load, host: Host, request_key: str | None = None) -> Placement:
+    return Placement(
+        decision=decision, host=host, kind=load.kind, name=load.name, demand=dict(load.demand), request_key=request_key
+    )

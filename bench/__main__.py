@@ -1,0 +1,61 @@
+"""`python -m bench [--only B7,B8] [--fast]`: run the benchmarks, print one table, keep the rows and their pictures."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from bench import machine, results
+from bench.picture import draw
+from bench.registry import Settings, UnknownBenchmark, chosen, runner
+from bench.table import show
+
+
+def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
+    """Run these benchmarks one after the other; returns their rows."""
+    rows = []
+    commit = results.commit()
+    for module in modules:
+        settings.say(f"{module} ...")
+        about = machine.describe()
+        for row in asyncio.run(runner(module)(settings)):
+            command = row.command + (" FAST=1" if settings.fast else "")
+            rows.append(asdict(replace(row, commit=commit, fast=settings.fast, machine=about, command=command)))
+    return rows
+
+
+def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
+    """Merge the rows into the results file and draw every picture anew from it."""
+    kept = results.merge(results.load(file), rows)
+    results.save(file, kept)
+    pictures.mkdir(parents=True, exist_ok=True)
+    for row in kept:
+        (pictures / f"{row['id']}.svg").write_text(draw(row))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit code: 2 for a benchmark that does not exist."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", default="", help="ids or their beginnings, comma separated: B7,B8.place_one")
+    parser.add_argument("--fast", action="store_true", help="short and few rounds: does it work?")
+    parser.add_argument("--results", type=Path, default=results.ROOT / "bench/results.json", help="the file to merge into")
+    parser.add_argument("--pictures", type=Path, default=results.ROOT / "docs/bench", help="the folder of the pictures")
+    options = parser.parse_args(argv)
+    try:
+        modules = chosen([name for name in options.only.split(",") if name])
+    except UnknownBenchmark as error:
+        print(error, file=sys.stderr)
+        return 2
+    rows = run(modules, Settings(options.fast, lambda line: print(line, file=sys.stderr, flush=True)))
+    keep(rows, options.results, options.pictures)
+    show(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""The console's settings, with another map of addresses and nothing else changed."""
+
+from __future__ import annotations
+
+from console.settings import *  # noqa: F403
+
+ROOT_URLCONF = "bench.empty.urls"

@@ -1,0 +1,69 @@
+"""Every benchmark: one module each, with the ids of its ROWS and a coroutine run(settings)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeVar
+
+from bench.figures import ROUNDS, ROUNDS_FAST
+from bench.results import Row
+
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run. fast: short rounds and few, to see that everything works; their figures say little."""
+
+    fast: bool = False
+    say: Callable[[str], None] = print
+
+    def pick(self, full: Setting, fast: Setting) -> Setting:
+        return fast if self.fast else full
+
+    @property
+    def rounds(self) -> int:
+        return self.pick(ROUNDS, ROUNDS_FAST)
+
+
+#: module -> the rows it comes to. Modules are imported when they run: the core's benchmarks need no servers.
+BENCHMARKS: dict[str, tuple[str, ...]] = {
+    "bench.decisions": (
+        "B2.mixed.100", "B2.mixed.1k", "B2.mixed.10k", "B2.scan.10k", "B2.explain_overhead", "B2.bytes_per_host",
+    ),
+    "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
+    "bench.ingest": ("B7.ingest_cpu_ratio",),
+    "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),
+    "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
+}  # fmt: skip
+
+
+class UnknownBenchmark(ValueError):
+    """Nothing to run goes by that name."""
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """The modules with a row whose id is one of `only` or begins with it ("B7", "B8.p99"); all for none.
+
+    Raises UnknownBenchmark.
+    """
+    for name in only:
+        if not any(_matches(name, row) for rows in BENCHMARKS.values() for row in rows):
+            raise UnknownBenchmark(f"no benchmark is called {name!r}; there are {', '.join(sum(BENCHMARKS.values(), ()))}")
+    return [
+        module
+        for module, rows in BENCHMARKS.items()
+        if not only or any(_matches(name, row) for name in only for row in rows)
+    ]
+
+
+def _matches(name: str, row: str) -> bool:
+    return row == name or row.startswith(f"{name}.")
+
+
+def runner(module: str) -> Callable[[Settings], Awaitable[list[Row]]]:
+    """The benchmark's coroutine."""
+    run: Callable[[Settings], Awaitable[list[Row]]] = import_module(module).run
+    return run

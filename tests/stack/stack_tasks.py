@@ -1,0 +1,59 @@
+"""The jobs of these tests: the Celery application that runs on every host of the stack."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import worker_ready
+
+from clients.celery import install
+
+HOST = os.environ.get("STACK_HOST", "")
+MOST_S = 60.0
+
+app = Celery("stack", broker=os.environ.get("STACK_BROKER"))
+app.conf.update(
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    worker_redirect_stdouts=False,
+)
+
+
+@app.task(name="stack.add")
+def add(one: int, other: int) -> dict[str, object]:
+    """The sum, and which host's worker made it."""
+    return {"sum": one + other, "host": HOST}
+
+
+@app.task(name="stack.fail")
+def fail(message: str) -> None:
+    """End badly."""
+    raise ValueError(message)
+
+
+@app.task(name="stack.wait")
+def wait(trace: str, flag: str) -> str:
+    """Leave a trace of having begun, then run until a file appears; returns the host."""
+    with Path(trace).open("a") as file:
+        file.write(f"{HOST}\n")
+    until = time.monotonic() + MOST_S
+    while not Path(flag).exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{flag} did not appear")
+        time.sleep(0.02)
+    return HOST
+
+
+if os.environ.get("STEELYARD_AGENT_SOCKET"):
+    install(app)
+
+
+@worker_ready.connect
+def _say_ready(**_: object) -> None:
+    print("ready", flush=True)
