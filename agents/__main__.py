@@ -3,7 +3,7 @@
 Exit codes: 0 ended by a signal, 2 wrong input, or the control plane does not take this agent: no restart.
 """
 
-# ruff: noqa: E402 -- one import has to be kept away from the others, below
+
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sys
 _held = sys.modules.get("typing_extensions")
 sys.modules.setdefault("typing_extensions", None)  # type: ignore[arg-type]
 try:
-    import msgspec  # noqa: F401
+    import msgspec
 finally:
     if _held is None:
         del sys.modules["typing_extensions"]

@@ -15,14 +15,19 @@ from bench.picture import draw
 from bench.registry import Settings, UnknownBenchmark, chosen, runner
 from bench.table import show
 
+#: Above this load average before it starts, a run says in every row that the machine was busy.
+BUSY_LOAD = 0.7
+
 
 def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
     """Run these benchmarks one after the other; returns their rows."""
     rows = []
-    commit = results.commit()
+    commit, about = results.commit(), machine.describe()
+    busy = ""
+    if about["load_before"] > BUSY_LOAD:
+        busy = f"the machine was busy with other work (load {about['load_before']:g} before the run)"
     for module in modules:
         settings.say(f"{module} ...")
-        about = machine.describe()
         for row in asyncio.run(runner(module)(settings)):
             command = row.command + (" FAST=1" if settings.fast else "")
             rows.append(

@@ -57,7 +57,7 @@ class Swarm:
     """Agents that join with these tokens, one each, and stay connected for the block."""
 
     def __init__(self, url: str, tokens: Sequence[str], seed: int = 1) -> None:
-        self._url, self._tokens, self._rng = url, tokens, Random(seed)  # noqa: S311  (figures, not secrets)
+        self._url, self._tokens, self._rng = url, tokens, Random(seed)
         self._stack = AsyncExitStack()
         self._members: list[Member] = []
         self._reporting: asyncio.Task[int] | None = None

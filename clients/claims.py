@@ -98,7 +98,7 @@ class Claims:
                 if self._clock() + pause_s >= deadline:
                     raise AgentUnreachable(f"{self._path}: {error}") from error
             # The agent may come back at any moment, and there is nobody to tell us.
-            time.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311 -- jitter, no secret
+            time.sleep(random.uniform(0.5, 1.0) * pause_s)
             pause_s = min(_RETRY_CAP_S, 2 * pause_s)
 
     def _line(self) -> _Line:

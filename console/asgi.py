@@ -11,14 +11,14 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 pages = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402  (Django must be set up first)
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from django.urls import path  # noqa: E402
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import path
 
-from agents.wire import LINK_PATH  # noqa: E402
-from console.live import feed, link  # noqa: E402
-from console.live.consumers import LiveConsumer  # noqa: E402
+from agents.wire import LINK_PATH
+from console.live import feed, link
+from console.live.consumers import LiveConsumer
 
 # Every statement to the database lets go of the interpreter, and whoever waits for it back waits this long while
 # another thread computes. At Python's 5 ms, a transaction of eight statements stood still for 40.

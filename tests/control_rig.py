@@ -11,9 +11,13 @@ MIB = 2.0**20
 
 #: What a test's host has unless the test says otherwise.
 CAPACITY = {
-    "cpu": 8.0, "memory": 16 * GIB, "disk": 100 * GIB,
-    "disk_io": 500 * MIB, "net_in": 125 * MIB, "net_out": 125 * MIB,
-}  # fmt: skip
+    "cpu": 8.0,
+    "memory": 16 * GIB,
+    "disk": 100 * GIB,
+    "disk_io": 500 * MIB,
+    "net_in": 125 * MIB,
+    "net_out": 125 * MIB,
+}
 
 
 _filled_by_migrations = {"django_migrations", "django_content_type", "auth_permission"}
@@ -32,7 +36,7 @@ def empty() -> None:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA defer_foreign_keys = ON")
         for table in _tables:
-            cursor.execute(f'DELETE FROM "{table}"')
+            cursor.execute(f'DELETE FROM "{table}"')  # noqa: S608  (our own tables)
 
 
 @dataclass
@@ -42,10 +46,15 @@ class Fleet:
     credentials: dict[str, str] = field(default_factory=dict)
 
     def add(
-        self, name: str, labels: dict[str, str] | None = None, address: str = "", used: dict[str, float] | None = None,
+        self,
+        name: str,
+        labels: dict[str, str] | None = None,
+        address: str = "",
+        used: dict[str, float] | None = None,
         **capacity: float,
-    ) -> Any:  # fmt: skip
-        """A host that has joined and reported once. capacity: by resource, else CAPACITY. used: of its report."""
+    ) -> Any:
+        """A host that has joined and reported once. capacity: by resource, else CAPACITY. used: of its
+        report."""
         from console.fleet.actions.join import Join
         from console.live.picture import picture
 
@@ -69,9 +78,14 @@ class Fleet:
 
         credential = self.credentials.setdefault(name, f"credential-of-{name}")
         return wire.Hello(
-            protocol=wire.PROTOCOL, version="0.1.0", name=name, labels=labels or {}, capacity={**CAPACITY, **capacity},
-            address=address or f"127.0.1.{len(self.credentials)}", credential_digest=wire.digest(credential),
-        )  # fmt: skip
+            protocol=wire.PROTOCOL,
+            version="0.1.0",
+            name=name,
+            labels=labels or {},
+            capacity={**CAPACITY, **capacity},
+            address=address or f"127.0.1.{len(self.credentials)}",
+            credential_digest=wire.digest(credential),
+        )
 
     def report(self, name: str, **used: float) -> None:
         """One report of the host, now."""

@@ -25,7 +25,8 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # A file, as in production: shared memory knows no busy timeout, and threads would fail where they should wait.
+    # A file, as in production: shared memory knows no busy timeout, and threads would fail where they
+    # should wait.
     _database["TEST"] = {"NAME": STEELYARD_DATA / "test.sqlite3"}
     # No power is cut here; all the other pragmas are production's.
     _database["OPTIONS"]["init_command"] = _database["OPTIONS"]["init_command"].replace("=FULL", "=OFF")

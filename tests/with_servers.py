@@ -38,15 +38,38 @@ def postgres() -> Iterator[str]:
                 shutil.chown(path, "postgres")
         # -N: a test's database need not survive a power cut.
         subprocess.run(
-            [binaries / "initdb", "-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile=password", "-N"],
-            check=True, stdout=subprocess.DEVNULL, **who,
-        )  # fmt: skip
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+            [
+                binaries / "initdb",
+                "-D",
+                "data",
+                "-U",
+                "postgres",
+                "-A",
+                "scram-sha-256",
+                "--pwfile=password",
+                "-N",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **who,
+        )
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+        }
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [binaries / "postgres", "-D", "data", *(f"-c{key}={value}" for key, value in options.items())],
-                stderr=log, **who,
-            )  # fmt: skip
+                [
+                    binaries / "postgres",
+                    "-D",
+                    "data",
+                    *(f"-c{key}={value}" for key, value in options.items()),
+                ],
+                stderr=log,
+                **who,
+            )
         try:
             _until_listening(port, server)
             yield f"postgres://postgres:{password}@127.0.0.1:{port}/postgres"
@@ -61,7 +84,17 @@ def redis() -> Iterator[str]:
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="steelyard-redis-") as folder:
         server = subprocess.Popen(
-            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder],
+            [
+                shutil.which("redis-server") or "redis-server",
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--save",
+                "",
+                "--dir",
+                folder,
+            ],
             stdout=subprocess.DEVNULL,
         )
         try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from console.settings import *  # noqa: F403
+from console.settings import *
 
 ROOT_URLCONF = "bench.empty.urls"

@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from agents.wire import digest
 from console.accounts.actions.setup import CreateFirstAdmin, is_set_up
 from console.accounts.models import SetupLink
 from console.actions import SYSTEM, Conflict, Invalid
-from agents.wire import digest
 
 
 class FirstAdminForm(forms.Form):

@@ -21,7 +21,6 @@ from balancer_core.placement import InvalidLoad
 from console.actions import Conflict, Invalid, NotAllowed, Unknown
 from console.placements.actions.place import FitsNowhere
 
-
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
@@ -34,8 +33,7 @@ class ProblemRenderer(JSONRenderer):
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
     """A response of media type application/problem+json."""
     body = {"type": code, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    response = Response(body, status=status, headers=headers, content_type=ProblemRenderer.media_type)
-    return response
+    return Response(body, status=status, headers=headers, content_type=ProblemRenderer.media_type)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -15,7 +15,6 @@ from console.storage import api as storage
 from console.traffic import api as traffic
 
 
-
 class NameConverter:
     """What a thing may be called in a path. NUL, which PostgreSQL refuses, and the like are paths that don't exist."""
 

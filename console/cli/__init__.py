@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def main() -> None:
     """Entry point."""
-    from console.cli.commands import app  # imported late: `steelyard-agent` and tests import the package alone
+    from console.cli.commands import (
+        app,  # imported late: `steelyard-agent` and tests import the package alone
+    )
 
     app()

@@ -250,7 +250,7 @@ def _place(kind: str, name: str, demand: list[str], label: list[str], policy: st
 
 @place_app.command("job")
 def place_job(
-    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False  # noqa: B006
+    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False
 ) -> None:
     """A place for a job that you run yourself (`steelyard job run` runs one)."""
     _place("job", name, demand, label, policy, as_json)
@@ -258,7 +258,7 @@ def place_job(
 
 @place_app.command("shard")
 def place_shard(
-    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False  # noqa: B006
+    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False
 ) -> None:
     """A place for data that you copy yourself (`steelyard shard create` copies it)."""
     _place("shard", name, demand, label, policy, as_json)
@@ -266,7 +266,7 @@ def place_shard(
 
 @place_app.command("service")
 def place_service(
-    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False  # noqa: B006
+    name: str, demand: Demand, label: Labels = [], policy: Policy = "spread", as_json: Json = False
 ) -> None:
     """A place for one instance of a service."""
     _place("service", name, demand, label, policy, as_json)
@@ -301,8 +301,8 @@ def place_why(decision: str, as_json: Json = False) -> None:
 def job_run(
     task: str,
     demand: Demand,
-    arg: Annotated[list[str], typer.Option(help="A positional argument of the task; repeat for each.")] = [],  # noqa: B006
-    label: Labels = [],  # noqa: B006
+    arg: Annotated[list[str], typer.Option(help="A positional argument of the task; repeat for each.")] = [],
+    label: Labels = [],
     policy: Policy = "spread",
     as_json: Json = False,
 ) -> None:

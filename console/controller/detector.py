@@ -1,11 +1,11 @@
 """The failure detector: which hosts' agents have gone silent, and when so many have that the fault is ours.
 
 Pure: times are arguments. A host is lost after LOST_AFTER_S without a report; it is back with RETURN_REPORTS
-reports in a row, so that one that flaps is not believed at once. When more than MASS_SHARE of the hosts (and more
-than MASS_HOSTS), or all of several, have fallen silent together, nobody is declared lost: a network, a broker or a
-web process between us and them is likelier than so many deaths at once, and acting on it would do what the failure
-has not done. The same holds while this side knows that it hears nobody: the hosts' silence then begins when it hears
-again.
+reports in a row, so that one that flaps is not believed at once. When more than MASS_SHARE of the hosts (and
+more than MASS_HOSTS), or all of several, have fallen silent together, nobody is declared lost: a network, a
+broker or a web process between us and them is likelier than so many deaths at once, and acting on it would do
+what the failure has not done. The same holds while this side knows that it hears nobody: the hosts' silence
+then begins when it hears again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ LOST_AFTER_S = 8.0
 RETURN_REPORTS = 2
 MASS_SHARE = 0.3
 MASS_HOSTS = 3
-#: Web processes speak every half second. After this long without a word from any, no host can be heard: shorter
-#: than LOST_AFTER_S less a keepalive (5 s), or a host would count as lost before the deafness is noticed.
+#: Web processes speak every half second. After this long without a word from any, no host can be heard:
+#: shorter than LOST_AFTER_S less a keepalive (5 s), or a host would be lost before the deafness is noticed.
 DEAF_AFTER_S = 2.5
 #: When a web process is there again its agents come back within this, the longest pause between their attempts.
 RECONNECT_S = 30.0
@@ -38,6 +38,7 @@ class Detector:
     def __init__(self, started_at: float) -> None:
         # Since when a host could have been heard here.
         self._hearing_since = self._spoken_at = started_at
+        self._grace_s = 0.0
         self._last: dict[str, float] = {}
         # When a host was first judged here: one that has just joined has been silent since then, no longer.
         self._known_since: dict[str, float] = {}
@@ -52,16 +53,19 @@ class Detector:
     def spoke(self, now: float) -> None:
         """A web process said something, be it that nobody reported to it."""
         if not self.hears(now):
-            self.hears_again(now + RECONNECT_S)
+            self.hears_again(now, RECONNECT_S)
         self._spoken_at = now
 
     def hears(self, now: float) -> bool:
         """Whether any web process is there for agents to report to."""
         return now - self._spoken_at <= DEAF_AFTER_S
 
-    def hears_again(self, now: float) -> None:
-        """The way by which reports come here was closed until now."""
-        self._hearing_since = max(self._hearing_since, now)
+    def hears_again(self, now: float, grace_s: float = 0.0) -> None:
+        """The way by which reports come here was closed until now.
+
+        grace_s: what hosts may take to find it open.
+        """
+        self._hearing_since, self._grace_s = now, grace_s
 
     def judge(self, hosts: Iterable[tuple[str, bool]], now: float, *, hearing: bool = True) -> Verdict:
         """hosts: every host's name and whether it counts as lost already. hearing: whether reports can come here."""
@@ -95,4 +99,6 @@ class Detector:
         return verdict
 
     def _heard_at(self, name: str) -> float:
-        return max(self._last.get(name, self._known_since.get(name, -math.inf)), self._hearing_since)
+        at = self._last.get(name, self._known_since.get(name, -math.inf))
+        # A host that has been heard since needs no grace any more.
+        return at if at >= self._hearing_since else max(at, self._hearing_since + self._grace_s)

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.celery import app
-from console.place import Place
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
 from console.controller.steer import Steerer, services_now
@@ -29,10 +28,11 @@ from console.jobs.actions.submit import PlaceJob
 from console.jobs.models import Job
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
-from console.live.feed import forever
+from console.live.feed import end, forever
 from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
+from console.place import Place
 from console.storage.moves import advance_replicas
 from console.traffic.view import encode_traffic
 
@@ -69,8 +69,7 @@ class Controller:
                     await self._lead(stopping)
                 await _wait(stopping, RENEW_S)
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end([listening])
             await in_thread(self._candidate.resign)
             await self._bus.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import django_filters
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -54,15 +56,25 @@ class HostShown(serializers.ModelSerializer):
         return host.lost_since is not None
 
 
-HOSTS = Host.objects.prefetch_related("ledger__host")
+#: In the order in which they were declared; without one PostgreSQL gives those last written last.
+HOSTS = Host.objects.prefetch_related(Prefetch("ledger", Ledger.objects.select_related("host").order_by("pk")))
 
 
 class HostFilter(django_filters.FilterSet):
     lost = django_filters.BooleanFilter(field_name="lost_since", lookup_expr="isnull", exclude=True)
 
+    address = django_filters.CharFilter(method="at_address")
+
     class Meta:
         model = Host
         fields = ["state", "name", "address"]
+
+    def at_address(self, hosts: QuerySet[Host], _: str, text: str) -> QuerySet[Host]:
+        """None where text is no address: PostgreSQL would not compare the two."""
+        try:
+            return hosts.filter(address=str(ipaddress.ip_address(text)))
+        except ValueError:
+            return hosts.none()
 
 
 class Hosts(generics.ListAPIView):

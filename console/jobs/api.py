@@ -26,6 +26,7 @@ class JobRequest(serializers.Serializer):
 
 
 class JobShown(serializers.ModelSerializer):
+    attempt = serializers.IntegerField()  # else the schema would say what the database at hand can count to
     host = serializers.CharField(source="placement.host.name", default=None)
     decision = serializers.UUIDField(source="placement.decision_id", default=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -43,11 +44,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.close(4400)
 
     async def _pump(self) -> None:
-        try:
-            await self._show()
-        finally:
-            # However it ends, the browser learns of it and comes back.
-            await self.close(4401 if self._out else 1011)
+        # A browser that left in the middle of a frame shows as a broken pipe: nothing to tell it, nothing to log.
+        with suppress(OSError):
+            try:
+                await self._show()
+            finally:
+                # However else it ends, the browser learns of it and comes back.
+                await self.close(4401 if self._out else 1011)
 
     async def _show(self) -> None:
         """Send until the session is gone."""

@@ -24,6 +24,7 @@ class ShardRequest(serializers.Serializer):
 
 
 class ReplicaShown(serializers.ModelSerializer):
+    attempt = serializers.IntegerField()  # else the schema would say what the database at hand can count to
     host = serializers.CharField(source="placement.host.name")
     decision = serializers.UUIDField(source="placement.decision_id")
 

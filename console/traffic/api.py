@@ -56,6 +56,7 @@ class EndpointShown(serializers.ModelSerializer):
 
     host = serializers.CharField(source="host.name")
     address = serializers.CharField(source="host.address")
+    port = serializers.IntegerField()  # else the schema would say what the database at hand can count to
     engine = serializers.SerializerMethodField()
 
     class Meta:
@@ -67,6 +68,7 @@ class EndpointShown(serializers.ModelSerializer):
 
 
 class ServiceShown(serializers.ModelSerializer):
+    listen_port = serializers.IntegerField()
     endpoints = EndpointShown(many=True)
 
     class Meta:

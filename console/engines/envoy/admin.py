@@ -20,7 +20,7 @@ async def get(admin_socket: str, path: str) -> httpx.Response:
             transport=transport,
             timeout=TIMEOUT_S,
             trust_env=False,
-            verify=False,  # noqa: S501
+            verify=False,
         ) as client:
             return await client.get(f"http://envoy{path}")
     except httpx.TransportError as error:

@@ -164,7 +164,7 @@ def _check_free(address: str, port: int, protocol: str) -> None:
     """Two listeners on one address and port would fail in the engine; say it here."""
     for other in Service.objects.filter(listen_port=port):
         same_transport = (other.protocol == "udp") == (protocol == "udp")
-        overlaps = other.listen_address == address or not {"0.0.0.0", "::"}.isdisjoint(  # noqa: S104
+        overlaps = other.listen_address == address or not {"0.0.0.0", "::"}.isdisjoint(
             (other.listen_address, address)
         )
         if same_transport and overlaps:

@@ -27,12 +27,15 @@ def test_the_setup_link_makes_one_administrator(cluster: Any, client: Client) ->
     """Over the page: the form, the account, logged in; afterwards the link is closed."""
     url = f"/setup/{IssueSetupLink().run(SYSTEM)}/"
 
-    assert 200 == client.get(url).status_code
-    assert 302 == client.post(url, {"username": "ada", "password": PASSWORD}).status_code
+    assert client.get(url).status_code == 200
+    assert client.post(url, {"username": "ada", "password": PASSWORD}).status_code == 302
 
-    assert Role.ADMIN == User.objects.get(username="ada").role
-    assert 200 == client.get("/hosts/").status_code
-    assert [410, 410] == [Client().get(url).status_code, Client().post(url, {"username": "b", "password": PASSWORD}).status_code]
+    assert User.objects.get(username="ada").role == Role.ADMIN
+    assert client.get("/hosts/").status_code == 200
+    assert [
+        Client().get(url).status_code,
+        Client().post(url, {"username": "b", "password": PASSWORD}).status_code,
+    ] == [410, 410]
 
 
 def test_a_link_used_at_once_makes_one_administrator(cluster: Any) -> None:
@@ -41,7 +44,7 @@ def test_a_link_used_at_once_makes_one_administrator(cluster: Any) -> None:
 
     at_once(*(lambda n=n: first_admin(secret, f"admin{n}") for n in range(4)))
 
-    assert 1 == User.objects.filter(role=Role.ADMIN).count()
+    assert User.objects.filter(role=Role.ADMIN).count() == 1
 
 
 def test_a_link_is_closed_when_it_ran_out_was_replaced_or_is_not_needed(cluster: Any, user: Any) -> None:
@@ -57,14 +60,19 @@ def test_a_link_is_closed_when_it_ran_out_was_replaced_or_is_not_needed(cluster:
 
     with pytest.raises(Conflict):
         first_admin(new)
-    assert 410 == Client().get(f"/setup/{new}/").status_code
+    assert Client().get(f"/setup/{new}/").status_code == 410
     with pytest.raises(Conflict):
         IssueSetupLink().run(SYSTEM)
 
 
 @pytest.mark.parametrize(
     ("name", "password", "field"),
-    [("ada", "short", "password"), ("ada", "password1234", "password"), ("a b", PASSWORD, "username"), ("", PASSWORD, "username")],
+    [
+        ("ada", "short", "password"),
+        ("ada", "password1234", "password"),
+        ("a b", PASSWORD, "username"),
+        ("", PASSWORD, "username"),
+    ],
 )
 def test_a_weak_first_account_is_refused(cluster: Any, name: str, password: str, field: str) -> None:
     """Naming the field; the link stays open."""
@@ -91,13 +99,13 @@ def test_only_digests_are_kept(cluster: Any) -> None:
 def test_a_token_is_revoked_at_once(api: Any) -> None:
     """The next request with it is 401, with how to log in."""
     key = AuthToken.objects.get(user__username="a-viewer").token_key
-    assert 200 == api.viewer.get("/api/v1/whoami/").status_code
+    assert api.viewer.get("/api/v1/whoami/").status_code == 200
 
-    assert 204 == api.admin.delete(f"/api/v1/tokens/{key}/").status_code
+    assert api.admin.delete(f"/api/v1/tokens/{key}/").status_code == 204
 
     refused = api.viewer.get("/api/v1/whoami/")
-    assert (401, "Token") == (refused.status_code, refused["www-authenticate"])
-    assert 404 == api.admin.delete(f"/api/v1/tokens/{key}/").status_code
+    assert (refused.status_code, refused["www-authenticate"]) == (401, "Token")
+    assert api.admin.delete(f"/api/v1/tokens/{key}/").status_code == 404
     with pytest.raises(Unknown):
         RevokeToken(key).run(SYSTEM)
 
@@ -106,16 +114,16 @@ def test_a_token_runs_out(api: Any) -> None:
     """Every token has an end; after it, it is as if it had never been."""
     AuthToken.objects.update(expiry=timezone.now())
 
-    assert 401 == api.viewer.get("/api/v1/whoami/").status_code
+    assert api.viewer.get("/api/v1/whoami/").status_code == 401
 
 
 def test_a_token_has_the_role_that_its_account_has_now(api: Any) -> None:
     """Demoted or disabled, it can do less or nothing from the next request on."""
     User.objects.filter(username="a-operator").update(role="viewer")
-    assert 403 == api.operator.post("/api/v1/placements/", {}).status_code
+    assert api.operator.post("/api/v1/placements/", {}).status_code == 403
 
     User.objects.filter(username="a-operator").update(is_active=False)
-    assert 401 == api.operator.get("/api/v1/whoami/").status_code
+    assert api.operator.get("/api/v1/whoami/").status_code == 401
 
 
 def test_tokens_are_made_over_rest_and_shown_once(api: Any) -> None:
@@ -123,19 +131,24 @@ def test_tokens_are_made_over_rest_and_shown_once(api: Any) -> None:
     made = api.admin.post("/api/v1/tokens/", {"username": "ci", "role": "operator", "days": 7})
 
     text = made.json()["token"]
-    assert (201, "ci", "operator") == (made.status_code, made.json()["username"], made.json()["role"])
+    assert (made.status_code, made.json()["username"], made.json()["role"]) == (201, "ci", "operator")
     assert text not in api.admin.get("/api/v1/tokens/").content.decode()
-    assert "ci" == api.anonymous.get("/api/v1/whoami/", HTTP_AUTHORIZATION=f"Token {text}").json()["username"]
+    assert api.anonymous.get("/api/v1/whoami/", HTTP_AUTHORIZATION=f"Token {text}").json()["username"] == "ci"
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"days": 0}, "days"), ({"days": 91}, "days"), ({"days": 10**30}, "days"), ({"role": "king"}, "role"),
-        ({"role": ""}, "role"), ({"username": "a-viewer", "role": "admin"}, "role"), ({"username": "a b"}, "username"),
+        ({"days": 0}, "days"),
+        ({"days": 91}, "days"),
+        ({"days": 10**30}, "days"),
+        ({"role": "king"}, "role"),
+        ({"role": ""}, "role"),
+        ({"username": "a-viewer", "role": "admin"}, "role"),
+        ({"username": "a b"}, "username"),
         ({"username": None}, "username"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_token_request_names_the_field(api: Any, change: dict[str, Any], field: str) -> None:
     """And makes neither account nor token."""
     before = User.objects.count(), AuthToken.objects.count()

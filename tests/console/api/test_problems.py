@@ -49,7 +49,7 @@ def test_every_refusal_is_a_problem_document(
     problem = answer.json()
     assert (status, code) == (answer.status_code, problem["type"])
     assert status == problem["status"]
-    assert "application/problem+json" == answer["content-type"]
+    assert answer["content-type"] == "application/problem+json"
     assert problem["title"]
     assert problem["detail"]
 
@@ -58,7 +58,7 @@ def test_another_media_type_is_refused(api: Any) -> None:
     """415 for a form: nothing is guessed."""
     answer = api.operator.post("/api/v1/placements/", {"kind": "job"}, format=None, content_type="text/plain")
 
-    assert (415, "unsupported_media_type") == (answer.status_code, answer.json()["type"])
+    assert (answer.status_code, answer.json()["type"]) == (415, "unsupported_media_type")
 
 
 def test_a_session_writes_only_with_its_csrf_token(api: Any, user: Any) -> None:
@@ -68,11 +68,21 @@ def test_a_session_writes_only_with_its_csrf_token(api: Any, user: Any) -> None:
 
     answer = browser.post("/api/v1/placements/", {}, content_type="application/json")
 
-    assert (403, "permission_denied") == (answer.status_code, answer.json()["type"])
-    assert 404 == browser.post("/api/v1/nothing/", {}, content_type="application/json").status_code
+    assert (answer.status_code, answer.json()["type"]) == (403, "permission_denied")
+    assert browser.post("/api/v1/nothing/", {}, content_type="application/json").status_code == 404
 
 
-@pytest.mark.parametrize(("query", "shown"), [("", 3), ("limit=2", 2), ("limit=99999", 3), ("limit=-1", 3), ("offset=99999999999999999999999", 0), ("limit=x&offset=x", 3)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", 3),
+        ("limit=2", 2),
+        ("limit=99999", 3),
+        ("limit=-1", 3),
+        ("offset=99999999999999999999999", 0),
+        ("limit=x&offset=x", 3),
+    ],
+)
 def test_lists_come_in_pages(api: Any, cluster: Any, query: str, shown: int) -> None:
     """Whatever is asked, at most a thousand rows and never an error of the database."""
     for number in range(3):
@@ -83,13 +93,23 @@ def test_lists_come_in_pages(api: Any, cluster: Any, query: str, shown: int) -> 
     assert (200, shown, 3) == (answer.status_code, len(answer.json()["results"]), answer.json()["count"])
 
 
+def test_hosts_are_found_by_address(api: Any, cluster: Any) -> None:
+    """However it is written; what is no address is nobody's."""
+    cluster.add("web-1", address="fd00::1")
+
+    for address, found in (("fd00:0::1", 1), ("fd00::2", 0), ("web-1", 0)):
+        assert found == api.viewer.get("/api/v1/hosts/", {"address": address}).json()["count"]
+
+
 def test_a_page_is_at_most_a_thousand_rows(api: Any) -> None:
     """However many are asked for."""
     from console.events.models import Event
 
-    Event.objects.bulk_create(Event(actor="a", actor_kind="user", action="x", subject="s") for _ in range(1200))
+    Event.objects.bulk_create(
+        Event(actor="a", actor_kind="user", action="x", subject="s") for _ in range(1200)
+    )
 
-    assert 1000 == len(api.viewer.get("/api/v1/events/?limit=5000").json()["results"])
+    assert len(api.viewer.get("/api/v1/events/?limit=5000").json()["results"]) == 1000
 
 
 def test_a_database_that_does_not_answer_is_said_so(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +122,7 @@ def test_a_database_that_does_not_answer_is_said_so(api: Any, monkeypatch: pytes
     monkeypatch.setattr(Place, "run", away)
     answer = api.operator.post("/api/v1/placements/", {"kind": "job", "name": "j", "demand": {}})
 
-    assert (503, "database-away", "5") == (answer.status_code, answer.json()["type"], answer["retry-after"])
+    assert (answer.status_code, answer.json()["type"], answer["retry-after"]) == (503, "database-away", "5")
 
 
 def test_the_state_of_the_whole(api: Any, cluster: Any) -> None:
@@ -112,6 +132,9 @@ def test_the_state_of_the_whole(api: Any, cluster: Any) -> None:
     status = api.viewer.get("/api/v1/status/").json()
     metrics = api.viewer.get("/metrics").content.decode()
 
-    assert (1, 1, None) == (status["hosts"], status["reporting"], status["leader"])
+    assert (status["hosts"], status["reporting"], status["leader"]) == (1, 1, None)
     assert "steelyard_hosts_reporting 1.0" in metrics
-    assert ["ok\n", "ready\n"] == [api.anonymous.get(path).content.decode() for path in ("/healthz", "/readyz")]
+    assert [api.anonymous.get(path).content.decode() for path in ("/healthz", "/readyz")] == [
+        "ok\n",
+        "ready\n",
+    ]

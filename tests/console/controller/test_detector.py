@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.controller.detector import LOST_AFTER_S, Detector
+from console.controller.detector import DEAF_AFTER_S, LOST_AFTER_S, RECONNECT_S, Detector
 
 SILENCE = LOST_AFTER_S + 0.1
 
@@ -23,24 +23,24 @@ def test_a_silent_host_is_lost_and_the_others_are_not() -> None:
     heard(detector, "ab", 1.0)
     heard(detector, "a", 5.0)
 
-    assert [] == detector.judge(alive("abc"), LOST_AFTER_S).lost
-    assert ["b", "c"] == detector.judge(alive("abcd"), 1.0 + SILENCE).lost
+    assert detector.judge(alive("abc"), LOST_AFTER_S).lost == []
+    assert detector.judge(alive("abcd"), 1.0 + SILENCE).lost == ["b", "c"]
 
 
 def test_a_lost_host_is_found_after_reports_in_a_row() -> None:
     """One report of a host that flaps is not believed; a silence between begins the count again."""
     detector = Detector(0.0)
     detector.judge(alive("a"), 0.0)
-    assert ["a"] == detector.judge(alive("a"), SILENCE).lost
+    assert detector.judge(alive("a"), SILENCE).lost == ["a"]
     lost = [("a", True)]
 
     detector.heard("a", 10.0)
-    assert [] == detector.judge(lost, 10.0).found
-    assert [] == detector.judge(lost, 10.0 + SILENCE).found
+    assert detector.judge(lost, 10.0).found == []
+    assert detector.judge(lost, 10.0 + SILENCE).found == []
     detector.heard("a", 30.0)
-    assert [] == detector.judge(lost, 30.0).found
+    assert detector.judge(lost, 30.0).found == []
     detector.heard("a", 31.0)
-    assert ["a"] == detector.judge(lost, 31.0).found
+    assert detector.judge(lost, 31.0).found == ["a"]
 
 
 def test_a_host_lost_under_an_earlier_leader_is_found() -> None:
@@ -52,7 +52,7 @@ def test_a_host_lost_under_an_earlier_leader_is_found() -> None:
         if found:
             break
 
-    assert ["a"] == found
+    assert found == ["a"]
     assert now <= 2.0
 
 
@@ -65,9 +65,9 @@ def test_many_at_once_are_not_declared_lost() -> None:
 
     verdict = detector.judge(alive(names), 1.0 + SILENCE)
 
-    assert (True, []) == (verdict.isolated, verdict.lost)
+    assert (verdict.isolated, verdict.lost) == (True, [])
     heard(detector, "abc", 2.0 + SILENCE)
-    assert ["d"] == detector.judge(alive(names), 2.0 + SILENCE).lost
+    assert detector.judge(alive(names), 2.0 + SILENCE).lost == ["d"]
 
 
 def test_who_hears_nobody_judges_nobody() -> None:
@@ -76,12 +76,30 @@ def test_who_hears_nobody_judges_nobody() -> None:
     heard(detector, "ab", 1.0)
 
     verdict = detector.judge(alive("ab"), 100.0, hearing=False)
-    assert (True, []) == (verdict.isolated, verdict.lost)
+    assert (verdict.isolated, verdict.lost) == (True, [])
     detector.hears_again(100.0)
 
-    assert [] == detector.judge(alive("ab"), 100.0 + LOST_AFTER_S).lost
+    assert detector.judge(alive("ab"), 100.0 + LOST_AFTER_S).lost == []
     heard(detector, "b", 101.0)
-    assert ["a"] == detector.judge(alive("ab"), 100.0 + SILENCE).lost
+    assert detector.judge(alive("ab"), 100.0 + SILENCE).lost == ["a"]
+
+
+def test_hosts_have_time_to_come_back_to_a_web_process() -> None:
+    """While none is there nobody can be heard; who has come back to it is judged as ever."""
+    detector = Detector(0.0)
+    heard(detector, "abc", 1.0)
+    detector.spoke(1.0)
+    gone, back = 1.0 + DEAF_AFTER_S, 20.0
+
+    assert (detector.hears(gone), detector.hears(gone + 0.1)) == (True, False)
+    detector.spoke(back)
+    heard(detector, "ab", back + 1.0)
+    heard(detector, "b", back + 1.0 + LOST_AFTER_S)
+    assert detector.judge(alive("abc"), back + 1.0 + SILENCE).lost == ["a"]
+    heard(detector, "b", back + RECONNECT_S + 1.0)
+    assert detector.judge([("a", True), ("b", False), ("c", False)], back + RECONNECT_S + SILENCE).lost == [
+        "c"
+    ]
 
 
 def test_all_of_several_are_not_declared_lost() -> None:
@@ -91,4 +109,4 @@ def test_all_of_several_are_not_declared_lost() -> None:
 
     verdict = detector.judge(alive("ab"), 1.0 + SILENCE)
 
-    assert (True, []) == (verdict.isolated, verdict.lost)
+    assert (verdict.isolated, verdict.lost) == (True, [])

@@ -25,9 +25,9 @@ def test_the_first_leads_and_the_second_waits_out_a_silence(database: None) -> N
     assert not a.leads(1.5 + TTL_S * 2 / 3)
     assert b.campaign(1000.0 + 2 * TTL_S)
 
-    assert (1, 2) == (a.epoch, b.epoch)
+    assert (a.epoch, b.epoch) == (1, 2)
     assert not a.campaign(1.5 + 2 * TTL_S)
-    assert 0 == a.epoch
+    assert a.epoch == 0
 
 
 def test_who_resigns_is_followed_at_once(database: None) -> None:
@@ -39,7 +39,7 @@ def test_who_resigns_is_followed_at_once(database: None) -> None:
     a.resign()
 
     assert b.campaign(0.1)
-    assert 2 == b.epoch
+    assert b.epoch == 2
     assert not a.leads(0.1)
 
 
@@ -52,7 +52,7 @@ def test_a_holder_that_was_paused_cannot_resign_for_its_successor(database: None
 
     a.resign()
 
-    assert "b" == Lease.objects.get().holder
+    assert Lease.objects.get().holder == "b"
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 2), st.floats(0.0, 5.0), st.booleans()), max_size=40))
@@ -87,14 +87,14 @@ def test_a_stale_epoch_writes_nothing(database: None) -> None:
     with pytest.raises(Fenced), fenced(1):
         Outbox.objects.create(topic="stale", payload={})
 
-    assert ["kept"] == list(Outbox.objects.values_list("topic", flat=True))
+    assert list(Outbox.objects.values_list("topic", flat=True)) == ["kept"]
 
 
 def test_an_error_inside_rolls_back(database: None) -> None:
     """What was written before it is gone."""
     Candidate("a").campaign(0.0)
 
-    with pytest.raises(RuntimeError), fenced(1):
+    with pytest.raises(RuntimeError), fenced(1):  # noqa: PT012  (the write before the error is what is tested)
         Outbox.objects.create(topic="half", payload={})
         raise RuntimeError("as if killed here")
 
@@ -111,9 +111,9 @@ def test_bells_of_a_fenced_action_wait_for_the_commit(cluster: Any) -> None:
     cluster.add("web-1")
     Candidate("a").campaign(0.0)
 
-    with pytest.raises(RuntimeError), fenced(1):
+    with pytest.raises(RuntimeError), fenced(1):  # noqa: PT012  (the write before the error is what is tested)
         assert PlaceJob(job.pk).run(SYSTEM) is not None
         raise RuntimeError("as if killed here")
 
-    assert 0.0 == picture.view()[0].reserved.sum()
-    assert 0.0 == cluster.reserved("web-1")
+    assert picture.view()[0].reserved.sum() == 0.0
+    assert cluster.reserved("web-1") == 0.0

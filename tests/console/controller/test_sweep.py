@@ -33,14 +33,16 @@ def test_jobs_behind_many_that_fit_nowhere_get_their_turn(
     for _ in range(2):
         controller._sweep(1)
 
-    assert ["placed", "queued", "queued", "queued"] == sorted(Job.objects.values_list("state", flat=True))
+    assert sorted(Job.objects.values_list("state", flat=True)) == ["placed", "queued", "queued", "queued"]
     Job.objects.filter(state="queued").update(demand={"cpu": 0.5})
     for _ in range(3):
         controller._sweep(1)
     assert {"placed"} == set(Job.objects.values_list("state", flat=True))
 
 
-def test_a_job_whose_resource_has_gone_waits_and_the_others_go_on(controller: run.Controller, cluster: Any) -> None:
+def test_a_job_whose_resource_has_gone_waits_and_the_others_go_on(
+    controller: run.Controller, cluster: Any
+) -> None:
     """It was right when it was handed in; now it says what it waits for."""
     cluster.add("gpu-1", gpu=1.0)
     strange = Submit("demo.add", demand={"gpu": 2.0}).run(SYSTEM)
@@ -53,12 +55,15 @@ def test_a_job_whose_resource_has_gone_waits_and_the_others_go_on(controller: ru
 
     controller._sweep(1)
 
-    assert ["placed", "queued"] == [Job.objects.get(pk=each.pk).state for each in (plain, strange)]
+    assert [Job.objects.get(pk=each.pk).state for each in (plain, strange)] == ["placed", "queued"]
     assert "gpu" in Job.objects.get(pk=strange.pk).waiting_for
 
 
 def test_a_step_that_fails_does_not_stop_the_sweep(
-    controller: run.Controller, cluster: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    controller: run.Controller,
+    cluster: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A defect met while replicas are moved leaves jobs placed, and is logged."""
 
@@ -71,7 +76,7 @@ def test_a_step_that_fails_does_not_stop_the_sweep(
 
     controller._sweep(1)
 
-    assert "placed" == Job.objects.get(pk=job.pk).state
+    assert Job.objects.get(pk=job.pk).state == "placed"
     assert "_move failed" in caplog.text
 
 
@@ -83,4 +88,4 @@ def test_a_deposed_leader_sweeps_nothing(controller: run.Controller, cluster: An
     with pytest.raises(Fenced):
         controller._sweep(0)
 
-    assert ["queued"] == list(Job.objects.values_list("state", flat=True))
+    assert list(Job.objects.values_list("state", flat=True)) == ["queued"]

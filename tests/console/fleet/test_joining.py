@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -35,7 +34,7 @@ def test_a_token_makes_one_host(cluster: Any) -> None:
     assert host.pk == join(cluster, token).pk
     with pytest.raises(NotAllowed, match="used already"):
         join(cluster, token, "web-2")
-    assert ["web-1"] == list(Host.objects.values_list("name", flat=True))
+    assert list(Host.objects.values_list("name", flat=True)) == ["web-1"]
 
 
 def test_a_token_used_at_once_makes_one_host(cluster: Any) -> None:
@@ -45,8 +44,8 @@ def test_a_token_used_at_once_makes_one_host(cluster: Any) -> None:
 
     results = at_once(*(lambda h=h: Join(token, h).run(agent(h.name)) for h in hellos))
 
-    assert 1 == sum(isinstance(each, Host) for each in results), results
-    assert 3 == sum(isinstance(each, NotAllowed) for each in results)
+    assert sum(isinstance(each, Host) for each in results) == 1, results
+    assert sum(isinstance(each, NotAllowed) for each in results) == 3
 
 
 def test_a_token_runs_out(cluster: Any) -> None:
@@ -57,7 +56,7 @@ def test_a_token_runs_out(cluster: Any) -> None:
 
     with pytest.raises(NotAllowed, match="run out"):
         join(cluster, unused, "web-2")
-    assert "web-1" == join(cluster, used).name
+    assert join(cluster, used).name == "web-1"
 
 
 def test_a_token_may_be_for_one_name_only(cluster: Any) -> None:
@@ -66,7 +65,7 @@ def test_a_token_may_be_for_one_name_only(cluster: Any) -> None:
 
     with pytest.raises(NotAllowed, match="web-1"):
         join(cluster, token, "web-2")
-    assert "web-1" == join(cluster, token).name
+    assert join(cluster, token).name == "web-1"
 
 
 @pytest.mark.parametrize("token", ["", ".", "nobody.x", "\0.\0"])
@@ -108,7 +107,9 @@ def test_a_removed_host_does_not_come_back_with_its_old_token(cluster: Any) -> N
     assert join(cluster, cluster.token()).pk
 
 
-@pytest.mark.parametrize(("name", "life_s", "field"), [("Web 1", 60, "host_name"), ("", 0, "life_s"), ("", 86401, "life_s")])
+@pytest.mark.parametrize(
+    ("name", "life_s", "field"), [("Web 1", 60, "host_name"), ("", 0, "life_s"), ("", 86401, "life_s")]
+)
 def test_a_token_cannot_be_issued_wrongly(cluster: Any, name: str, life_s: int, field: str) -> None:
     """The field says what is wrong."""
     with pytest.raises(Invalid) as refusal:
@@ -117,7 +118,9 @@ def test_a_token_cannot_be_issued_wrongly(cluster: Any, name: str, life_s: int, 
     assert field == refusal.value.field
 
 
-def test_a_host_and_its_audit_line_come_together_or_not_at_all(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_and_its_audit_line_come_together_or_not_at_all(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the line can't be written there is no host, and the token is still good."""
     token = cluster.token()
 
@@ -132,7 +135,7 @@ def test_a_host_and_its_audit_line_come_together_or_not_at_all(cluster: Any, mon
     assert not Host.objects.exists()
     assert not Ledger.objects.exists()
     join(cluster, token)
-    assert 1 == Event.objects.filter(action="host.join", subject="web-1").count()
+    assert Event.objects.filter(action="host.join", subject="web-1").count() == 1
 
 
 def test_what_a_host_says_of_itself_is_written_where_it_changed(cluster: Any) -> None:
@@ -146,9 +149,9 @@ def test_what_a_host_says_of_itself_is_written_where_it_changed(cluster: Any) ->
     Introduce(moved).run(agent("web-1"))
     Introduce(moved).run(agent("web-1"))
 
-    assert ("127.0.9.9", {"zone": "b"}) == Host.objects.values_list("address", "labels").get()
-    assert [("cpu", 2.0)] == list(Ledger.objects.values_list("resource", "capacity"))
-    assert 2 == Event.objects.filter(action="host.introduce").count()  # the capacity, and the rest
+    assert Host.objects.values_list("address", "labels").get() == ("127.0.9.9", {"zone": "b"})
+    assert list(Ledger.objects.values_list("resource", "capacity")) == [("cpu", 2.0)]
+    assert Event.objects.filter(action="host.introduce").count() == 2  # the capacity, and the rest
 
 
 def test_a_resource_that_is_gone_keeps_its_promises(cluster: Any) -> None:
@@ -158,13 +161,14 @@ def test_a_resource_that_is_gone_keeps_its_promises(cluster: Any) -> None:
 
     for _ in range(2):
         ChangeCapacity({"cpu": 4.0}).run(agent("web-1"))
-    assert {"cpu": (4.0, 0.0), "gpu": (0.0, 1.0)} == {
-        line.resource: (line.capacity, line.reserved) for line in Ledger.objects.all()
+    assert {line.resource: (line.capacity, line.reserved) for line in Ledger.objects.all()} == {
+        "cpu": (4.0, 0.0),
+        "gpu": (0.0, 1.0),
     }
-    assert 1 == Event.objects.filter(action="host.capacity").count()
+    assert Event.objects.filter(action="host.capacity").count() == 1
     ledger.release(host.pk, {"gpu": 1.0})
     ChangeCapacity({"cpu": 4.0}).run(agent("web-1"))
-    assert ["cpu"] == list(Ledger.objects.values_list("resource", flat=True))
+    assert list(Ledger.objects.values_list("resource", flat=True)) == ["cpu"]
 
 
 def test_one_agent_cannot_use_up_the_room_for_resources(cluster: Any) -> None:
@@ -172,10 +176,10 @@ def test_one_agent_cannot_use_up_the_room_for_resources(cluster: Any) -> None:
     cluster.add("web-1", **{f"a{n}": 1.0 for n in range(10)})
     with pytest.raises(Invalid) as refusal:
         cluster.add("web-2", **{f"b{n}": 1.0 for n in range(10)})
-    assert "capacity.b8" == refusal.value.field
+    assert refusal.value.field == "capacity.b8"
 
     picture.load()
-    assert ["web-1"] == picture.names()
+    assert picture.names() == ["web-1"]
     assert len(picture.view()[0].dimensions) <= MOST_RESOURCES_IN_ALL
 
 

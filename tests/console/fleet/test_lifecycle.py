@@ -26,14 +26,18 @@ def test_out_of_use_and_back(api: Any, cluster: Any) -> None:
     """Each step once; a second time is a conflict; each with its reason in the audit trail."""
     cluster.add("web-1")
 
-    assert [200, 409] == [verb(api, "cordon", "disk") for _ in range(2)]
-    assert "cordoned" == api.viewer.get("/api/v1/hosts/web-1/").json()["state"]
-    assert [200, 409] == [verb(api, "drain") for _ in range(2)]
-    assert [200, 409] == [verb(api, "uncordon") for _ in range(2)]
+    assert [verb(api, "cordon", "disk") for _ in range(2)] == [200, 409]
+    assert api.viewer.get("/api/v1/hosts/web-1/").json()["state"] == "cordoned"
+    assert [verb(api, "drain") for _ in range(2)] == [200, 409]
+    assert [verb(api, "uncordon") for _ in range(2)] == [200, 409]
 
     trail = Event.objects.filter(subject="web-1", actor="a-operator").order_by("id")
-    assert ["host.cordon", "host.drain", "host.uncordon"] == [each.action for each in trail]
-    assert ("disk", {"state": "active"}, {"state": "cordoned"}) == (trail[0].reason, trail[0].before, trail[0].after)
+    assert [each.action for each in trail] == ["host.cordon", "host.drain", "host.uncordon"]
+    assert (trail[0].reason, trail[0].before, trail[0].after) == (
+        "disk",
+        {"state": "active"},
+        {"state": "cordoned"},
+    )
 
 
 @pytest.mark.parametrize("out", ["cordon", "drain"])
@@ -52,14 +56,14 @@ def test_a_host_in_use_is_not_removed(api: Any, cluster: Any) -> None:
     placed = Place(JOB).run(SYSTEM)
     remove = "/api/v1/hosts/web-1/remove/"
 
-    assert 409 == api.admin.post(remove, {}).status_code
-    assert 403 == api.operator.post(remove, {}).status_code
+    assert api.admin.post(remove, {}).status_code == 409
+    assert api.operator.post(remove, {}).status_code == 403
     Release(placed.pk).run(SYSTEM)
-    assert [204, 404] == [api.admin.post(remove, {}).status_code for _ in range(2)]
+    assert [api.admin.post(remove, {}).status_code for _ in range(2)] == [204, 404]
 
     assert not Host.objects.exists()
     picture.load()
-    assert [] == picture.names()
+    assert picture.names() == []
     cluster.credentials.clear()
     assert cluster.add("web-1")
 
@@ -76,8 +80,12 @@ def test_a_lost_host_is_found_again(cluster: Any) -> None:
         MarkFound("web-1").run(SYSTEM)
     picture.load()
 
-    assert "web-1" == Place(JOB).run(SYSTEM).host.name
-    assert 1 == Event.objects.filter(action="host.lost").count() == Event.objects.filter(action="host.found").count()
+    assert Place(JOB).run(SYSTEM).host.name == "web-1"
+    assert (
+        1
+        == Event.objects.filter(action="host.lost").count()
+        == Event.objects.filter(action="host.found").count()
+    )
 
 
 def test_a_host_shows_what_it_has_promises_and_uses(api: Any, cluster: Any) -> None:
@@ -86,17 +94,17 @@ def test_a_host_shows_what_it_has_promises_and_uses(api: Any, cluster: Any) -> N
     Place(JOB).run(SYSTEM)
 
     shown = api.viewer.get("/api/v1/hosts/web-1/").json()
-    assert {"resource": "cpu", "capacity": 8.0, "reserved": 1.0, "used": 2.0} == shown["resources"][0]
+    assert shown["resources"][0] == {"resource": "cpu", "capacity": 8.0, "reserved": 1.0, "used": 2.0}
     assert 0 <= shown["report_age_s"] < 10
     picture.__init__()  # type: ignore[misc]  (a process that has just started)
     picture.load()
     silent = api.viewer.get("/api/v1/hosts/web-1/").json()
-    assert (None, None) == (silent["report_age_s"], silent["resources"][0]["used"])
+    assert (silent["report_age_s"], silent["resources"][0]["used"]) == (None, None)
 
 
 def test_a_reason_is_at_most_so_long(api: Any, cluster: Any) -> None:
     """400 with the field, not an error of the database."""
     cluster.add("web-1")
 
-    assert 400 == verb(api, "cordon", "x" * 501)
-    assert 200 == verb(api, "cordon", "x" * 500)
+    assert verb(api, "cordon", "x" * 501) == 400
+    assert verb(api, "cordon", "x" * 500) == 200

@@ -72,7 +72,9 @@ def test_a_job_is_kept_placed_and_its_message_owed(host: Any, cluster: Any) -> N
     assert cluster.reserved("web-1") == 1.0
 
 
-def test_placing_and_owing_are_one_transaction(host: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_placing_and_owing_are_one_transaction(
+    host: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the message can't be owed, the job is not placed and nothing is reserved; it waits."""
 
     def fail(self: Any, topic: str, payload: Any) -> None:
@@ -133,10 +135,13 @@ def test_an_invalid_job_is_not_kept(host: Any, change: dict[str, Any], field: st
 
 
 def test_an_attempt_is_claimed_once_and_ends_once(host: Any, cluster: Any) -> None:
-    """Claimed at once by many workers it starts once; said twice it has ended once; the room is free again."""
+    """Claimed at once by many workers it starts once; said twice it has ended once; the room is free
+    again."""
     job = submit()
 
-    assert [True, *[False] * 5] == sorted((r == "" for r in at_once(*[lambda: Claim(*at(job)).run(HOST)] * 6)), reverse=True)
+    assert [True, *[False] * 5] == sorted(
+        (r == "" for r in at_once(*[lambda: Claim(*at(job)).run(HOST)] * 6)), reverse=True
+    )
     assert Renew(*at(job)).run(HOST) == ""
     assert {""} == set(at_once(*[lambda: Finish(*at(job), result=3).run(HOST)] * 4))
 
@@ -212,7 +217,10 @@ def test_a_result_that_cannot_be_kept_ends_the_job_all_the_same(host: Any, resul
     job = submit()
     take_job_event(HOST, JobEvent(1, *at(job), event="claim"))
 
-    assert take_job_event(HOST, JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")) == (True, "")
+    assert take_job_event(HOST, JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")) == (
+        True,
+        "",
+    )
 
     job.refresh_from_db()
     assert (job.state, job.result) == ("succeeded", None)
@@ -290,7 +298,9 @@ def test_the_key_of_a_job_is_its_own(host: Any) -> None:
     """The same key gives the same job, at once too; another job under it is a conflict."""
     first = submit(request_key="k")
 
-    assert {first.pk} == {getattr(each, "pk", each) for each in at_once(*[lambda: submit(request_key="k")] * 3)}
+    assert {first.pk} == {
+        getattr(each, "pk", each) for each in at_once(*[lambda: submit(request_key="k")] * 3)
+    }
     with pytest.raises(Conflict):
         Submit("demo.other", demand={"cpu": 1.0}, request_key="k").run(SYSTEM)
 
@@ -302,7 +312,9 @@ def test_jobs_over_rest(host: Any, api: Any) -> None:
     made = api.operator.post("/api/v1/jobs/", body)
 
     assert (made.status_code, made.json()["state"], made.json()["host"]) == (201, "placed", "web-1")
-    assert [made.json()["id"]] == [each["id"] for each in api.viewer.get("/api/v1/jobs/", {"state": "placed"}).json()["results"]]
+    assert [made.json()["id"]] == [
+        each["id"] for each in api.viewer.get("/api/v1/jobs/", {"state": "placed"}).json()["results"]
+    ]
     url = f"/api/v1/jobs/{made.json()['id']}/"
     assert api.operator.post(f"{url}cancel/").json()["state"] == "cancelled"
     assert api.operator.post(f"{url}cancel/").status_code == 409

@@ -38,7 +38,7 @@ LIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a new capacity in a replay": ({"seq": 1, "capacity": {"cpu": 99.0}}, "replayed", "seq"),
     "a new capacity for another host": ({"host": "web-2", "capacity": {"cpu": 99.0}}, "other_host", "host"),
     "a resource that is no name": ({"capacity": {"cpu": 8.0, "GPU!": 1.0}}, "invalid_name", "capacity.GPU!"),
-}  # fmt: skip
+}
 
 
 async def until(test: Any, seconds: float = 8.0) -> None:
@@ -50,7 +50,8 @@ async def until(test: Any, seconds: float = 8.0) -> None:
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_is_refused_whole_and_the_last_good_state_stays(cluster: Any, lie: str) -> None:
-    """Refused names code and field, the counter rises, figures and capacity stay; the next true report is taken."""
+    """Refused names code and field, the counter rises, figures and capacity stay; the next true report is
+    taken."""
     change, code, field = LIES[lie]
     async with serving() as address, joined(address, cluster, "web-1") as agent:
         await agent.say(wire.Report(seq=1, host="web-1", used=GOOD))
@@ -64,18 +65,27 @@ async def test_a_lie_is_refused_whole_and_the_last_good_state_stays(cluster: Any
         assert answer.reason
         assert {code: 1} == dict(refused)
         assert picture.used("web-1") == GOOD
-        assert before == await in_thread(lambda: list(Ledger.objects.values_list("resource", "capacity", "reserved")))
+        assert before == await in_thread(
+            lambda: list(Ledger.objects.values_list("resource", "capacity", "reserved"))
+        )
         await agent.say(wire.Report(seq=3, host="web-1", used={"cpu": 0.5}))
         await until(lambda: picture.used("web-1") == {"cpu": 0.5})
 
 
 async def test_a_new_capacity_comes_with_a_report(cluster: Any) -> None:
-    """More memory, and a resource that nobody had: the ledger has them, and the columns keep what was measured."""
-    async with serving() as address, joined(address, cluster, "web-1") as agent, joined(address, cluster, "web-2") as b:
+    """More memory, and a resource that nobody had: the ledger has them, and the columns keep what was
+    measured."""
+    async with (
+        serving() as address,
+        joined(address, cluster, "web-1") as agent,
+        joined(address, cluster, "web-2") as b,
+    ):
         await b.say(wire.Report(seq=1, host="web-2", used=GOOD))
         await until(lambda: picture.used("web-2") == GOOD)
 
-        await agent.say(wire.Report(seq=1, host="web-1", used={"gpu": 1.0}, capacity={"cpu": 9.0, "gpu": 2.0}))
+        await agent.say(
+            wire.Report(seq=1, host="web-1", used={"gpu": 1.0}, capacity={"cpu": 9.0, "gpu": 2.0})
+        )
 
         await until(lambda: picture.used("web-1") == {"gpu": 1.0})
         assert picture.capacity("web-1") == {"cpu": 9.0, "gpu": 2.0}
@@ -140,7 +150,18 @@ async def test_a_wrong_hello_is_refused_naming_the_field(cluster: Any, case: str
             assert isinstance(await agent.hear(), wire.Welcome)
 
 
-@pytest.mark.parametrize("bearer", ["", "Bearer", "Basic eDp5", "Bearer agent.web-1.wrong", "Bearer agent.nobody.x", "Bearer enrol.", "Bearer agent.\xff.x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "bearer",
+    [
+        "",
+        "Bearer",
+        "Basic eDp5",
+        "Bearer agent.web-1.wrong",
+        "Bearer agent.nobody.x",
+        "Bearer enrol.",
+        "Bearer agent.\xff.x",
+    ],
+)
 async def test_nobody_gets_in_without_a_credential(cluster: Any, bearer: str) -> None:
     """Refused before the handshake: 401, no WebSocket."""
     async with serving() as address, joined(address, cluster, "web-1"):
@@ -155,7 +176,9 @@ async def test_a_wrong_token_ends_with_do_not_come_back(cluster: Any) -> None:
     """A one-time token is judged with the hello: 4401."""
     async with serving() as address:
         for token in ("a.b", "\x00.\x00", "none"):
-            async with linked(address, f"Bearer enrol.{token}".replace("\x00", "%"), cluster.hello("web-1")) as agent:
+            async with linked(
+                address, f"Bearer enrol.{token}".replace("\x00", "%"), cluster.hello("web-1")
+            ) as agent:
                 assert (await agent.end())[0] == wire.CLOSE_UNAUTHORISED
 
 
@@ -185,7 +208,8 @@ async def test_the_newest_connection_of_a_host_wins(cluster: Any) -> None:
 
 
 async def test_a_half_open_connection_does_not_hold_up_the_next(cluster: Any) -> None:
-    """An older connection whose other end is gone without a word may take long to close: the newer is served at once."""
+    """An older connection whose other end is gone without a word may take long to close: the newer is
+    served at once."""
     async with serving() as address, joined(address, cluster, "web-1") as older:
         older.socket.transport.pause_reading()  # it will never answer the close
         bearer = wire.agent_bearer("web-1", cluster.credentials["web-1"])
@@ -213,7 +237,12 @@ async def test_a_command_is_sent_once_a_connection_and_answered_once(cluster: An
             host = await in_thread(Host.objects.get, name="web-1")
             command = await in_thread(give, host, "shard.drop", {"shard": "s"}, epoch=3, life_s=60.0)
             told = await agent.hear(wire.Command)
-            assert (str(command.pk), "shard.drop", {"shard": "s"}, 3) == (told.id, told.verb, told.args, told.epoch)
+            assert (str(command.pk), "shard.drop", {"shard": "s"}, 3) == (
+                told.id,
+                told.verb,
+                told.args,
+                told.epoch,
+            )
             assert 50 < told.expires_in_s <= 60
             await other.say(wire.Outcome(command=told.id, ok=True))
             await other.say(wire.Report(seq=1, host="web-2", used=GOOD))

@@ -17,7 +17,16 @@ from console.live import bus, consumers, feed
 from console.live.bus import BELLS, TICKS, Bus
 from console.live.picture import Picture, picture
 from console.live.threads import in_thread
-from console.live.ticks import BARS, FRAME_HEADER, FRAME_MAGIC, STATE_BITS, Tick, decode_tick, encode_tick, frame
+from console.live.ticks import (
+    BARS,
+    FRAME_HEADER,
+    FRAME_MAGIC,
+    STATE_BITS,
+    Tick,
+    decode_tick,
+    encode_tick,
+    frame,
+)
 
 
 async def test_what_one_process_heard_another_knows(cluster: Any) -> None:
@@ -43,8 +52,8 @@ async def test_what_one_process_heard_another_knows(cluster: Any) -> None:
     await heard.aclose()
     await receiver.close()
 
-    assert 0 == other.take_tick(decode_tick(payload), time.monotonic())
-    assert 2.0 == other.used("web-1")["cpu"]
+    assert other.take_tick(decode_tick(payload), time.monotonic()) == 0
+    assert other.used("web-1")["cpu"] == 2.0
 
 
 async def test_a_tick_that_does_not_fit_costs_only_its_row(cluster: Any) -> None:
@@ -57,8 +66,8 @@ async def test_a_tick_that_does_not_fit_costs_only_its_row(cluster: Any) -> None
 
     refused = picture.take_tick(Tick("other", 1, ["cpu"], ["gone", "web-1", "web-2"], used), time.monotonic())
 
-    assert 2 == refused
-    assert (0.0, 3.0) == (picture.used("web-1")["cpu"], picture.used("web-2")["cpu"])
+    assert refused == 2
+    assert (picture.used("web-1")["cpu"], picture.used("web-2")["cpu"]) == (0.0, 3.0)
 
 
 async def test_its_own_ticks_and_garbage_do_not_end_the_listening(cluster: Any) -> None:
@@ -79,11 +88,12 @@ async def test_its_own_ticks_and_garbage_do_not_end_the_listening(cluster: Any) 
     finally:
         await running.stop()
         await publisher.close()
-    assert 4.0 == picture.used("web-1")["cpu"]
+    assert picture.used("web-1")["cpu"] == 4.0
 
 
 def test_a_frame_can_be_read_by_its_layout(cluster: Any) -> None:
-    """Header, four bars of used and of reserved, state and age: ten bytes a host, in the directory's order."""
+    """Header, four bars of used and of reserved, state and age: ten bytes a host, in the directory's
+    order."""
     cluster.add("web-1", used={"cpu": 4.0, "memory": 4 * 2.0**30, "net_in": 0.0, "net_out": 125 * 2.0**20})
     cluster.add("web-2")
     from console.actions import SYSTEM
@@ -99,10 +109,10 @@ def test_a_frame_can_be_read_by_its_layout(cluster: Any) -> None:
     body = raw[FRAME_HEADER.size :]
     assert 10 * hosts == len(body)
     used = dict(zip(BARS, body[:4], strict=True))
-    assert {"cpu": 125, "memory": 62, "disk": 0, "net": 250} == used
+    assert used == {"cpu": 125, "memory": 62, "disk": 0, "net": 250}
     assert [0, STATE_BITS["cordoned"]] == list(body[16:18])
     assert all(age <= 2 for age in body[18:20])
-    assert ["web-1", "web-2"] == [host["name"] for host in picture.directory()["hosts"]]
+    assert [host["name"] for host in picture.directory()["hosts"]] == ["web-1", "web-2"]
 
 
 @pytest.fixture
@@ -148,7 +158,7 @@ class Browser(ApplicationCommunicator):
 
 async def test_a_stranger_sees_nothing(cluster: Any) -> None:
     """Closed before it is opened, with 4401."""
-    assert (False, 4401) == await Browser().connect()
+    assert await Browser().connect() == (False, 4401)
 
 
 ENDS = {
@@ -181,16 +191,16 @@ async def test_a_browser_sees_the_hosts_until_its_session_ends(
     await in_thread(cluster.add, "web-1")
     feed.feed = running = feed.Feed()
     browser = Browser(cookie)
-    assert (True, None) == await browser.connect()
-    assert ["web-1"] == [host["name"] for host in json.loads(await browser.hear())["hosts"]]
-    assert FRAME_MAGIC == (await browser.hear())[0]
+    assert await browser.connect() == (True, None)
+    assert [host["name"] for host in json.loads(await browser.hear())["hosts"]] == ["web-1"]
+    assert (await browser.hear())[0] == FRAME_MAGIC
     running._fan_out(frame(picture, 1, time.monotonic()))
-    assert FRAME_MAGIC == (await browser.hear())[0]
+    assert (await browser.hear())[0] == FRAME_MAGIC
 
     await in_thread(ENDS[end])
     running._fan_out(frame(picture, 2, time.monotonic()))
 
-    assert 4401 == await browser.end()
+    assert await browser.end() == 4401
 
 
 async def test_a_browser_that_talks_is_closed(cluster: Any, cookie: tuple[bytes, bytes]) -> None:
@@ -200,7 +210,7 @@ async def test_a_browser_that_talks_is_closed(cluster: Any, cookie: tuple[bytes,
     await browser.connect()
     await browser.send_input({"type": "websocket.receive", "text": "hello"})
 
-    assert 4400 == await browser.end()
+    assert await browser.end() == 4400
 
 
 def test_a_slow_browser_gets_the_newest_frame(live: None) -> None:
@@ -211,7 +221,7 @@ def test_a_slow_browser_gets_the_newest_frame(live: None) -> None:
     for message in (b"1", b"2", b"3"):
         running._fan_out(message)
 
-    assert (b"3", True) == (queue.get_nowait(), queue.empty())
+    assert (queue.get_nowait(), queue.empty()) == (b"3", True)
 
 
 def test_a_broker_that_is_away_costs_no_request_its_time(
@@ -223,6 +233,6 @@ def test_a_broker_that_is_away_costs_no_request_its_time(
     monkeypatch.setattr(bus, "_deaf_until", 0.0)
     began = time.monotonic()
 
-    assert [False] * 20 == [bus.ring(BELLS, b"hosts") for _ in range(20)]
+    assert [bus.ring(BELLS, b"hosts") for _ in range(20)] == [False] * 20
 
     assert time.monotonic() - began < 1.0

@@ -22,12 +22,15 @@ def job(name: str = "j", cpu: float = 1.0, **more: Any) -> Load:
 
 
 def test_only_as_many_are_placed_as_fit(cluster: Any) -> None:
-    """Ten that ask at once for the last four rooms: four get one, six are refused, the ledger is exactly full."""
+    """Ten that ask at once for the last four rooms: four get one, six are refused, the ledger is exactly
+    full."""
     cluster.add("web-1", cpu=4.0)
 
     results = at_once(*(lambda n=n: Place(job(f"j{n}", memory=1.0)).run(SYSTEM) for n in range(10)))
 
-    assert [sum(isinstance(each, kind) for each in results) for kind in (Placement, FitsNowhere)] == [4, 6], results
+    assert [sum(isinstance(each, kind) for each in results) for kind in (Placement, FitsNowhere)] == [4, 6], (
+        results
+    )
     assert cluster.reserved("web-1") == 4.0
     assert ledger.drift() == {}
 
@@ -110,7 +113,9 @@ def test_places_and_releases_at_once_leave_the_ledger_true(cluster: Any) -> None
         cluster.add(f"web-{number}", cpu=4.0)
     held = [Place(job(f"old{n}", cpu=0.5, memory=1e6, net_in=10.0)).run(SYSTEM) for n in range(8)]
     works = [lambda p=p: Release(p.pk).run(SYSTEM) for p in held]
-    works += [lambda n=n: Place(job(f"new{n}", cpu=0.7, net_in=5.0, memory=2e6)).run(SYSTEM) for n in range(8)]
+    works += [
+        lambda n=n: Place(job(f"new{n}", cpu=0.7, net_in=5.0, memory=2e6)).run(SYSTEM) for n in range(8)
+    ]
 
     results = at_once(*works)
 

@@ -1,4 +1,5 @@
-"""POST /api/v1/placements/: what is asked wrongly gets 400 with the field, what fits nowhere 409 with the reasons."""
+"""POST /api/v1/placements/: what is asked wrongly gets 400 with the field, what fits nowhere 409 with the
+reasons."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ INVALID = {
 
 @pytest.mark.parametrize("name", INVALID)
 def test_an_invalid_load_is_refused_naming_the_field(api: Any, cluster: Any, name: str) -> None:
-    """400, a problem document with the field, nothing kept; alone and inside a list, where its position leads."""
+    """400, a problem document with the field, nothing kept; alone and inside a list, where its position
+    leads."""
     cluster.add("web-1")
     change, field = INVALID[name]
 
@@ -48,7 +50,10 @@ def test_an_invalid_load_is_refused_naming_the_field(api: Any, cluster: Any, nam
 
     assert (answer.status_code, answer["content-type"]) == (400, "application/problem+json")
     assert [field] == [error["field"] for error in answer.json()["errors"]]
-    assert (400, [f"1.{field}"]) == (listed.status_code, [error["field"] for error in listed.json()["errors"]])
+    assert (400, [f"1.{field}"]) == (
+        listed.status_code,
+        [error["field"] for error in listed.json()["errors"]],
+    )
     assert not Decision.objects.exists()
 
 
@@ -60,7 +65,8 @@ BROKEN = [
 
 @pytest.mark.parametrize("body", BROKEN, ids=lambda body: str(body[:20]))
 def test_a_body_that_is_no_load_is_refused(api: Any, body: bytes) -> None:
-    """Bare NaN, broken JSON, bytes that are no text, half characters, NUL, a nest without end, and JSON that is neither object nor list."""
+    """Bare NaN, broken JSON, bytes that are no text, half characters, NUL, a nest without end, and JSON
+    that is neither object nor list."""
     answer = api.operator.generic("POST", URL, body, content_type="application/json")
 
     assert (answer.status_code, answer["content-type"]) == (400, "application/problem+json")
@@ -107,7 +113,12 @@ def test_a_list_places_what_fits_and_says_why_not_the_rest(api: Any, cluster: An
     assert [each.get("host") for each in answer.json()] == ["web-1", None, "web-1", None]
     assert "cpu" in answer.json()[1]["refused"]
     assert cluster.reserved("web-1") == 3.0
-    assert sorted(Decision.objects.values_list("outcome", flat=True)) == ["placed", "placed", "refused", "refused"]
+    assert sorted(Decision.objects.values_list("outcome", flat=True)) == [
+        "placed",
+        "placed",
+        "refused",
+        "refused",
+    ]
     assert api.operator.post(URL, loads).status_code == 409
 
 
@@ -129,7 +140,8 @@ def test_a_list_is_placed_in_chunks(api: Any, cluster: Any, monkeypatch: pytest.
 def test_a_list_with_one_invalid_load_places_nothing(
     api: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when the invalid one stands in a later chunk and only the cluster knows that its resource is unknown."""
+    """Also when the invalid one stands in a later chunk and only the cluster knows that its resource is
+    unknown."""
     from console.placements.actions.place import PlaceMany
 
     monkeypatch.setattr(PlaceMany, "CHUNK", 1)

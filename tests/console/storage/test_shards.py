@@ -12,13 +12,14 @@ from django.utils import timezone
 from console.actions import SYSTEM, Conflict
 from console.controller.models import Lease
 from console.fleet.actions.commands import AnswerCommand, expire_old_commands
+from console.fleet.actions.lifecycle import Remove
 from console.fleet.models import Command
 from console.placements import ledger
 from console.placements.actions.place import FitsNowhere
 from console.placements.models import Decision
 from console.storage.actions.shards import CreateShard, RemoveShard
 from console.storage.models import Replica, Shard
-from console.storage.moves import MOST_ATTEMPTS, MOST_AT_ONCE, advance_replicas
+from console.storage.moves import MOST_AT_ONCE, MOST_ATTEMPTS, advance_replicas
 
 EPOCH = 7
 DIGEST, OTHER = "a" * 64, "b" * 64
@@ -47,7 +48,9 @@ def advance() -> int:
 
 def answer(verb: str, result: dict[str, Any] | None = None, error: str = "") -> Command:
     """The agent that was told so says what became of the oldest open command."""
-    command = Command.objects.select_related("host").filter(verb=verb, state="pending").order_by("created_at")[0]
+    command = (
+        Command.objects.select_related("host").filter(verb=verb, state="pending").order_by("created_at")[0]
+    )
     assert AnswerCommand(str(command.pk), not error, result or {}, error).run(agent(command.host.name))
     return command
 
@@ -61,18 +64,19 @@ def test_replicas_stand_in_different_failure_domains(zones: Any) -> None:
     shard = create()
 
     hosts = list(shard.replicas.values_list("placement__host__name", flat=True))
-    assert ["a", "b"] == sorted(name[0] for name in hosts)
-    assert [100.0, 100.0] == [zones.reserved(name, "disk") for name in hosts]
+    assert sorted(name[0] for name in hosts) == ["a", "b"]
+    assert [zones.reserved(name, "disk") for name in hosts] == [100.0, 100.0]
 
 
 def test_all_replicas_or_none(zones: Any) -> None:
-    """A third zone is missing: nothing is reserved, no shard is left, the refusal is kept with its reasons."""
+    """A third zone is missing: nothing is reserved, no shard is left, the refusal is kept with its
+    reasons."""
     with pytest.raises(FitsNowhere) as refusal:
         create(replicas=3)
 
     assert not Shard.objects.exists()
-    assert 0.0 == ledger.totals()["disk"][1]
-    assert {} == ledger.drift()
+    assert ledger.totals()["disk"][1] == 0.0
+    assert ledger.drift() == {}
     kept = Decision.objects.get(pk=refusal.value.decision_id)
     assert ("refused", "s/2", refusal.value.decision.sentence) == (kept.outcome, kept.name, kept.sentence)
 
@@ -81,24 +85,24 @@ def test_a_copy_goes_from_source_to_target(zones: Any) -> None:
     """Served, fetched, verified by digest; the shard learns its digest, and the key stays nowhere."""
     shard = create(replicas=1)
 
-    assert 1 == advance()
-    assert 0 == advance()
+    assert advance() == 1
+    assert advance() == 0
     serve = answer("shard.serve", SERVED)
-    assert ("tree", EPOCH, "a1") == (serve.args["source"], serve.epoch, serve.host.name)
-    assert 1 == advance()
+    assert (serve.args["source"], serve.epoch, serve.host.name) == ("tree", EPOCH, "a1")
+    assert advance() == 1
     fetch = Command.objects.get(verb="shard.fetch")
     assert (serve.args["key"], serve.args["transfer"], 4000, DIGEST, 50) == tuple(
         fetch.args[name] for name in ("key", "transfer", "port", "digest", "bytes")
     )
     answer("shard.fetch", {"files": 2, "bytes": 50, "digest": DIGEST})
-    assert 1 == advance()
+    assert advance() == 1
 
     shard.refresh_from_db()
     replica = shard.replicas.get()
-    assert ("ready", DIGEST) == (replica.state, shard.digest)
+    assert (replica.state, shard.digest) == ("ready", DIGEST)
     assert replica.ready_at is not None
     assert not any("key" in command.args for command in Command.objects.all())
-    assert 0 == advance()
+    assert advance() == 0
 
 
 @pytest.mark.parametrize(
@@ -117,22 +121,26 @@ def test_a_copy_goes_from_source_to_target(zones: Any) -> None:
 def test_a_step_that_fails_begins_again_and_gives_up_at_last(
     zones: Any, serve: dict[str, Any], fetch: dict[str, Any] | None, error: str
 ) -> None:
-    """What an agent says wrongly or badly costs an attempt, never the sweep; after the last the replica says why."""
+    """What an agent says wrongly or badly costs an attempt, never the sweep; after the last the replica
+    says why."""
     create(replicas=1)
     for attempt in range(1, MOST_ATTEMPTS + 1):
-        assert 1 == advance()
+        assert advance() == 1
         answer("shard.serve", **serve)
-        assert 1 == advance()
+        assert advance() == 1
         if fetch is not None:
             answer("shard.fetch", **fetch)
-            assert 1 == advance()
+            assert advance() == 1
         replica = Replica.objects.get()
-        assert (attempt, "failed" if attempt == MOST_ATTEMPTS else "reserved") == (replica.attempt, replica.state)
+        assert (attempt, "failed" if attempt == MOST_ATTEMPTS else "reserved") == (
+            replica.attempt,
+            replica.state,
+        )
         assert error in replica.error
-        assert 0 == advance()  # not before its time
+        assert advance() == 0  # not before its time
         due()
 
-    assert 0 == advance()
+    assert advance() == 0
     assert not any("key" in command.args for command in Command.objects.all())
 
 
@@ -143,7 +151,7 @@ def test_a_command_that_is_not_answered_runs_out(zones: Any) -> None:
     first = Command.objects.get()
     Command.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
 
-    assert 1 == expire_old_commands()
+    assert expire_old_commands() == 1
     advance()
     due()
     advance()
@@ -158,7 +166,7 @@ def test_a_tree_larger_than_reserved_is_not_copied(zones: Any) -> None:
     answer("shard.serve", {**SERVED, "bytes": 101})
     advance()
 
-    assert "failed" == Replica.objects.get().state
+    assert Replica.objects.get().state == "failed"
     assert not Command.objects.filter(verb="shard.fetch").exists()
 
 
@@ -173,7 +181,7 @@ def test_replicas_that_race_must_agree(zones: Any) -> None:
         AnswerCommand(str(command.pk), True, {"digest": command.args["digest"]}).run(agent(command.host.name))
     advance()
 
-    assert ["failed", "ready"] == sorted(Replica.objects.values_list("state", flat=True))
+    assert sorted(Replica.objects.values_list("state", flat=True)) == ["failed", "ready"]
 
 
 def test_only_some_transfers_are_under_way_at_once(zones: Any) -> None:
@@ -181,8 +189,8 @@ def test_only_some_transfers_are_under_way_at_once(zones: Any) -> None:
     for number in range(4):
         create(f"s{number}")
 
-    assert MOST_AT_ONCE == advance()
-    assert MOST_AT_ONCE == Command.objects.filter(verb="shard.serve").count()
+    assert advance() == MOST_AT_ONCE
+    assert Command.objects.filter(verb="shard.serve").count() == MOST_AT_ONCE
 
 
 def test_removing_releases_and_tells_the_hosts(zones: Any) -> None:
@@ -192,10 +200,10 @@ def test_removing_releases_and_tells_the_hosts(zones: Any) -> None:
 
     RemoveShard("s").run(SYSTEM)
 
-    assert 0.0 == ledger.totals()["disk"][1]
+    assert ledger.totals()["disk"][1] == 0.0
     drops = Command.objects.filter(verb="shard.drop")
-    assert [9, 9] == [command.epoch for command in drops]
-    assert {"shard": "s"} == drops[0].args
+    assert [command.epoch for command in drops] == [9, 9]
+    assert drops[0].args == {"shard": "s"}
     assert not Shard.objects.exists()
 
 
@@ -205,8 +213,8 @@ def test_shards_over_rest(zones: Any, api: Any) -> None:
 
     made = api.operator.post("/api/v1/shards/", body)
 
-    assert (201, 2) == (made.status_code, len(made.json()["replicas"]))
-    assert 409 == api.operator.post("/api/v1/shards/", body).status_code
+    assert (made.status_code, len(made.json()["replicas"])) == (201, 2)
+    assert api.operator.post("/api/v1/shards/", body).status_code == 409
     for change, field in (
         ({"name": "S!"}, "name"), ({"bytes": 0}, "bytes"), ({"source_host": "nobody"}, "source_host"),
         ({"replicas": 17}, "replicas"), ({"policy": "best"}, "policy"),
@@ -214,11 +222,9 @@ def test_shards_over_rest(zones: Any, api: Any) -> None:
         answer = api.operator.post("/api/v1/shards/", {**body, "name": "t", **change})
         assert (400, field) == (answer.status_code, answer.json()["errors"][0]["field"])
     nowhere = api.operator.post("/api/v1/shards/", {**body, "name": "t", "replicas": 3})
-    assert (409, 4) == (nowhere.status_code, len(nowhere.json()["hosts"]))
-    assert "s" == api.viewer.get("/api/v1/shards/s/").json()["name"]
-    assert 204 == api.operator.delete("/api/v1/shards/s/").status_code
+    assert (nowhere.status_code, len(nowhere.json()["hosts"])) == (409, 4)
+    assert api.viewer.get("/api/v1/shards/s/").json()["name"] == "s"
+    assert api.operator.delete("/api/v1/shards/s/").status_code == 204
+    create("t")
     with pytest.raises(Conflict):
-        from console.fleet.actions.lifecycle import Remove
-
-        create("t")
         Remove("a1").run(SYSTEM)

@@ -32,13 +32,19 @@ def hosts(cluster: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"name": "Web 1"}, "name"), ({"protocol": "ftp"}, "protocol"), ({"listen": "web:80"}, "listen_address"),
-        ({"listen": "127.0.0.1"}, "listen"), ({"listen": "127.0.0.1:0"}, "listen_port"),
-        ({"listen": "127.0.0.1:\u00b2"}, "listen"), ({"listen": "127.0.0.1:" + "9" * 5000}, "listen"),
-        ({"endpoints": []}, "endpoints"), ({"endpoints": ["nobody:80"]}, "endpoints.0"),
-        ({"endpoints": ["web-1:80", "web-2:70000"]}, "endpoints.1"), ({"endpoints": ["web-1"]}, "endpoints.0"),
+        ({"name": "Web 1"}, "name"),
+        ({"protocol": "ftp"}, "protocol"),
+        ({"listen": "web:80"}, "listen_address"),
+        ({"listen": "127.0.0.1"}, "listen"),
+        ({"listen": "127.0.0.1:0"}, "listen_port"),
+        ({"listen": "127.0.0.1:\u00b2"}, "listen"),
+        ({"listen": "127.0.0.1:" + "9" * 5000}, "listen"),
+        ({"endpoints": []}, "endpoints"),
+        ({"endpoints": ["nobody:80"]}, "endpoints.0"),
+        ({"endpoints": ["web-1:80", "web-2:70000"]}, "endpoints.1"),
+        ({"endpoints": ["web-1"]}, "endpoints.0"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_service_names_the_field(hosts: Any, api: Any, change: dict[str, Any], field: str) -> None:
     """And nothing of it is kept."""
     answer = api.operator.post(URL, {**GOOD, **change})
@@ -48,23 +54,24 @@ def test_a_wrong_service_names_the_field(hosts: Any, api: Any, change: dict[str,
 
 
 def test_a_services_life(hosts: Any, api: Any) -> None:
-    """Made, listed, an endpoint drained, resumed, taken away by its host's address; never the last one; closed."""
-    assert 201 == api.operator.post(URL, GOOD).status_code
-    assert 409 == api.operator.post(URL, GOOD).status_code
+    """Made, listed, an endpoint drained, resumed, taken away by its host's address; never the last one;
+    closed."""
+    assert api.operator.post(URL, GOOD).status_code == 201
+    assert api.operator.post(URL, GOOD).status_code == 409
     one = f"{URL}web/"
 
     def act(verb: str, endpoint: str) -> tuple[int, list[str]]:
         answer = api.operator.post(f"{one}{verb}-endpoint/", {"endpoint": endpoint})
         return answer.status_code, [f"{e['host']} {e['state']}" for e in answer.json().get("endpoints", [])]
 
-    assert (200, ["web-1 active", "web-2 draining"]) == act("drain", "web-2:80")
-    assert (200, ["web-1 active", "web-2 active"]) == act("resume", "127.0.8.2:80")
-    assert (409, []) == act("add", "127.0.8.1:80")
-    assert (404, []) == act("drain", "web-1:81")
-    assert (200, ["web-1 active"]) == act("remove", "127.0.8.2:80")
-    assert (409, []) == act("remove", "web-1:80")
-    assert 204 == api.operator.delete(one).status_code
-    assert 404 == api.viewer.get(one).status_code
+    assert act("drain", "web-2:80") == (200, ["web-1 active", "web-2 draining"])
+    assert act("resume", "127.0.8.2:80") == (200, ["web-1 active", "web-2 active"])
+    assert act("add", "127.0.8.1:80") == (409, [])
+    assert act("drain", "web-1:81") == (404, [])
+    assert act("remove", "127.0.8.2:80") == (200, ["web-1 active"])
+    assert act("remove", "web-1:80") == (409, [])
+    assert api.operator.delete(one).status_code == 204
+    assert api.viewer.get(one).status_code == 404
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080"])
@@ -72,8 +79,11 @@ def test_one_listener_is_one_services(hosts: Any, api: Any, listen: str) -> None
     """An address that overlaps another's is refused; another transport is another listener."""
     api.operator.post(URL, GOOD)
 
-    assert 409 == api.operator.post(URL, {**GOOD, "name": "two", "listen": listen}).status_code
-    assert 201 == api.operator.post(URL, {**GOOD, "name": "two", "listen": listen, "protocol": "udp"}).status_code
+    assert api.operator.post(URL, {**GOOD, "name": "two", "listen": listen}).status_code == 409
+    assert (
+        api.operator.post(URL, {**GOOD, "name": "two", "listen": listen, "protocol": "udp"}).status_code
+        == 201
+    )
 
 
 def test_of_two_that_want_one_listener_at_once_one_gets_it(hosts: Any) -> None:
@@ -85,7 +95,7 @@ def test_of_two_that_want_one_listener_at_once_one_gets_it(hosts: Any) -> None:
         )
     )
 
-    assert 1 == Service.objects.count()
+    assert Service.objects.count() == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.8.2", "0.0.0.0"])  # noqa: S104
