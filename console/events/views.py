@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -104,11 +105,10 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _by_address(text: str) -> Host | None:
-    return (
-        Host.objects.filter(address=text).first()
-        if text.replace(".", "").replace(":", "").isalnum()
-        else None
-    )
+    try:
+        return Host.objects.filter(address=str(ipaddress.ip_address(text))).first()
+    except ValueError:
+        return None
 
 
 def _by_identity(identity: Any) -> str:
