@@ -3,8 +3,6 @@
 Exit codes: 0 ended by a signal, 2 wrong input, or the control plane does not take this agent: no restart.
 """
 
-
-
 from __future__ import annotations
 
 import sys
@@ -14,7 +12,7 @@ import sys
 _held = sys.modules.get("typing_extensions")
 sys.modules.setdefault("typing_extensions", None)  # type: ignore[arg-type]
 try:
-    import msgspec
+    import msgspec  # noqa: F401  (imported here so that it finds none)
 finally:
     if _held is None:
         del sys.modules["typing_extensions"]

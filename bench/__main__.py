@@ -29,10 +29,10 @@ def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
     for module in modules:
         settings.say(f"{module} ...")
         for row in asyncio.run(runner(module)(settings)):
+            note = "; ".join(part for part in (row.note, busy) if part)
             command = row.command + (" FAST=1" if settings.fast else "")
-            rows.append(
-                asdict(replace(row, commit=commit, fast=settings.fast, machine=about, command=command))
-            )
+            whole = replace(row, commit=commit, fast=settings.fast, machine=about, command=command, note=note)
+            rows.append(asdict(whole))
     return rows
 
 

@@ -120,7 +120,14 @@ class Action(Generic[Result]):
         insert(self.line(actor, subject_kind, subject, **what))
 
     def line(
-        self, actor: Actor, subject_kind: str, subject: str, *, before: Any = None, after: Any = None, reason: str = ""
+        self,
+        actor: Actor,
+        subject_kind: str,
+        subject: str,
+        *,
+        before: Any = None,
+        after: Any = None,
+        reason: str = "",
     ) -> Event:
         """The audit line, not written yet."""
         return Event(

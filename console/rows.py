@@ -18,7 +18,7 @@ def insert(row: models.Model) -> None:
     values = []
     for column, is_text in columns:
         value = column.pre_save(row, add=True)
-        # Every database takes text as it is; asking the field about it costs more than the rest of the insert.
+        # Every database takes text as it is; asking the field costs more than the rest of the insert.
         as_it_is = is_text and type(value) is str
         values.append(value if as_it_is else column.get_db_prep_save(value, connection))
     with connection.cursor() as cursor:

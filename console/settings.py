@@ -141,7 +141,9 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "static/"
 # In a checkout static/; in an installed wheel the package that setup.py makes of it.
-STATICFILES_DIRS = [next(found for name in ("static", "steelyard_static") if (found := BASE_DIR / name).is_dir())]
+STATICFILES_DIRS = [
+    next(found for name in ("static", "steelyard_static") if (found := BASE_DIR / name).is_dir())
+]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {

@@ -1,6 +1,8 @@
 """See that Debian's packages which a purpose needs are there; install the missing ones where we are root.
 
-    python3 deploy/system.py PURPOSE ...     python: venv and headers   rack: network namespaces   test: servers, browser
+    python3 deploy/system.py PURPOSE ...
+
+python: venv and headers. rack: network namespaces. test: servers and a browser.
                                          bench: the peers of the benchmarks
 
 Standard library only: it runs before anything is installed.
@@ -52,11 +54,16 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
 
 
 def main(purposes: list[str]) -> int:
-    missing = [package for purpose in purposes for package, present in NEEDS[purpose].items() if not present()]
+    missing = [
+        package for purpose in purposes for package, present in NEEDS[purpose].items() if not present()
+    ]
     if not missing:
         return 0
     if os.geteuid() != 0:
-        print(f"Missing: {' '.join(missing)}. Install with:  sudo apt-get install {' '.join(missing)}", file=sys.stderr)
+        print(
+            f"Missing: {' '.join(missing)}. Install with:  sudo apt-get install {' '.join(missing)}",
+            file=sys.stderr,
+        )
         return 1
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):

@@ -36,7 +36,7 @@ def empty() -> None:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA defer_foreign_keys = ON")
         for table in _tables:
-            cursor.execute(f'DELETE FROM "{table}"')  # noqa: S608  (our own tables)
+            cursor.execute(f'DELETE FROM "{table}"')
 
 
 @dataclass

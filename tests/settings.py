@@ -15,8 +15,8 @@ import tempfile
 os.environ["STEELYARD_DATA"] = tempfile.mkdtemp(prefix="steelyard-tests-")
 atexit.register(shutil.rmtree, os.environ["STEELYARD_DATA"], ignore_errors=True)
 
-from console.settings import *  # noqa: E402, F403  (it reads the directory that was just made)
-from console.settings import DATABASES, STEELYARD_DATA, env  # noqa: E402
+from console.settings import *
+from console.settings import DATABASES, STEELYARD_DATA, env
 
 # Tests make many accounts; Argon2 and PBKDF2 are slow on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -55,7 +55,10 @@ async def run(seconds: float, data: Path) -> int:
         ports = (free_port(rack.gateway), free_port(rack.gateway))
         work = Work(client, list(hosts), rack.gateway, ports)
         await work.create_services()
-        print(f"Service web: http://{rack.gateway}:{ports[0]}/   echo (TCP): {rack.gateway}:{ports[1]}", flush=True)
+        print(
+            f"Service web: http://{rack.gateway}:{ports[0]}/   echo (TCP): {rack.gateway}:{ports[1]}",
+            flush=True,
+        )
         if seconds:
             outcome = await load_for(work, list(hosts), seconds, place, data)
             print_outcome(outcome, list(hosts))
@@ -65,7 +68,9 @@ async def run(seconds: float, data: Path) -> int:
             return 1 if faults else 0
         while not stopping.is_set():
             part = asyncio.create_task(load_for(work, list(hosts), 3600.0, place, data, kill=False))
-            await asyncio.wait((part, asyncio.create_task(stopping.wait())), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                (part, asyncio.create_task(stopping.wait())), return_when=asyncio.FIRST_COMPLETED
+            )
             part.cancel()
             with suppress(asyncio.CancelledError):
                 await part
@@ -122,8 +127,12 @@ async def load_for(
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.0, help="stop by itself after so long (0: at Ctrl-C)")
-    parser.add_argument("--data", type=Path, help="keep databases, logs and shards here (default: a temporary folder)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="stop by itself after so long (0: at Ctrl-C)"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="keep databases, logs and shards here (default: a temporary folder)"
+    )
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="steelyard-demo-"))
     try:

@@ -55,7 +55,9 @@ class Outcome:
 class Work:
     """One run of load against one rack."""
 
-    def __init__(self, client: Steelyard, hosts: list[DemoHost], address: str, ports: tuple[int, int]) -> None:
+    def __init__(
+        self, client: Steelyard, hosts: list[DemoHost], address: str, ports: tuple[int, int]
+    ) -> None:
         self._client, self._hosts = client, hosts
         self._address, (self._http, self._tcp) = address, ports
         self._jobs: list[str] = []
@@ -126,7 +128,9 @@ class Work:
                 counted["failed"] += 1
         return dict(counted)
 
-    async def kill_one(self, victim: DemoHost, generator: Generator, admin_socket: Path, began: float) -> Kill:
+    async def kill_one(
+        self, victim: DemoHost, generator: Generator, admin_socket: Path, began: float
+    ) -> Kill:
         """Kill one server in the middle of its work, having read how many requests it holds."""
         before = generator.summary().share
         key = f"{victim.host.address}:{HTTP_PORT}"
@@ -141,7 +145,9 @@ class Work:
         while time.monotonic() < deadline:
             jobs, _ = await self.jobs()
             replicas = await self.replicas()
-            if not (set(jobs) - {"succeeded", "failed", "cancelled"}) and not (set(replicas) - {"ready", "failed"}):
+            if not (set(jobs) - {"succeeded", "failed", "cancelled"}) and not (
+                set(replicas) - {"ready", "failed"}
+            ):
                 return
             await asyncio.sleep(0.25)
 

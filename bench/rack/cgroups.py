@@ -6,7 +6,6 @@ A host's cgroup has the same relative path in all of them, e.g. "syk3f9/alpha".
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,4 +171,4 @@ class Cgroup:
 def remove_group(directory: Path) -> None:
     """Remove one cgroup directory if it is there."""
     if directory.exists():
-        os.rmdir(directory)
+        directory.rmdir()

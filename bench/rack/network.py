@@ -46,11 +46,15 @@ def networks_in_use() -> list[ipaddress.IPv4Network]:
     """Every IPv4 network an interface has an address in or a route leads to."""
     found = []
     for interface in json.loads(run_ip("-4", "-json", "addr")):
-        for entry in interface.get("addr_info", ()):
-            found.append(ipaddress.IPv4Network((entry["local"], entry["prefixlen"]), strict=False))
-    for route in json.loads(run_ip("-4", "-json", "route") or "[]"):
-        if route["dst"] != "default":
-            found.append(ipaddress.IPv4Network(route["dst"], strict=False))
+        found += [
+            ipaddress.IPv4Network((entry["local"], entry["prefixlen"]), strict=False)
+            for entry in interface.get("addr_info", ())
+        ]
+    found += [
+        ipaddress.IPv4Network(route["dst"], strict=False)
+        for route in json.loads(run_ip("-4", "-json", "route") or "[]")
+        if route["dst"] != "default"
+    ]
     return found
 
 

@@ -17,7 +17,9 @@ from console.actions import SYSTEM, Conflict, Invalid
 
 
 class FirstAdminForm(forms.Form):
-    username = forms.CharField(max_length=150, label="Name", widget=forms.TextInput({"autocomplete": "username"}))
+    username = forms.CharField(
+        max_length=150, label="Name", widget=forms.TextInput({"autocomplete": "username"})
+    )
     password = forms.CharField(
         label="Password",
         help_text="At least 12 characters.",

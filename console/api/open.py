@@ -45,7 +45,10 @@ def metrics(request: Request) -> HttpResponse:
 @login_not_required
 def closed_path(request: HttpRequest, rest: str = "") -> JsonResponse:
     """A path of the API that does not exist: a problem document, not a page."""
-    body = {"type": "unknown", "title": "Not Found", "status": 404, "detail": "The API has no such path; see schema/."}
+    body = {
+        "type": "unknown",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "The API has no such path; see schema/.",
+    }
     return JsonResponse(body, status=404, content_type="application/problem+json")
-
-

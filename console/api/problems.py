@@ -30,14 +30,16 @@ class ProblemRenderer(JSONRenderer):
     media_type = "application/problem+json"
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+def problem(
+    status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> Response:
     """A response of media type application/problem+json."""
     body = {"type": code, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     return Response(body, status=status, headers=headers, content_type=ProblemRenderer.media_type)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception hook. Returns None for what is a defect of ours, so that it is a 500 with a traceback in the log."""
+    """DRF's exception hook. Returns None for what is a defect of ours, so that it is a 500 and logged."""
     match error:
         case FitsNowhere():
             decision = error.decision
@@ -58,7 +60,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         case IntegrityError():
             # Two that were each right alone: the database let one of them through.
             log.warning("refused by a constraint: %s", error)
-            return problem(409, "at-once", "Somebody changed the same thing at this moment; look again, then try again.")
+            return problem(
+                409, "at-once", "Somebody changed the same thing at this moment; look again, then try again."
+            )
         case OperationalError():
             log.error("the database can't be written: %s", error)
             wait = {"Retry-After": str(RETRY_AFTER_S)}
@@ -93,4 +97,8 @@ def _flatten(detail: Any, path: str) -> Any:
             # A list of dicts is a list of items; a list of strings is several faults of one field.
             yield from _flatten(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict) else path)
     else:
-        yield {"field": path or "body", "code": str(getattr(detail, "code", "invalid")), "detail": str(detail)}
+        yield {
+            "field": path or "body",
+            "code": str(getattr(detail, "code", "invalid")),
+            "detail": str(detail),
+        }

@@ -44,5 +44,3 @@ class ActionView(APIView):
 
     def act(self, request: Request, action: Action[Any]) -> Any:
         return action.run(actor_of(request))
-
-

@@ -22,7 +22,9 @@ host_app = typer.Typer(no_args_is_help=True, help="Hosts: join, cordon, drain.")
 service_app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
 place_app = typer.Typer(no_args_is_help=True, help="Ask where a load goes, and reserve it there.")
 job_app = typer.Typer(no_args_is_help=True, help="Jobs: Celery tasks on the host that has room.")
-shard_app = typer.Typer(no_args_is_help=True, help="Shards: file trees kept on hosts of different failure domains.")
+shard_app = typer.Typer(
+    no_args_is_help=True, help="Shards: file trees kept on hosts of different failure domains."
+)
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 for name, group in {
     "host": host_app,
@@ -36,7 +38,9 @@ for name, group in {
 
 Json = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
 Why = Annotated[str, typer.Option("--reason", help="For the audit trail.")]
-Demand = Annotated[list[str], typer.Option("--demand", "-d", help="RESOURCE=AMOUNT, for instance cpu=0.5 or memory=2Gi.")]
+Demand = Annotated[
+    list[str], typer.Option("--demand", "-d", help="RESOURCE=AMOUNT, for instance cpu=0.5 or memory=2Gi.")
+]
 Labels = Annotated[list[str], typer.Option("--label", "-l", help="KEY=VALUE that the host must carry.")]
 Policy = Annotated[str, typer.Option("--policy", help="How to choose.")]
 
@@ -98,7 +102,9 @@ def host_list(as_json: Json = False) -> None:
             host["state"] = "lost" if host["lost"] else host["state"]
             for line in host["resources"]:
                 used = "?" if line["used"] is None else f"{line['used'] / (line['capacity'] or 1):.0%}"
-                host[line["resource"]] = f"{used} used, {line['reserved'] / (line['capacity'] or 1):.0%} reserved"
+                host[line["resource"]] = (
+                    f"{used} used, {line['reserved'] / (line['capacity'] or 1):.0%} reserved"
+                )
     show(hosts, as_json, "name", "address", "state", "labels", "cpu", "memory", "disk")
 
 
@@ -115,7 +121,9 @@ def host_token(
         show(answer, True)
     else:
         typer.echo(answer["token"])
-        err.print(f"On the host:  steelyard-agent join {client.url} --token {answer['token']}", highlight=False)
+        err.print(
+            f"On the host:  steelyard-agent join {client.url} --token {answer['token']}", highlight=False
+        )
 
 
 def _host_verb(verb: str, name: str, reason: str, as_json: bool) -> None:
@@ -370,9 +378,14 @@ def shard_list(as_json: Json = False) -> None:
 
 
 def _show_shards(shards: list[dict[str, Any]], answer: Any, as_json: bool) -> None:
-    rows = answer if as_json else [
-        {**shard, "replicas": [f"{each['host']} {each['state']}" for each in shard["replicas"]]} for shard in shards
-    ]
+    rows = (
+        answer
+        if as_json
+        else [
+            {**shard, "replicas": [f"{each['host']} {each['state']}" for each in shard["replicas"]]}
+            for shard in shards
+        ]
+    )
     show(rows, as_json, "name", "bytes", "spread_level", "replicas")
 
 
@@ -396,8 +409,12 @@ def token_create(
 ) -> None:
     """An API token for a person or a program; shown this once."""
     with api() as client:
-        answer = client.post("tokens/", {"username": username, "role": role, "days": days} if role else
-                             {"username": username, "days": days})
+        answer = client.post(
+            "tokens/",
+            {"username": username, "role": role, "days": days}
+            if role
+            else {"username": username, "days": days},
+        )
     if as_json:
         show(answer, True)
     else:

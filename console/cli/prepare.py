@@ -45,7 +45,9 @@ def _see_to_token() -> None:
     path = Place.from_environment().cli_token
     text = path.read_text().strip() if path.exists() else ""
     lasting = timezone.now() + timedelta(days=30)
-    known = AuthToken.objects.filter(user__username=LOCAL, expiry__gt=lasting).values_list("token_key", flat=True)
+    known = AuthToken.objects.filter(user__username=LOCAL, expiry__gt=lasting).values_list(
+        "token_key", flat=True
+    )
     if any(text.startswith(key) for key in known):
         return
     _, text = CreateToken(LOCAL, role=Role.ADMIN).run(SYSTEM)

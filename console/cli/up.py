@@ -170,11 +170,13 @@ class Supervisor:
         # The password stays off the command line, which every user of the machine can read.
         _write_private(
             config,
-            f"bind {address}\nport {number}\nrequirepass {password}\nsave \"\"\nappendonly no\n"
+            f'bind {address}\nport {number}\nrequirepass {password}\nsave ""\nappendonly no\n'
             f"dir {self._place.run}\nmaxmemory 256mb\nmaxmemory-policy noeviction\n",
         )
         await self._keep(self._child("broker", [str(get_binary_path()), str(config)], env))
-        await _until(lambda: _answers(address, number), READY_S, "the broker", self._place.logs / "broker.log")
+        await _until(
+            lambda: _answers(address, number), READY_S, "the broker", self._place.logs / "broker.log"
+        )
         return f"redis://:{password}@{address}:{number}/0"
 
     def _broker_port(self, address: str) -> int:
@@ -220,13 +222,17 @@ class Supervisor:
             pause = min(pause * 2, LAST_RESTART_S)
             try:
                 await child.spawn()
-            except Exception as error:  # the next round tries again: one failed start must not end the supervision
+            except (
+                Exception
+            ) as error:  # the next round tries again: one failed start must not end the supervision
                 self._say(f"{child.name} did not start: {error}")
                 continue
             self._note_pids()
 
     def _note_pids(self) -> None:
-        _write_private(self._place.run / "pids", json.dumps({child.name: child.pid for child in self.children}))
+        _write_private(
+            self._place.run / "pids", json.dumps({child.name: child.pid for child in self.children})
+        )
 
     async def _sweep(self) -> None:
         """End what an earlier supervisor, killed outright, left running with this data. Envoy's own start does
@@ -338,8 +344,8 @@ def _lock(place: Place) -> TextIO | None:
 def _die_with_parent() -> None:
     import ctypes
 
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -381,7 +387,9 @@ def _check_free(address: str, port: int) -> None:
         try:
             probe.bind((address, port))
         except OSError as error:
-            raise Failed(f"can't listen on {address}:{port}: {error.strerror}. Set STEELYARD_LISTEN=ADDR:PORT.") from None
+            raise Failed(
+                f"can't listen on {address}:{port}: {error.strerror}. Set STEELYARD_LISTEN=ADDR:PORT."
+            ) from None
 
 
 async def _until(test: Callable[[], Coroutine[Any, Any, bool]], seconds: float, what: str, log: Path) -> None:

@@ -92,10 +92,10 @@ class Detector:
             for name in fresh:
                 self._since_lost[name] = 0
         for name, lost in known.items():
-            if lost and name in self._last and now - self._last[name] <= LOST_AFTER_S:
-                if self._since_lost.setdefault(name, 1) >= RETURN_REPORTS:
-                    verdict.found.append(name)
-                    del self._since_lost[name]
+            heard = lost and name in self._last and now - self._last[name] <= LOST_AFTER_S
+            if heard and self._since_lost.setdefault(name, 1) >= RETURN_REPORTS:
+                verdict.found.append(name)
+                del self._since_lost[name]
         return verdict
 
     def _heard_at(self, name: str) -> float:

@@ -122,7 +122,9 @@ class Controller:
                 log.exception("%s failed; it goes on", getattr(once, "__name__", "loop"))
             # One round answers all the bells that rang during it and in the pause.
             await _wait(deposed, PAUSE_S)
-            await _wait(bell if bell is not None else deposed, max(every_s - (time.monotonic() - started), 0.0))
+            await _wait(
+                bell if bell is not None else deposed, max(every_s - (time.monotonic() - started), 0.0)
+            )
 
     def _campaign_on(self, deposed: asyncio.Event) -> Callable[[], Awaitable[None]]:
         async def campaign() -> None:
@@ -218,7 +220,6 @@ class Controller:
             if picture.take_tick(tick, now):
                 self._look.set()
 
-
     def _broker_found(self) -> None:
         """The broker is there, or there again: then the messages that it held may be gone."""
         if self._met_broker:
@@ -252,5 +253,3 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await Controller().run(stopping)
-
-

@@ -72,7 +72,9 @@ class Steerer:
         self._guard = self._publish(target, wrong)
         return TrafficSeen(
             epoch=self._epoch,
-            services={each.name: self._seen(each, plans[each.name]) for each in services if each.name in plans},
+            services={
+                each.name: self._seen(each, plans[each.name]) for each in services if each.name in plans
+            },
             engines=[
                 EngineSeen(
                     node=name,
@@ -136,7 +138,8 @@ class Steerer:
                     errors_per_s=errors,
                     in_flight=counters.rq_active if counters else 0,
                     report_age_s=SILENT_AFTER_S * 100 if age is None else age,
-                    healthy=_state(endpoint) == "healthy" and (counters is None or counters.health == "healthy"),
+                    healthy=_state(endpoint) == "healthy"
+                    and (counters is None or counters.health == "healthy"),
                 )
             )
         law = self._laws.get(service.name)
@@ -230,5 +233,3 @@ def _rates(observed: _Observed, stats: ServiceStats, now: float) -> dict[str, tu
                 max(counters.rq_error - before.rq_error, 0) / elapsed,
             )
     return rates
-
-

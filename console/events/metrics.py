@@ -22,17 +22,25 @@ class _Collector:
     def collect(self) -> Iterator[Metric]:
         now = status()
         yield GaugeMetricFamily("steelyard_hosts", "Hosts that have joined.", now["hosts"])
-        yield GaugeMetricFamily("steelyard_hosts_reporting", "Hosts heard of within three keepalives.", now["reporting"])
+        yield GaugeMetricFamily(
+            "steelyard_hosts_reporting", "Hosts heard of within three keepalives.", now["reporting"]
+        )
         yield GaugeMetricFamily("steelyard_placements", "Placements held.", now["placements"])
-        yield GaugeMetricFamily("steelyard_broker_up", "Whether this process reaches the broker.", float(now["broker"]))
+        yield GaugeMetricFamily(
+            "steelyard_broker_up", "Whether this process reaches the broker.", float(now["broker"])
+        )
         yield GaugeMetricFamily("steelyard_leader_epoch", "Epoch of the leading controller.", now["epoch"])
         yield CounterMetricFamily("steelyard_reports", "Reports taken by this process.", now["reports"])
-        refused = CounterMetricFamily("steelyard_reports_refused", "Reports refused, by reason.", labels=["reason"])
+        refused = CounterMetricFamily(
+            "steelyard_reports_refused", "Reports refused, by reason.", labels=["reason"]
+        )
         for reason, count in now["reports_refused"].items():
             refused.add_metric([reason], count)
         yield refused
         for kind in ("jobs", "replicas"):
-            family = GaugeMetricFamily(f"steelyard_{kind}", f"{kind.capitalize()} by state.", labels=["state"])
+            family = GaugeMetricFamily(
+                f"steelyard_{kind}", f"{kind.capitalize()} by state.", labels=["state"]
+            )
             for state, count in now[kind].items():
                 family.add_metric([state], count)
             yield family

@@ -38,7 +38,9 @@ class LedgerShown(serializers.ModelSerializer):
 
 class HostShown(serializers.ModelSerializer):
     resources = LedgerShown(source="ledger", many=True)
-    report_age_s = serializers.SerializerMethodField(help_text="Seconds since the last report; null if none came.")
+    report_age_s = serializers.SerializerMethodField(
+        help_text="Seconds since the last report; null if none came."
+    )
     lost = serializers.SerializerMethodField()
 
     class Meta:
@@ -57,7 +59,9 @@ class HostShown(serializers.ModelSerializer):
 
 
 #: In the order in which they were declared; without one PostgreSQL gives those last written last.
-HOSTS = Host.objects.prefetch_related(Prefetch("ledger", Ledger.objects.select_related("host").order_by("pk")))
+HOSTS = Host.objects.prefetch_related(
+    Prefetch("ledger", Ledger.objects.select_related("host").order_by("pk"))
+)
 
 
 class HostFilter(django_filters.FilterSet):

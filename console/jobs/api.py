@@ -22,7 +22,9 @@ class JobRequest(serializers.Serializer):
     demand = serializers.DictField(child=serializers.FloatField())
     labels = serializers.DictField(child=serializers.CharField(max_length=100), default=dict)
     policy = serializers.CharField(max_length=64, default="spread")
-    dispatch = serializers.BooleanField(default=True, help_text="False: the application publishes the message itself.")
+    dispatch = serializers.BooleanField(
+        default=True, help_text="False: the application publishes the message itself."
+    )
 
 
 class JobShown(serializers.ModelSerializer):

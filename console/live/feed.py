@@ -81,7 +81,9 @@ class Feed:
         measured = [picture.used(host) for host in hosts]
         used = [[each.get(resource, 0.0) for resource in resources] for each in measured]
         self._seq += 1
-        return encode_tick(Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes()))
+        return encode_tick(
+            Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes())
+        )
 
     def _fan_out(self, message: bytes | str) -> None:
         for queue in self._subscribers:
@@ -179,5 +181,3 @@ async def start() -> None:
 async def stop() -> None:
     if feed is not None:
         await feed.stop()
-
-

@@ -57,9 +57,8 @@ def check_capacity_report(picture: Picture, host: str, last_seq: int, report: Re
     """
     if fault := _ours(host, last_seq, report):
         return refuse(fault)
-    assert report.capacity is not None
     known = {resource.name: resource for resource in picture.view()[0].dimensions.resources}
-    more = [Resource(name, "", "capacity") for name in report.capacity if name not in known]
+    more = [Resource(name, "", "capacity") for name in report.capacity or {} if name not in known]
     try:
         trial = Cluster(Dimensions((*known.values(), *more[: MAX_RESOURCES - len(known)])))
         trial.add_host(host, report.capacity)
@@ -71,7 +70,9 @@ def check_capacity_report(picture: Picture, host: str, last_seq: int, report: Re
 
 def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:
     if report.host != host:
-        return Refusal("other_host", "host", f"this connection belongs to {host}, the report to {report.host[:80]!r}.")
+        return Refusal(
+            "other_host", "host", f"this connection belongs to {host}, the report to {report.host[:80]!r}."
+        )
     if report.seq <= last_seq:
         return Refusal("replayed", "seq", f"{report.seq} came after {last_seq}.")
     return None

@@ -202,7 +202,9 @@ class Link:
         if not isinstance(message, wire.Hello):
             raise _Closed(wire.CLOSE_REFUSED, "the first message must be hello")
         if message.protocol != wire.PROTOCOL:
-            raise _Closed(wire.CLOSE_REFUSED, f"protocol {message.protocol}; this side speaks {wire.PROTOCOL}")
+            raise _Closed(
+                wire.CLOSE_REFUSED, f"protocol {message.protocol}; this side speaks {wire.PROTOCOL}"
+            )
         return message
 
     async def _next(self) -> wire.Upward | None:

@@ -46,7 +46,9 @@ class Measured:
 
     used: dict[str, float] = field(default_factory=dict)
     # (monotonic seconds, used) of the last minutes, newest last.
-    history: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=HISTORY_POINTS))
+    history: deque[tuple[float, dict[str, float]]] = field(
+        default_factory=lambda: deque(maxlen=HISTORY_POINTS)
+    )
 
 
 class Picture:
@@ -80,7 +82,9 @@ class Picture:
         ):
             ledger.setdefault(host_id, {})[resource] = (capacity, reserved)
         with self._lock:
-            extras = sorted({r for lines in ledger.values() for r in lines} - set(self.cluster.dimensions.names))
+            extras = sorted(
+                {r for lines in ledger.values() for r in lines} - set(self.cluster.dimensions.names)
+            )
             if extras:
                 self._widen(extras)
             gone = set(self._directory) - {host.name for host in hosts}
@@ -94,9 +98,9 @@ class Picture:
                 lines = ledger.get(host.pk, {})
                 try:
                     changed |= self._load_host(host, {name: lines[name] for name in lines if name in known})
-                except InvalidInput as error:
+                except InvalidInput:
                     # Checked when it was written; should one slip through, the others are still read.
-                    log.error("host %s can't be shown: %s", host.name, error)
+                    log.exception("host %s can't be shown", host.name)
             if extras:
                 self._report_again()
             if changed:
@@ -259,8 +263,12 @@ class Picture:
             return {
                 "version": self.directory_version,
                 "hosts": [
-                    {"name": name, "address": self._directory[name][0], "labels": self._directory[name][1],
-                     "cores": self.capacity(name).get("cpu", 0.0)}
+                    {
+                        "name": name,
+                        "address": self._directory[name][0],
+                        "labels": self._directory[name][1],
+                        "cores": self.capacity(name).get("cpu", 0.0),
+                    }
                     for name in self.cluster.names
                 ],
             }

@@ -86,7 +86,9 @@ def _bars(snapshot: Snapshot, share: np.ndarray) -> bytes:
     for resources in BARS.values():
         places = [snapshot.dimensions.index(resource) for resource in resources]
         picked = share[:, places]
-        worst = np.where(np.isnan(picked).all(axis=1), np.nan, np.nanmax(np.nan_to_num(picked, nan=-1.0), axis=1))
+        worst = np.where(
+            np.isnan(picked).all(axis=1), np.nan, np.nanmax(np.nan_to_num(picked, nan=-1.0), axis=1)
+        )
         columns.append(worst)
     bars = np.stack(columns, axis=1)
     scaled = np.clip(np.rint(np.nan_to_num(bars) * FULL), 0, 254)

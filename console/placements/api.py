@@ -78,7 +78,18 @@ class PlacementShown(serializers.ModelSerializer):
 
     class Meta:
         model = Placement
-        fields = ["id", "kind", "name", "host", "address", "demand", "state", "decision", "sentence", "created_at"]
+        fields = [
+            "id",
+            "kind",
+            "name",
+            "host",
+            "address",
+            "demand",
+            "state",
+            "decision",
+            "sentence",
+            "created_at",
+        ]
 
 
 class RefusedShown(serializers.Serializer):
@@ -138,7 +149,9 @@ class Placements(ActionView, generics.ListAPIView):
         asked = LoadRequest(data=request.data, many=True)
         asked.is_valid(raise_exception=True)
         if "Idempotency-Key" in request.headers:
-            raise Invalid("Idempotency-Key", "not-for-lists", "a key names one load; send such loads one by one")
+            raise Invalid(
+                "Idempotency-Key", "not-for-lists", "a key names one load; send such loads one by one"
+            )
         results = self.act(request, PlaceMany(_loads_from(asked.validated_data)))
         shown = [
             RefusedShown({"refused": str(result), "decision": result.decision_id}).data

@@ -23,7 +23,9 @@ def lock(host_ids: Iterable[int]) -> None:
     if connection.vendor != "sqlite" and (ids := sorted(host_ids)):
         with connection.cursor() as cursor:
             # NO KEY: rows that only refer to the host may still be written by others.
-            cursor.execute("SELECT id FROM fleet_host WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
+            cursor.execute(
+                "SELECT id FROM fleet_host WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids]
+            )
 
 
 def reserve(host_id: int, demand: Mapping[str, float]) -> bool:
@@ -78,7 +80,9 @@ def drift() -> dict[tuple[str, str], float]:
     Empty unless a transaction was half applied, which no database here does; the audit asks it all the same.
     """
     promised: dict[tuple[str, str], float] = {}
-    for host, demand in Placement.objects.filter(state=Placement.State.HELD).values_list("host__name", "demand"):
+    for host, demand in Placement.objects.filter(state=Placement.State.HELD).values_list(
+        "host__name", "demand"
+    ):
         for resource, amount in demand.items():
             promised[host, resource] = promised.get((host, resource), 0.0) + amount
     found = {}

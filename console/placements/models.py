@@ -76,5 +76,3 @@ class Placement(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["host"], condition=Q(state="held"), name="placement_held")]
-
-

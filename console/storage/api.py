@@ -17,9 +17,13 @@ class ShardRequest(serializers.Serializer):
     name = serializers.CharField(max_length=63)
     bytes = serializers.IntegerField(min_value=1, max_value=2**60)
     source_host = serializers.CharField(max_length=63)
-    source_path = serializers.CharField(max_length=500, help_text="In the import folder of that host's agent.")
+    source_path = serializers.CharField(
+        max_length=500, help_text="In the import folder of that host's agent."
+    )
     replicas = serializers.IntegerField(min_value=1, max_value=MOST_REPLICAS, default=2)
-    spread = serializers.CharField(max_length=63, default="host", help_text='zone, rack or another label, or "host".')
+    spread = serializers.CharField(
+        max_length=63, default="host", help_text='zone, rack or another label, or "host".'
+    )
     policy = serializers.CharField(max_length=64, default="spread")
 
 
@@ -39,7 +43,16 @@ class ShardShown(serializers.ModelSerializer):
 
     class Meta:
         model = Shard
-        fields = ["name", "bytes", "digest", "spread_level", "source_host", "source_path", "replicas", "created_at"]
+        fields = [
+            "name",
+            "bytes",
+            "digest",
+            "spread_level",
+            "source_host",
+            "source_path",
+            "replicas",
+            "created_at",
+        ]
 
 
 SHARDS = Shard.objects.select_related("source_host").prefetch_related("replicas__placement__host")

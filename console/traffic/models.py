@@ -27,10 +27,14 @@ class Service(models.Model):
         # Two at once: the engine could have only one of them.
         constraints = [
             models.UniqueConstraint(
-                fields=["listen_address", "listen_port"], condition=~Q(protocol="udp"), name="listener_once_tcp"
+                fields=["listen_address", "listen_port"],
+                condition=~Q(protocol="udp"),
+                name="listener_once_tcp",
             ),
             models.UniqueConstraint(
-                fields=["listen_address", "listen_port"], condition=Q(protocol="udp"), name="listener_once_udp"
+                fields=["listen_address", "listen_port"],
+                condition=Q(protocol="udp"),
+                name="listener_once_udp",
             ),
         ]
 

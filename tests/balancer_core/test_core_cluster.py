@@ -40,11 +40,11 @@ def test_rows_keep_the_order_of_joining_when_one_leaves() -> None:
     cluster.report("three", {"cpu": 1}, 20.0)
     cluster.remove_host("one")
     snapshot = cluster.snapshot()
-    assert ("two", "three") == snapshot.names
-    assert [8.0, 2.0] == snapshot.capacity[:, 0].tolist()
+    assert snapshot.names == ("two", "three")
+    assert snapshot.capacity[:, 0].tolist() == [8.0, 2.0]
     assert [-math.inf, 20.0] == snapshot.reported_at.tolist()
-    assert [CORDONED, 0] == snapshot.flags.tolist()
-    assert 1 == cluster.row("three")
+    assert snapshot.flags.tolist() == [CORDONED, 0]
+    assert cluster.row("three") == 1
 
 
 def test_a_host_that_comes_again_starts_clean() -> None:
@@ -54,7 +54,7 @@ def test_a_host_that_comes_again_starts_clean() -> None:
     cluster.remove_host("one")
     cluster.add_host("one", {"cpu": 1})
     snapshot = cluster.snapshot()
-    assert 0.0 == snapshot.used.sum() + snapshot.reserved.sum()
+    assert snapshot.used.sum() + snapshot.reserved.sum() == 0.0
     assert -math.inf == snapshot.reported_at[0]
 
 
@@ -75,8 +75,8 @@ def test_a_snapshot_is_cached_until_something_changes() -> None:
     before = cluster.snapshot()
     assert before is cluster.snapshot()
     cluster.report("one", {"cpu": 3}, 11.0)
-    assert 2.0 == before.used[0, 0]
-    assert 3.0 == cluster.snapshot().used[0, 0]
+    assert before.used[0, 0] == 2.0
+    assert cluster.snapshot().used[0, 0] == 3.0
     assert before.version < cluster.snapshot().version
 
 
@@ -105,7 +105,7 @@ def test_a_report_is_the_whole_picture() -> None:
     """A resource that a report does not name is not measured any more."""
     cluster = small_cluster()
     cluster.report("one", {"cpu": 1}, 12.0)
-    assert [1.0, 0.0] == cluster.snapshot().used[0, :2].tolist()
+    assert cluster.snapshot().used[0, :2].tolist() == [1.0, 0.0]
 
 
 def test_release_forgives_rounding_but_not_mistakes() -> None:
@@ -116,10 +116,10 @@ def test_release_forgives_rounding_but_not_mistakes() -> None:
     for _ in range(10):
         cluster.reserve("one", vector({"cpu": 0.1}))
     cluster.release("one", vector({"cpu": 1.0}))
-    assert 0.0 == cluster.snapshot().reserved[0, 0]
+    assert cluster.snapshot().reserved[0, 0] == 0.0
     with pytest.raises(InvalidAmount) as refused:
         cluster.release("one", vector({"cpu": 0.5}))
-    assert ("reserved.cpu", "not_reserved") == (refused.value.field, refused.value.code)
+    assert (refused.value.field, refused.value.code) == ("reserved.cpu", "not_reserved")
 
 
 BAD: dict[str, Callable[[Cluster], object]] = {
@@ -159,4 +159,4 @@ def test_flags_are_replaced_whole() -> None:
     """set_flags says what holds now, not what is added."""
     cluster = small_cluster()
     cluster.set_flags("two", DRAINING)
-    assert DRAINING == cluster.flags("two")
+    assert cluster.flags("two") == DRAINING

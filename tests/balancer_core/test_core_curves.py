@@ -21,7 +21,7 @@ def test_more_in_use_never_costs_less(kind: int, one: float, other: float) -> No
 
 def test_a_rate_costs_what_a_queue_holds() -> None:
     """Half in use costs 1, nine tenths 9, and the tangent goes on where the queue would be endless."""
-    assert 1.0 == price(RATE, 0.5)
+    assert price(RATE, 0.5) == 1.0
     assert pytest.approx(9.0) == price(RATE, 0.1)
     assert pytest.approx(19.0) == price(RATE, 0.05)
     assert math.isfinite(price(RATE, -1.0))

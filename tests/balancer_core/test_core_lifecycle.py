@@ -46,7 +46,7 @@ def test_every_state_is_reachable_and_every_way_leads_to_one(table: Table) -> No
 
 def test_final_states_are_those_without_a_way_out() -> None:
     """A job ends in one of three ways."""
-    assert ["succeeded", "failed", "cancelled"] == [state for state in JOB if is_final(JOB, state)]
+    assert [state for state in JOB if is_final(JOB, state)] == ["succeeded", "failed", "cancelled"]
 
 
 def test_an_event_twice_is_refused_the_second_time() -> None:

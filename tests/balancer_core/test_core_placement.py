@@ -31,7 +31,7 @@ def test_the_larger_of_two_idle_hosts_takes_the_load() -> None:
     """One core is a smaller share of the larger host, so it costs less there; the sentence says so with
     numbers."""
     decision = decide(rack(small=2, large=8).snapshot(), job(), 1.0)
-    assert ("large", ("large", "small")) == (decision.host, decision.ranking)
+    assert (decision.host, decision.ranking) == ("large", ("large", "small"))
     assert decision.sentence.startswith("large takes it: it raises the cluster's cost by 0.15, ")
     assert "less than small; cpu would go from 0 % to 12 %." in decision.sentence
 
@@ -40,14 +40,14 @@ def test_what_is_measured_counts_although_nobody_reserved_it() -> None:
     """A busy host loses against an idle one with the same reservations."""
     cluster = rack(busy=4, idle=4)
     cluster.report("busy", {"cpu": 3.0}, 0.0)
-    assert "idle" == decide(cluster.snapshot(), job(), 1.0).host
+    assert decide(cluster.snapshot(), job(), 1.0).host == "idle"
 
 
 def test_what_is_reserved_counts_although_it_is_not_visible_yet() -> None:
     """A load that has not started yet is in the ledger only."""
     cluster = rack(promised=4, idle=4)
     cluster.reserve("promised", cluster.dimensions.vector({"cpu": 3.0}))
-    assert "idle" == decide(cluster.snapshot(), job(), 1.0).host
+    assert decide(cluster.snapshot(), job(), 1.0).host == "idle"
 
 
 def test_an_old_report_loses_against_a_fresh_one() -> None:
@@ -56,7 +56,7 @@ def test_an_old_report_loses_against_a_fresh_one() -> None:
     for name, now in (("old", 0.0), ("fresh", 20.0)):
         cluster.report(name, {"cpu": 2.0}, now)
     decision = decide(cluster.snapshot(), job(), 20.0)
-    assert ("fresh", 20.0, 0.0) == (decision.host, decision.oldest_report_s, decision.report_age_s)
+    assert (decision.host, decision.oldest_report_s, decision.report_age_s) == ("fresh", 20.0, 0.0)
 
 
 def test_a_host_that_never_reported_is_judged_by_its_reservations() -> None:
@@ -64,19 +64,19 @@ def test_a_host_that_never_reported_is_judged_by_its_reservations() -> None:
     cluster = Cluster()
     cluster.add_host("new", {"cpu": 4})
     decision = decide(cluster.snapshot(), job(demand={"cpu": 1}), 5.0)
-    assert ("new", 1, None, None) == (
+    assert (
         decision.host,
         decision.never_reported,
         decision.report_age_s,
         decision.oldest_report_s,
-    )
+    ) == ("new", 1, None, None)
     assert "its reservations alone were counted" in decision.sentence
 
 
 def test_equal_hosts_go_to_the_one_that_joined_first() -> None:
     """The tie-break is the row, and stated."""
     decision = decide(rack(b=4, a=4).snapshot(), job(), 1.0)
-    assert "b" == decision.host
+    assert decision.host == "b"
     assert "the same as a, which joined later" in decision.sentence
 
 
@@ -172,7 +172,7 @@ def test_each_rule_refuses_with_its_code_its_sentence_and_a_way_out(
     cluster.reserve("only", cluster.dimensions.vector({"cpu": 1}))
     cluster.report("only", {"memory": 2 * GIB}, 0.0)
     decision = decide(cluster.snapshot(), job(**parts), 1.0)
-    assert ("refused", None) == (decision.outcome, decision.host)
+    assert (decision.outcome, decision.host) == ("refused", None)
     assert (code, reason) == (decision.rejections[0].code, decision.rejections[0].reason)
     assert decision.changes[0].steps[0].startswith(step)
 
@@ -182,8 +182,8 @@ def test_a_refusal_counts_reasons_and_names_the_nearest_host() -> None:
     cluster = rack(far=1, near=3, shut=8)
     cluster.set_flags("shut", CORDONED)
     decision = decide(cluster.snapshot(), job(demand={"cpu": 4}), 1.0)
-    assert {"cordoned": 1, "too_small": 2} == dict(decision.rejected)
-    assert ["shut", "near", "far"] == [change.host for change in decision.changes]
+    assert dict(decision.rejected) == {"cordoned": 1, "too_small": 2}
+    assert [change.host for change in decision.changes] == ["shut", "near", "far"]
     expected = "None of 3 hosts can take job j: 1 cordoned, 2 too small. Nearest is shut: lift the cordon."
     assert expected == decision.sentence
 
@@ -191,18 +191,18 @@ def test_a_refusal_counts_reasons_and_names_the_nearest_host() -> None:
 def test_no_hosts_is_a_refusal_too() -> None:
     """An empty cluster has nothing to explain but itself."""
     decision = decide(Cluster().snapshot(), job(), 1.0)
-    assert "No host can take job j: there are no hosts yet." == decision.sentence
+    assert decision.sentence == "No host can take job j: there are no hosts yet."
 
 
 def test_long_lists_of_reasons_are_capped_and_say_so() -> None:
     """At most 200 reasons are listed; the counts are whole."""
     cluster = rack(**{f"h{number}": 1 for number in range(250)})
     decision = decide(cluster.snapshot(), job(demand={"cpu": 2}), 1.0)
-    assert (200, 50, 250) == (
+    assert (
         len(decision.rejections),
         decision.rejections_more,
         decision.rejected["too_small"],
-    )
+    ) == (200, 50, 250)
 
 
 def test_pack_fills_the_fuller_host_and_spread_the_emptier() -> None:
@@ -211,8 +211,8 @@ def test_pack_fills_the_fuller_host_and_spread_the_emptier() -> None:
     cluster.reserve("half", cluster.dimensions.vector({"cpu": 2, "memory": 8 * GIB}))
     snapshot = cluster.snapshot()
     load = {"demand": {"cpu": 1, "memory": 4 * GIB}}
-    assert "half" == decide(snapshot, job(**load, policy="pack"), 1.0).host
-    assert "empty" == decide(snapshot, job(**load, policy="spread"), 1.0).host
+    assert decide(snapshot, job(**load, policy="pack"), 1.0).host == "half"
+    assert decide(snapshot, job(**load, policy="spread"), 1.0).host == "empty"
 
 
 def test_pack_matches_the_shape_of_what_is_free() -> None:
@@ -221,14 +221,14 @@ def test_pack_matches_the_shape_of_what_is_free() -> None:
     cluster.reserve("balanced", cluster.dimensions.vector({"cpu": 3, "memory": 12 * GIB}))
     cluster.reserve("spare", cluster.dimensions.vector({"cpu": 3}))
     load = job(demand={"memory": 4 * GIB}, policy="pack")
-    assert "spare" == decide(cluster.snapshot(), load, 1.0).host
+    assert decide(cluster.snapshot(), load, 1.0).host == "spare"
 
 
 def test_pack_avoids_a_host_that_is_measured_full() -> None:
     """Reservations leave room, measurement says there is none: the other host takes it."""
     cluster = rack(hot=4, cold=4)
     cluster.report("hot", {"cpu": 4.0, "memory": 8 * GIB}, 0.0)
-    assert "cold" == decide(cluster.snapshot(), job(policy="pack"), 1.0).host
+    assert decide(cluster.snapshot(), job(policy="pack"), 1.0).host == "cold"
 
 
 def test_a_weight_of_zero_takes_a_resource_out_of_the_cost() -> None:
@@ -236,29 +236,29 @@ def test_a_weight_of_zero_takes_a_resource_out_of_the_cost() -> None:
     cluster = rack(cpu=4, mem=4)
     cluster.report("mem", {"cpu": 3.9}, 0.0)
     cluster.report("cpu", {"memory": 15 * GIB * 0.95}, 0.0)
-    assert "cpu" == decide(cluster.snapshot(), job(), 1.0).host
-    assert "mem" == decide(cluster.snapshot(), job(options={"weights": {"cpu": 0}}), 1.0).host
+    assert decide(cluster.snapshot(), job(), 1.0).host == "cpu"
+    assert decide(cluster.snapshot(), job(options={"weights": {"cpu": 0}}), 1.0).host == "mem"
 
 
 def test_many_loads_in_one_call_see_each_other() -> None:
     """Each takes its part of the room, and the last is refused; the snapshot stays as it was."""
     snapshot = rack(one=2, two=2).snapshot()
     decisions = decide_many(snapshot, [job(name=f"j{n}") for n in range(5)], 1.0)
-    assert ["one", "two", "one", "two", None] == [decision.host for decision in decisions]
-    assert 0.0 == snapshot.reserved.sum()
+    assert [decision.host for decision in decisions] == ["one", "two", "one", "two", None]
+    assert snapshot.reserved.sum() == 0.0
 
 
 def test_a_bad_load_among_many_names_its_place() -> None:
     """Nothing is decided if one of them cannot be."""
     with pytest.raises(InvalidLoad) as refused:
         decide_many(rack(one=2).snapshot(), [job(), job(demand={"gpu": 1})], 1.0)
-    assert ("1.demand.gpu", "unknown_resource") == (refused.value.field, refused.value.code)
+    assert (refused.value.field, refused.value.code) == ("1.demand.gpu", "unknown_resource")
 
 
 def test_top_bounds_the_ranking() -> None:
     """As many candidates as asked for, and no more than the kernel keeps."""
     snapshot = rack(**{f"h{number}": 4 for number in range(20)}).snapshot()
-    assert [1, 5, 16] == [len(decide(snapshot, job(), 1.0, top=top).ranking) for top in (1, 5, 16)]
+    assert [len(decide(snapshot, job(), 1.0, top=top).ranking) for top in (1, 5, 16)] == [1, 5, 16]
     with pytest.raises(InvalidLoad, match="top"):
         decide(snapshot, job(), 1.0, top=17)
 
@@ -318,7 +318,10 @@ def test_who_loses_the_race_goes_to_the_next_and_the_decision_says_so() -> None:
     decision = decide(rack(small=2, large=8).snapshot(), job(), 1.0)
     second = decision.instead("small")
     assert ("small", decision.candidates[1].terms) == (second.host, second.terms)
-    assert second.sentence.startswith("small takes it, at a cost ") and "the room on large was taken" in second.sentence
+    assert (
+        second.sentence.startswith("small takes it, at a cost ")
+        and "the room on large was taken" in second.sentence
+    )
     assert decision is decision.instead("large")
     with pytest.raises(ValueError, match="tuple"):
         decision.instead("elsewhere")

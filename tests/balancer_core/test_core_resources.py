@@ -12,22 +12,22 @@ def test_a_vector_has_the_order_of_the_names() -> None:
     """What is not named is zero, and mapping() gives every name back."""
     dimensions = Dimensions()
     vector = dimensions.vector({"memory": 2.0, "cpu": 1})
-    assert [1.0, 2.0, 0.0, 0.0, 0.0, 0.0] == vector.tolist()
-    assert {
+    assert vector.tolist() == [1.0, 2.0, 0.0, 0.0, 0.0, 0.0]
+    assert dimensions.mapping(vector) == {
         "cpu": 1.0,
         "memory": 2.0,
         "disk": 0,
         "disk_io": 0,
         "net_in": 0,
         "net_out": 0,
-    } == dimensions.mapping(vector)
+    }
 
 
 def test_extras_are_appended() -> None:
     """A named extra is a dimension like any other."""
     dimensions = Dimensions((*STANDARD, Resource("gpu", "gpu", "rate")))
-    assert 6 == dimensions.index("gpu")
-    assert "2 gpu" == dimensions.format("gpu", 2)
+    assert dimensions.index("gpu") == 6
+    assert dimensions.format("gpu", 2) == "2 gpu"
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_vectors_of_wrong_shape_or_content_are_refused(bad: np.ndarray) -> None:
 def test_parse_checks_each_amount_against_its_unit() -> None:
     """People's writing becomes base units; a wrong unit names its field."""
     dimensions = Dimensions()
-    assert {"cpu": 0.5, "memory": 2.0**31} == dimensions.parse({"cpu": "500m", "memory": "2Gi"})
+    assert dimensions.parse({"cpu": "500m", "memory": "2Gi"}) == {"cpu": 0.5, "memory": 2.0**31}
     with pytest.raises(InvalidAmount) as refused:
         dimensions.parse({"memory": "500m"}, "demand")
-    assert "demand.memory" == refused.value.field
+    assert refused.value.field == "demand.memory"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_equal_totals_keep_the_order_of_rows() -> None:
         "mode": 0,
         "now": 1.0,
     }
-    assert 40 == scan(**arguments, **small, **across, top_rows=rows, top_totals=totals)  # type: ignore[arg-type]
+    assert scan(**arguments, **small, **across, top_rows=rows, top_totals=totals) == 40  # type: ignore[arg-type]
     assert list(range(MAX_TOP)) == rows.tolist()
     assert {2.0} == set(totals.tolist())
 
@@ -151,5 +151,5 @@ def test_a_missing_kernel_says_what_to_do() -> None:
         check=False,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert 1 == run.returncode
+    assert run.returncode == 1
     assert "run `make build`" in run.stderr

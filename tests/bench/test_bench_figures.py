@@ -26,9 +26,9 @@ def test_the_ratio_is_of_rounds_not_of_medians() -> None:
     compared = Compared.of([10.0, 20.0, 2.0], [20.0, 40.0, 4.0])
 
     assert Figure(0.5, 0.5, 0.5, 3) == compared.ratio
-    assert 10.0 == compared.ours.value
+    assert compared.ours.value == 10.0
     assert compared.peer is not None
-    assert 20.0 == compared.peer.value
+    assert compared.peer.value == 20.0
 
 
 def test_without_a_peer_there_is_no_ratio() -> None:
@@ -55,5 +55,5 @@ async def test_rounds_are_taken_in_turn() -> None:
 
     ours, peer = await in_turn(3, lambda: take("a"), lambda: take("b"))
 
-    assert ["a", "b", "a", "b", "a", "b"] == taken
-    assert ([1, 3, 5], [2, 4, 6]) == (ours, peer)
+    assert taken == ["a", "b", "a", "b", "a", "b"]
+    assert (ours, peer) == ([1, 3, 5], [2, 4, 6])

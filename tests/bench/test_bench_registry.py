@@ -69,7 +69,7 @@ def test_the_command_prints_a_table_and_keeps_the_rows(tmp_path: Path, project: 
         ],
         cwd=project, capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
-    assert 0 == ran.returncode, ran.stderr
+    assert ran.returncode == 0, ran.stderr
     rows = {each["id"]: each for each in json.loads(results.read_text())}
 
     assert set(BENCHMARKS["bench.decisions"]) == set(rows)
@@ -89,5 +89,5 @@ def test_an_unknown_benchmark_ends_the_command(project: Path) -> None:
         check=False,
     )
 
-    assert 2 == ran.returncode
+    assert ran.returncode == 2
     assert "B8.place_one" in ran.stderr

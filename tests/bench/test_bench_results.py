@@ -50,12 +50,15 @@ def test_a_row_has_what_the_results_promise() -> None:
     """Medians, the ratio of the rounds, both ranges, and how it was made."""
     made = some_row()
 
-    assert (35.0, 50.0, 0.7, 2) == (made["ours"], made["peer_value"], made["ratio"], made["rounds"])
-    assert {"kind": "min-max", "ours": [30.0, 40.0], "peer": [50.0, 50.0], "ratio": [0.6, 0.8]} == made[
-        "spread"
-    ]
-    assert {"what": "at least half", "of": "ratio", "least": 0.5, "room": 0.4} == made["limit"]
-    assert "make bench ONLY=B8.some" == made["command"]
+    assert (made["ours"], made["peer_value"], made["ratio"], made["rounds"]) == (35.0, 50.0, 0.7, 2)
+    assert made["spread"] == {
+        "kind": "min-max",
+        "ours": [30.0, 40.0],
+        "peer": [50.0, 50.0],
+        "ratio": [0.6, 0.8],
+    }
+    assert made["limit"] == {"what": "at least half", "of": "ratio", "least": 0.5, "room": 0.4}
+    assert made["command"] == "make bench ONLY=B8.some"
     assert "python" in made["versions"]
 
 
@@ -64,8 +67,10 @@ def test_a_new_row_takes_the_place_of_the_old() -> None:
     kept = [some_row("B7.b", unit="old"), some_row("B2.a")]
     rows = merge(kept, [some_row("B7.b", unit="new"), some_row("B1.c")])
 
-    assert [("B1.c", "things/s"), ("B2.a", "things/s"), ("B7.b", "new")] == [
-        (each["id"], each["unit"]) for each in rows
+    assert [(each["id"], each["unit"]) for each in rows] == [
+        ("B1.c", "things/s"),
+        ("B2.a", "things/s"),
+        ("B7.b", "new"),
     ]
 
 
@@ -73,16 +78,16 @@ def test_a_fast_row_never_replaces_a_full_one() -> None:
     """Trying out whether everything works must not cost the real figures."""
     full, fast = some_row(unit="full"), some_row(unit="fast", fast=True)
 
-    assert ["full"] == [each["unit"] for each in merge([full], [fast])]
-    assert ["full"] == [each["unit"] for each in merge([fast], [full])]
-    assert ["later"] == [each["unit"] for each in merge([fast], [some_row(unit="later", fast=True)])]
+    assert [each["unit"] for each in merge([full], [fast])] == ["full"]
+    assert [each["unit"] for each in merge([fast], [full])] == ["full"]
+    assert [each["unit"] for each in merge([fast], [some_row(unit="later", fast=True)])] == ["later"]
 
 
 def test_the_file_holds_what_was_saved(tmp_path: Path) -> None:
     """A list of objects; without a file there are no rows yet."""
     file = tmp_path / "results.json"
 
-    assert [] == load(file)
+    assert load(file) == []
     save(file, [some_row()])
     assert [some_row()] == load(file)
     assert isinstance(json.loads(file.read_text()), list)
@@ -111,17 +116,17 @@ def test_the_table_names_figures_limit_and_room() -> None:
 
 def test_a_picture_is_an_svg_that_can_be_read_out() -> None:
     """Well-formed whatever the peer is called, with both bars and the limit."""
-    root = ET.fromstring(draw(some_row()))  # noqa: S314  (our own text)
+    root = ET.fromstring(draw(some_row()))
     shapes = [child.get("class") for child in root]
 
-    assert "B8.some: 35 things/s; a <peer>: 50" == root.get("aria-label")
+    assert root.get("aria-label") == "B8.some: 35 things/s; a <peer>: 50"
     assert {"ours", "peer", "range", "limit"} <= set(shapes)
 
 
 def test_a_picture_without_peer_or_number_has_one_bar() -> None:
     """What bounds the figure is written below even where it has no number."""
     made = asdict(row("B7.x", Compared.of([0.0]), "MB", Limit("the disk")))
-    root = ET.fromstring(draw(made))  # noqa: S314  (our own text)
+    root = ET.fromstring(draw(made))
 
-    assert 1 == sum(child.tag.endswith("rect") for child in root)
-    assert "the disk" == list(root)[-1].text
+    assert sum(child.tag.endswith("rect") for child in root) == 1
+    assert list(root)[-1].text == "the disk"

@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = _take  # noqa: N815 -- the base class looks for these names
+    do_GET = do_POST = do_DELETE = _take
 
     def log_message(self, *args: Any) -> None:
         """Silence: the test reads `asked`."""

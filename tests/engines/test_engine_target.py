@@ -78,8 +78,8 @@ def test_address_takes_its_canonical_form() -> None:
     """One address has one spelling, so that keys agree with what engines print."""
     endpoint = EndpointTarget("h1", "0:0:0::1", 80)
 
-    assert "::1" == endpoint.address
-    assert "[::1]:80" == endpoint.key
+    assert endpoint.address == "::1"
+    assert endpoint.key == "[::1]:80"
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_guard_refuses_an_empty_or_halved_set(before: int, after: int) -> None:
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 5), (2, 1), (10, 5), (3, 2), (4, 9)])
 def test_guard_lets_ordinary_changes_through(before: int, after: int) -> None:
     """Half, growth, and a set that was empty already pass."""
-    assert () == guard.shrinkages(_target(web=before), _target(web=after))
+    assert guard.shrinkages(_target(web=before), _target(web=after)) == ()
 
 
 def test_guard_lets_whole_services_come_and_go() -> None:
     """Removing a service is an act of its own, and a new one has lost nothing."""
-    assert () == guard.shrinkages(_target(web=9), _target(new=0))
+    assert guard.shrinkages(_target(web=9), _target(new=0)) == ()
 
 
 def test_every_built_in_engine_can_be_loaded() -> None:

@@ -61,8 +61,8 @@ async def test_nothing_is_removed_before_the_first_publish(
     stream.cancel()
 
     assert set() == quiet
-    assert ["web"] == [resource.name for resource in added.resources]
-    assert ["gone"] == list(removed.removed_resources)
+    assert [resource.name for resource in added.resources] == ["web"]
+    assert list(removed.removed_resources) == ["gone"]
 
 
 async def test_a_client_without_a_name_is_turned_away(
@@ -75,9 +75,9 @@ async def test_a_client_without_a_name_is_turned_away(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await asyncio.wait_for(stream.read(), 5)
 
-    assert grpc.StatusCode.INVALID_ARGUMENT == refused.value.code()
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "node.id" in refused.value.details()
-    assert {} == server.nodes
+    assert server.nodes == {}
 
 
 async def test_stop_ends_open_streams_soon(
@@ -108,7 +108,7 @@ async def test_a_second_stream_of_a_node_replaces_the_first(
     await streams[0].done_writing()
     ended = await asyncio.wait_for(streams[0].read(), 5)
 
-    assert grpc.aio.EOF == ended
+    assert ended == grpc.aio.EOF
     assert server.nodes["n1"].connected
     streams[1].cancel()
 

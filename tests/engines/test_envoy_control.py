@@ -45,7 +45,7 @@ async def test_a_refused_listener_is_told_and_others_work(rig: EnvoyRig, serve: 
     assert "Address already in use" in rejection.text
     assert web.name in node.acked[LISTENER]
     assert taken.name not in node.acked[LISTENER]
-    assert {"web-0": 10} == found
+    assert found == {"web-0": 10}
 
 
 async def test_a_corrected_listener_ends_the_refusal(rig: EnvoyRig, serve: Serve) -> None:
@@ -56,8 +56,8 @@ async def test_a_corrected_listener_ends_the_refusal(rig: EnvoyRig, serve: Serve
     taken = await rig.publish(web)
 
     assert "Cannot assign requested address" in refused.rejections[0].text
-    assert () == taken.rejections
-    assert {"web-0": 5} == await answers(web, 5)
+    assert taken.rejections == ()
+    assert await answers(web, 5) == {"web-0": 5}
 
 
 async def test_a_service_takes_over_the_port_of_a_removed_one(rig: EnvoyRig, serve: Serve) -> None:
@@ -67,8 +67,8 @@ async def test_a_service_takes_over_the_port_of_a_removed_one(rig: EnvoyRig, ser
 
     node = await rig.publish(replace(new, listen_port=old.listen_port))
 
-    assert () == node.rejections
-    assert {"web-0": 5} == await answers(old, 5)
+    assert node.rejections == ()
+    assert await answers(old, 5) == {"web-0": 5}
     assert {new.name} == set(node.acked[LISTENER])
 
 
@@ -83,7 +83,7 @@ async def test_a_restarted_envoy_gets_everything_again(rig: EnvoyRig, serve: Ser
     settled = await rig.ads.settled(10)
 
     assert settled
-    assert 20 == _served(await answers(web, 20))
+    assert _served(await answers(web, 20)) == 20
 
 
 async def test_traffic_outlives_the_control_plane(rig: EnvoyRig, serve: Serve) -> None:
@@ -99,11 +99,11 @@ async def test_traffic_outlives_the_control_plane(rig: EnvoyRig, serve: Serve) -
     rig.ads.publish(target)
     settled = await rig.ads.settled(10)
 
-    assert 50 == _served(alone)
-    assert 20 == _served(before_any_target)
+    assert _served(alone) == 50
+    assert _served(before_any_target) == 20
     assert settled
-    assert 0 == rig.ads.nodes[NODE].sent_total
-    assert 20 == _served(await answers(web, 20))
+    assert rig.ads.nodes[NODE].sent_total == 0
+    assert _served(await answers(web, 20)) == 20
 
 
 async def test_a_node_that_left_is_known_as_disconnected(rig: EnvoyRig) -> None:
@@ -132,8 +132,8 @@ async def test_the_guard_stops_an_empty_set_and_force_passes_it(rig: EnvoyRig, s
     await rig.publish(replace(web, endpoints=()), force=True)
 
     assert (web.name, 2, 0) == (refused.value.service, refused.value.before, refused.value.after)
-    assert 20 == _served(kept)
-    assert {"503": 5} == await answers(web, 5)
+    assert _served(kept) == 20
+    assert await answers(web, 5) == {"503": 5}
 
 
 async def test_a_hundred_changes_of_weight_lose_no_request(rig: EnvoyRig, serve: Serve) -> None:
@@ -149,5 +149,5 @@ async def test_a_hundred_changes_of_weight_lose_no_request(rig: EnvoyRig, serve:
         await rig.publish(replace(web, endpoints=weighted))
     found = await load
 
-    assert 300 == _served(found)
-    assert () == rig.ads.nodes[NODE].rejections
+    assert _served(found) == 300
+    assert rig.ads.nodes[NODE].rejections == ()

@@ -93,9 +93,9 @@ def test_listeners_wait_for_clusters_and_endpoints() -> None:
     client.ack()
     then = client.get(wanted)
 
-    assert ["C+a-", "E+a-"] == first
-    assert [] == still
-    assert ["L+a-", "R+a-"] == then
+    assert first == ["C+a-", "E+a-"]
+    assert still == []
+    assert then == ["L+a-", "R+a-"]
 
 
 def test_listeners_do_not_wait_for_ever() -> None:
@@ -107,8 +107,8 @@ def test_listeners_do_not_wait_for_ever() -> None:
     wait = client.session.wait(client.now)
     client.now += PATIENCE_S
 
-    assert PATIENCE_S == wait
-    assert ["L+a-"] == client.get(wanted)
+    assert wait == PATIENCE_S
+    assert client.get(wanted) == ["L+a-"]
 
 
 def test_a_cluster_goes_after_its_listener() -> None:
@@ -121,8 +121,8 @@ def test_a_cluster_goes_after_its_listener() -> None:
     client.ack()
     then = client.get(less)
 
-    assert ["L+-b"] == first
-    assert ["C+-b"] == then
+    assert first == ["L+-b"]
+    assert then == ["C+-b"]
 
 
 def test_a_listener_takes_over_the_address_of_a_removed_one() -> None:
@@ -136,7 +136,7 @@ def test_a_listener_takes_over_the_address_of_a_removed_one() -> None:
     client.get(new)
     client.ack()
 
-    assert ["L+new-old"] == client.get(new)
+    assert client.get(new) == ["L+new-old"]
 
 
 def test_only_what_changed_is_sent() -> None:
@@ -144,8 +144,8 @@ def test_only_what_changed_is_sent() -> None:
     client = Client()
     client.settle(_catalogue("a", "b"), "a", "b")
 
-    assert [] == client.get(_catalogue("a", "b", epoch=9))
-    assert ["E+a,b-"] == client.get(_catalogue("a", "b", weight=2))
+    assert client.get(_catalogue("a", "b", epoch=9)) == []
+    assert client.get(_catalogue("a", "b", weight=2)) == ["E+a,b-"]
 
 
 def test_a_changed_cluster_brings_its_endpoints_again() -> None:
@@ -155,7 +155,7 @@ def test_a_changed_cluster_brings_its_endpoints_again() -> None:
     other = Catalogue.of(2, wanted.resources)
     changed = Catalogue(2, other.resources, {**other.versions, CLUSTER: {"a": "changed"}})
 
-    assert ["C+a-", "E+a-"] == client.get(changed)
+    assert client.get(changed) == ["C+a-", "E+a-"]
 
 
 def test_a_reconnected_client_is_sent_nothing_it_has() -> None:
@@ -165,13 +165,13 @@ def test_a_reconnected_client_is_sent_nothing_it_has() -> None:
         names = ("a", "b") if kind in (ENDPOINTS, ROUTES) else ()
         client.ask(kind, *names, initial_resource_versions=had.versions[kind])
 
-    assert [] == client.get(had)
+    assert client.get(had) == []
     assert client.session.settled(had)
     now = _catalogue("a", weight=3)
     first = client.get(now)
     client.ack()
-    assert ["E+a-"] == first
-    assert ["L+-b"] == client.get(now)
+    assert first == ["E+a-"]
+    assert client.get(now) == ["L+-b"]
 
 
 def test_an_empty_target_answers_a_client_that_waits() -> None:
@@ -179,9 +179,9 @@ def test_an_empty_target_answers_a_client_that_waits() -> None:
     client, nothing = Client(), _catalogue()
     client.ask(CLUSTER)
 
-    assert ["C+-"] == client.get(nothing)
+    assert client.get(nothing) == ["C+-"]
     client.ack()
-    assert [] == client.get(nothing)
+    assert client.get(nothing) == []
 
 
 def test_one_bad_resource_does_not_taint_others() -> None:
@@ -198,17 +198,17 @@ def test_one_bad_resource_does_not_taint_others() -> None:
     client.nack("bad: no")
     client.ack()
 
-    assert ["L+bad-", "L+good-"] == alone
+    assert alone == ["L+bad-", "L+good-"]
     (rejection,) = client.session.rejections.values()
-    assert (LISTENER, "bad", "bad: no", 1) == (
+    assert (
         rejection.type_url,
         rejection.name,
         rejection.text,
         rejection.epoch,
-    )
+    ) == (LISTENER, "bad", "bad: no", 1)
     assert {"good"} == set(client.session.acked[LISTENER])
     assert client.session.settled(wanted)
-    assert [] == client.get(wanted)
+    assert client.get(wanted) == []
 
 
 def test_a_refused_resource_is_offered_again_after_a_while() -> None:
@@ -226,9 +226,9 @@ def test_a_refused_resource_is_offered_again_after_a_while() -> None:
     again = client.get(wanted)
     client.ack()
 
-    assert RETRY_S == wait
-    assert ["L+a-"] == again
-    assert {} == client.session.rejections
+    assert wait == RETRY_S
+    assert again == ["L+a-"]
+    assert client.session.rejections == {}
 
 
 def test_a_refused_resource_that_changed_is_sent_at_once() -> None:
@@ -238,8 +238,8 @@ def test_a_refused_resource_that_changed_is_sent_at_once() -> None:
     client.get(_catalogue("a", port=81))
     client.nack("no")
 
-    assert [] == client.get(_catalogue("a", port=81))
-    assert ["L+a-"] == client.get(_catalogue("a", port=82))
+    assert client.get(_catalogue("a", port=81)) == []
+    assert client.get(_catalogue("a", port=82)) == ["L+a-"]
 
 
 def test_a_refused_resource_that_is_gone_is_removed() -> None:
@@ -252,8 +252,8 @@ def test_a_refused_resource_that_is_gone_is_removed() -> None:
     gone = client.get(_catalogue())
     client.ack()
 
-    assert ["L+-a"] == gone
-    assert {} == client.session.rejections
+    assert gone == ["L+-a"]
+    assert client.session.rejections == {}
 
 
 def test_asking_again_for_what_one_has_sends_it_again() -> None:
@@ -262,7 +262,7 @@ def test_asking_again_for_what_one_has_sends_it_again() -> None:
     client.settle(wanted, "a")
     client.ask(ENDPOINTS, "a")
 
-    assert ["E+a-"] == client.get(wanted)
+    assert client.get(wanted) == ["E+a-"]
 
 
 def test_unsubscribed_endpoints_are_not_sent() -> None:
@@ -273,7 +273,7 @@ def test_unsubscribed_endpoints_are_not_sent() -> None:
         discovery_pb2.DeltaDiscoveryRequest(type_url=ENDPOINTS, resource_names_unsubscribe=["a"]), 0.0
     )
 
-    assert [] == client.get(_catalogue("a", weight=2))
+    assert client.get(_catalogue("a", weight=2)) == []
 
 
 def test_a_nonce_of_nobody_changes_nothing() -> None:
@@ -283,4 +283,4 @@ def test_a_nonce_of_nobody_changes_nothing() -> None:
     client.get(wanted)
     client.ask(CLUSTER, response_nonce="77")
 
-    assert {} == client.session.acked[CLUSTER]
+    assert client.session.acked[CLUSTER] == {}

@@ -37,7 +37,7 @@ async def test_the_engine_applies_observes_and_tells(short_folder: Path) -> None
         await engine.stop()
         await backend.kill()
 
-    assert {"first": 5} == found
-    assert 5 == seen[web.name][backend.endpoint().key].rq_total
+    assert found == {"first": 5}
+    assert seen[web.name][backend.endpoint().key].rq_total == 5
     assert state.connected
-    assert () == state.rejections
+    assert state.rejections == ()

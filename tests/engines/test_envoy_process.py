@@ -22,9 +22,9 @@ async def test_an_orphan_is_ended_before_a_new_envoy_starts(short_folder: Path) 
     await successor.start()
     status = await orphan.wait()
 
-    assert 0 == status
+    assert status == 0
     assert successor.pid not in (None, orphan.pid)
-    assert 200 == (await get(str(successor.admin_socket), "/server_info")).status_code
+    assert (await get(str(successor.admin_socket), "/server_info")).status_code == 200
     await successor.stop()
     assert successor.pid is None
     with pytest.raises(AdminUnreachable):
@@ -43,8 +43,8 @@ async def test_two_envoys_live_on_one_machine(short_folder: Path) -> None:
         await envoy.stop()
         await envoy.stop()
 
-    assert [200, 200] == alive
-    assert [0o600, 0o600] == modes
+    assert alive == [200, 200]
+    assert modes == [0o600, 0o600]
 
 
 async def test_without_a_control_plane_it_is_not_ready(short_folder: Path) -> None:

@@ -100,7 +100,7 @@ def test_versions_are_the_same_in_every_process() -> None:
     """A version is a hash of content: this one was made by another process."""
     assignment = render(TrafficTarget((_web(EndpointTarget("h1", "10.0.0.1", 80, 7)),)))[ENDPOINTS]["web"]
 
-    assert "c2bd63716e5a4cc6" == version(assignment)
+    assert version(assignment) == "c2bd63716e5a4cc6"
 
 
 def test_only_safe_methods_are_retried_after_a_reset() -> None:
@@ -108,10 +108,10 @@ def test_only_safe_methods_are_retried_after_a_reset() -> None:
     packed = render(TrafficTarget((_web(),)))[ROUTES]["web"]
     safe, other = _unpack(packed, route_pb2.RouteConfiguration).virtual_hosts[0].routes
 
-    assert "GET|HEAD|OPTIONS" == safe.match.headers[0].string_match.safe_regex.regex
-    assert "connect-failure,refused-stream,reset" == safe.route.retry_policy.retry_on
+    assert safe.match.headers[0].string_match.safe_regex.regex == "GET|HEAD|OPTIONS"
+    assert safe.route.retry_policy.retry_on == "connect-failure,refused-stream,reset"
     assert not other.match.headers
-    assert "connect-failure,refused-stream" == other.route.retry_policy.retry_on
+    assert other.route.retry_policy.retry_on == "connect-failure,refused-stream"
 
 
 def test_a_cluster_has_no_panic_and_no_small_limits() -> None:
@@ -121,13 +121,16 @@ def test_a_cluster_has_no_panic_and_no_small_limits() -> None:
     limits = cluster.circuit_breakers.thresholds[0]
 
     assert cluster.common_lb_config.HasField("healthy_panic_threshold")
-    assert 0 == cluster.common_lb_config.healthy_panic_threshold.value
+    assert cluster.common_lb_config.healthy_panic_threshold.value == 0
     assert cluster.ignore_health_on_host_removal
-    assert 10_000 < min(
-        limits.max_connections.value,
-        limits.max_pending_requests.value,
-        limits.max_requests.value,
-        limits.max_retries.value,
+    assert (
+        min(
+            limits.max_connections.value,
+            limits.max_pending_requests.value,
+            limits.max_requests.value,
+            limits.max_retries.value,
+        )
+        > 10_000
     )
 
 
@@ -136,7 +139,7 @@ def test_udp_is_neither_probed_nor_ejected() -> None:
     names_service = ServiceTarget("names", "udp", "127.0.0.1", 53)
     cluster = _unpack(render(TrafficTarget((names_service,)))[CLUSTER]["names"], cluster_pb2.Cluster)
 
-    assert 0 == len(cluster.health_checks)
+    assert len(cluster.health_checks) == 0
     assert not cluster.HasField("outlier_detection")
 
 

@@ -29,15 +29,15 @@ async def test_endpoints_and_service_figures_are_read(rig: EnvoyRig, serve: Serv
     endpoint = found.endpoints[first.endpoint().key]
 
     assert {first.endpoint().key} == set(found.endpoints)
-    assert (7, "healthy", ()) == (endpoint.weight, endpoint.health, endpoint.flags)
-    assert (12, 12, 0, 0) == (
+    assert (endpoint.weight, endpoint.health, endpoint.flags) == (7, "healthy", ())
+    assert (
         endpoint.rq_total,
         endpoint.rq_success,
         endpoint.rq_error,
         endpoint.rq_active,
-    )
+    ) == (12, 12, 0, 0)
     assert endpoint.cx_total >= 1
-    assert (12, 12) == (found.counters["upstream_rq_total"], found.counters["upstream_rq_2xx"])
+    assert (found.counters["upstream_rq_total"], found.counters["upstream_rq_2xx"]) == (12, 12)
 
 
 async def test_latency_has_the_three_quantiles(rig: EnvoyRig, serve: Serve) -> None:
@@ -54,7 +54,7 @@ async def test_latency_has_the_three_quantiles(rig: EnvoyRig, serve: Serve) -> N
         return bool(latency_ms)
 
     assert await eventually(flushed)
-    assert ["p50", "p90", "p99"] == list(latency_ms)
+    assert list(latency_ms) == ["p50", "p90", "p99"]
     assert 0 <= latency_ms["p50"] <= latency_ms["p90"] <= latency_ms["p99"] < 5000
 
 
@@ -90,8 +90,8 @@ async def test_health_is_one_word(status: dict[str, object], health: str) -> Non
 
 async def test_absent_fields_are_zero() -> None:
     """Envoy leaves zeros out of its documents, and older ones leave out more."""
-    assert {} == stats.parse_clusters({})
-    assert {"web": {}} == stats.parse_clusters({"cluster_statuses": [{"name": "web"}, {}]})
+    assert stats.parse_clusters({}) == {}
+    assert stats.parse_clusters({"cluster_statuses": [{"name": "web"}, {}]}) == {"web": {}}
     assert {"[::1]:80": stats.EndpointStats()} == stats.parse_clusters(_cluster())["web"]
-    assert ({}, {}) == stats.parse_stats({})
-    assert {} == stats.parse_stats({"stats": [{"histograms": {}}]})[1]
+    assert stats.parse_stats({}) == ({}, {})
+    assert stats.parse_stats({"stats": [{"histograms": {}}]})[1] == {}

@@ -48,7 +48,7 @@ async def test_changed_weight_applies_without_a_new_listener(rig: EnvoyRig, serv
     after = await rig.publish(replace(web, endpoints=(first.endpoint(weight=9), second.endpoint())))
     found = await answers(web, 200)
 
-    assert 1 == after.sent_total - before.sent_total
+    assert after.sent_total - before.sent_total == 1
     assert 0.85 <= found["first"] / 200 <= 0.95
 
 
@@ -66,8 +66,8 @@ async def test_tcp_lines_come_back(rig: EnvoyRig, serve: Serve) -> None:
     writer.close()
     await writer.wait_closed()
 
-    assert b"echo hello\n" == first
-    assert b"echo again\n" == second
+    assert first == b"echo hello\n"
+    assert second == b"echo again\n"
 
 
 async def test_tcp_client_of_a_dead_endpoint_is_connected_to_another(rig: EnvoyRig, serve: Serve) -> None:
@@ -84,7 +84,7 @@ async def test_tcp_client_of_a_dead_endpoint_is_connected_to_another(rig: EnvoyR
         found[await reader.readline()] += 1
         writer.close()
 
-    assert {b"echo hello\n": 20} == found
+    assert found == {b"echo hello\n": 20}
 
 
 async def test_udp_datagrams_come_back(rig: EnvoyRig) -> None:
@@ -106,7 +106,7 @@ async def test_udp_datagrams_come_back(rig: EnvoyRig) -> None:
         await loop.sock_sendto(backend, b"answer", session)
         answer, _ = await asyncio.wait_for(loop.sock_recvfrom(client, 100), 5)
 
-    assert (b"question", b"answer") == (question, answer)
+    assert (question, answer) == (b"question", b"answer")
 
 
 async def test_draining_endpoint_gets_nothing(rig: EnvoyRig, serve: Serve) -> None:
@@ -118,8 +118,8 @@ async def test_draining_endpoint_gets_nothing(rig: EnvoyRig, serve: Serve) -> No
     found = await answers(web, 100)
     seen = await rig.endpoint(web.name, first.endpoint().key)
 
-    assert {"second": 100} == found
-    assert "draining" == seen.health
+    assert found == {"second": 100}
+    assert seen.health == "draining"
 
 
 async def test_all_endpoints_draining_means_no_traffic(rig: EnvoyRig, serve: Serve) -> None:
@@ -130,7 +130,7 @@ async def test_all_endpoints_draining_means_no_traffic(rig: EnvoyRig, serve: Ser
 
     found = await answers(web, 20)
 
-    assert {"503": 20} == found
+    assert found == {"503": 20}
 
 
 async def test_draining_finishes_what_is_in_flight(rig: EnvoyRig, serve: Serve) -> None:
@@ -152,8 +152,8 @@ async def test_draining_finishes_what_is_in_flight(rig: EnvoyRig, serve: Serve) 
         first.gate.set()
         answer = await pending
 
-    assert {"second": 20} == meanwhile
-    assert (200, "first") == (answer.status_code, answer.text.split("\n")[0])
+    assert meanwhile == {"second": 20}
+    assert (answer.status_code, answer.text.split("\n")[0]) == (200, "first")
 
 
 async def test_killed_backend_loses_at_most_its_own_posts(rig: EnvoyRig, serve: Serve) -> None:
@@ -167,8 +167,8 @@ async def test_killed_backend_loses_at_most_its_own_posts(rig: EnvoyRig, serve: 
 
     assert 0 < lost < 20
     assert sum(status != 200 for status in statuses) <= lost
-    assert 20 == second.methods["POST"] - 100 + lost, "a POST that reached a backend was sent twice"
-    assert {"second": 200} == following
+    assert second.methods["POST"] - 100 + lost == 20, "a POST that reached a backend was sent twice"
+    assert following == {"second": 200}
 
 
 async def test_killed_backend_loses_no_get(rig: EnvoyRig, serve: Serve) -> None:
@@ -180,7 +180,7 @@ async def test_killed_backend_loses_no_get(rig: EnvoyRig, serve: Serve) -> None:
     statuses, lost = await _kill_under(web, first, second, "GET", 20)
 
     assert lost > 0
-    assert [200] * 20 == statuses
+    assert statuses == [200] * 20
 
 
 async def test_a_backend_that_returns_takes_traffic_again(rig: EnvoyRig, serve: Serve) -> None:
@@ -211,8 +211,8 @@ async def test_a_backend_of_errors_is_ejected_though_it_accepts(rig: EnvoyRig, s
     seen = await rig.endpoint(web.name, failing.endpoint().key)
 
     assert 5 <= first_part["500"] < 15
-    assert {"second": 30} == second_part
-    assert "ejected" == seen.health
+    assert second_part == {"second": 30}
+    assert seen.health == "ejected"
 
 
 async def test_the_only_backend_is_never_ejected(rig: EnvoyRig, serve: Serve) -> None:
@@ -224,7 +224,7 @@ async def test_the_only_backend_is_never_ejected(rig: EnvoyRig, serve: Serve) ->
 
     found = await answers(web, 20)
 
-    assert {"500": 20} == found
+    assert found == {"500": 20}
 
 
 async def test_clients_cannot_change_what_is_retried(rig: EnvoyRig, serve: Serve) -> None:

@@ -19,7 +19,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The project's wheel, built from a copy of what git tracks, so that nothing built or left over helps."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     tracked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.split("\0")  # fmt: skip
     for name in filter(None, tracked):
@@ -35,7 +35,9 @@ def test_the_wheel_carries_kernel_templates_migrations_and_static_files(wheel: z
     """Who installs the wheel needs no compiler, no Node and no checkout."""
     names = wheel.namelist()
 
-    assert [name for name in names if name.startswith("balancer_core/_kernels/place.") and name.endswith(".so")]
+    assert [
+        name for name in names if name.startswith("balancer_core/_kernels/place.") and name.endswith(".so")
+    ]
     assert [name for name in names if name.startswith("console/") and name.endswith(".html")]
     assert [name for name in names if name.startswith("steelyard_static/") and name.endswith((".js", ".css"))]
     for app in ("accounts", "events", "fleet", "placements", "traffic", "jobs", "storage", "controller"):

@@ -55,7 +55,9 @@ class CreateFirstAdmin(Action[User]):
     def execute(self, actor: Actor) -> User:
         link = SetupLink.objects.select_for_update().filter(digest=digest(self.secret)).first()
         if link is None or not link.is_open() or is_set_up():
-            raise Conflict("link-closed", "this link was used or has run out; restart `steelyard up` for a new one")
+            raise Conflict(
+                "link-closed", "this link was used or has run out; restart `steelyard up` for a new one"
+            )
         if not self.username or User.objects.filter(username=self.username).exists():
             raise Invalid("username", "taken", "choose another name")
         user = User(username=self.username, role=Role.ADMIN)

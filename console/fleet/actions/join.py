@@ -53,7 +53,9 @@ class Join(AgentAction[Host]):
         if token.host_name and token.host_name != self.hello.name:
             raise NotAllowed(f"this token is for the host {token.host_name}")
         if Host.objects.filter(name=self.hello.name).exists():
-            raise Conflict("name-taken", f"a host called {self.hello.name} has joined already; remove it first")
+            raise Conflict(
+                "name-taken", f"a host called {self.hello.name} has joined already; remove it first"
+            )
         if Host.objects.filter(credential_digest=credential).exists():
             raise NotAllowed("another host has this credential; an agent makes its own")
         host = Host.objects.create(
@@ -67,7 +69,10 @@ class Join(AgentAction[Host]):
         token.used_at, token.used_by_digest = timezone.now(), credential
         token.save(update_fields=["used_at", "used_by_digest"])
         self.record(
-            actor, "host", host.name, after={"address": host.address, "labels": host.labels, "token": token.public_id}
+            actor,
+            "host",
+            host.name,
+            after={"address": host.address, "labels": host.labels, "token": token.public_id},
         )
         return host
 
@@ -76,11 +81,17 @@ class Join(AgentAction[Host]):
 
     def _open_token(self) -> HostToken:
         public_id, _, secret = self.token.partition(".")
-        token = HostToken.objects.select_for_update().filter(public_id=public_id).first() if "\0" not in public_id else None
+        token = (
+            HostToken.objects.select_for_update().filter(public_id=public_id).first()
+            if "\0" not in public_id
+            else None
+        )
         if token is None or not hmac.compare_digest(token.digest, digest(secret)):
             raise NotAllowed("this token is not known")
         if not DIGEST.fullmatch(self.hello.credential_digest):
-            raise Invalid("credential_digest", "missing", "joining needs the SHA-256 of the agent's own credential")
+            raise Invalid(
+                "credential_digest", "missing", "joining needs the SHA-256 of the agent's own credential"
+            )
         if token.used_at is not None and token.used_by_digest != self.hello.credential_digest:
             raise NotAllowed("this token was used already")
         if token.used_at is None and timezone.now() >= token.expires_at:
@@ -99,12 +110,18 @@ class Introduce(AgentAction[Host]):
     def execute(self, actor: Actor) -> Host:
         check_hello(self.hello)
         host = _own(actor)
-        told = {"address": self.hello.address, "labels": self.hello.labels, "agent_version": self.hello.version}
+        told = {
+            "address": self.hello.address,
+            "labels": self.hello.labels,
+            "agent_version": self.hello.version,
+        }
         before = {key: getattr(host, key) for key in told}
         had = _capacity(host)
         capacity_changed = write_capacity(host, self.hello.capacity)
         if capacity_changed:
-            self.record(actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)})
+            self.record(
+                actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)}
+            )
         if before != told:
             for key, value in told.items():
                 setattr(host, key, value)
@@ -131,7 +148,9 @@ class ChangeCapacity(AgentAction[None]):
         host = _own(actor)
         had = _capacity(host)
         if write_capacity(host, self.capacity):
-            self.record(actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)})
+            self.record(
+                actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)}
+            )
 
     def committed(self, result: None) -> None:
         ring_hosts()
@@ -152,7 +171,9 @@ def _capacity(host: Host) -> dict[str, float]:
 def check_hello(hello: Hello) -> None:
     """Raises Invalid naming the first field that can't be right."""
     if not NAME_PATTERN.fullmatch(hello.name):
-        raise Invalid("name", "invalid", "a host's name is a DNS label: a-z, 0-9 and -, at most 63 characters")
+        raise Invalid(
+            "name", "invalid", "a host's name is a DNS label: a-z, 0-9 and -, at most 63 characters"
+        )
     check_address(hello.address)
     if len(hello.version) > LONGEST_VERSION or not hello.version.isprintable():
         raise Invalid("version", "invalid", f"printable text of at most {LONGEST_VERSION} characters")
@@ -172,8 +193,15 @@ def check_address(text: str) -> None:
     except ValueError:
         raise Invalid("address", "invalid", f"{text[:80]!r} is not an IP address") from None
     mapped = isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.ipv4_mapped)
-    if address.is_unspecified or address.is_multicast or address == ipaddress.ip_address("255.255.255.255") or mapped:
-        raise Invalid("address", "not-unicast", f"{text} is not the address of one host, IPv4 written as IPv4")
+    if (
+        address.is_unspecified
+        or address.is_multicast
+        or address == ipaddress.ip_address("255.255.255.255")
+        or mapped
+    ):
+        raise Invalid(
+            "address", "not-unicast", f"{text} is not the address of one host, IPv4 written as IPv4"
+        )
 
 
 def check_capacity(capacity: Mapping[str, float]) -> None:
@@ -183,7 +211,9 @@ def check_capacity(capacity: Mapping[str, float]) -> None:
     for resource, amount in capacity.items():
         field = f"capacity.{resource[:32]}"
         if not RESOURCE_NAME.fullmatch(resource):
-            raise Invalid(field, "invalid_name", "a resource is named in a-z, 0-9 and _, at most 32 characters")
+            raise Invalid(
+                field, "invalid_name", "a resource is named in a-z, 0-9 and _, at most 32 characters"
+            )
         try:
             check_amount(amount, field)
         except InvalidAmount as error:
@@ -201,9 +231,13 @@ def write_capacity(host: Host, capacity: Mapping[str, float]) -> bool:
     ledger.lock([host.pk])
     lines = {line.resource: line for line in Ledger.objects.filter(host=host)}
     if capacity.keys() - lines.keys():
-        everywhere = set(Ledger.objects.values_list("resource", flat=True).distinct()) | {r.name for r in STANDARD}
+        everywhere = set(Ledger.objects.values_list("resource", flat=True).distinct()) | {
+            r.name for r in STANDARD
+        }
         if extra := sorted(capacity.keys() - everywhere)[MOST_RESOURCES_IN_ALL - len(everywhere) :]:
-            raise Invalid(f"capacity.{extra[0]}", "too_many", f"a cluster has at most {MOST_RESOURCES_IN_ALL} resources")
+            raise Invalid(
+                f"capacity.{extra[0]}", "too_many", f"a cluster has at most {MOST_RESOURCES_IN_ALL} resources"
+            )
     changed = False
     for resource, amount in capacity.items():
         line = lines.pop(resource, None)

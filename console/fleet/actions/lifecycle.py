@@ -37,7 +37,12 @@ class _HostAction(Action[Host]):
             raise Conflict("state", f"{host.name} is {before}: {error}") from None
         host.save(update_fields=["state"])
         self.record(
-            actor, "host", host.name, before={"state": before}, after={"state": host.state}, reason=self.reason
+            actor,
+            "host",
+            host.name,
+            before={"state": before},
+            after={"state": host.state},
+            reason=self.reason,
         )
         return host
 
@@ -138,6 +143,10 @@ class MarkFound(_HostAction):
             host.lost_since = None
             host.save(update_fields=["lost_since"])
             self.record(
-                actor, "host", host.name, before={"lost": True}, after={"lost": False, "away_s": round(away_s, 1)}
+                actor,
+                "host",
+                host.name,
+                before={"lost": True},
+                after={"lost": False, "away_s": round(away_s, 1)},
             )
         return host

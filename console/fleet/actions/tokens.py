@@ -32,7 +32,9 @@ class IssueHostToken(Action[str]):
 
     def execute(self, actor: Actor) -> str:
         if self.host_name and not NAME_PATTERN.fullmatch(self.host_name):
-            raise Invalid("host_name", "invalid", "a host's name is a DNS label: a-z, 0-9 and -, at most 63 characters")
+            raise Invalid(
+                "host_name", "invalid", "a host's name is a DNS label: a-z, 0-9 and -, at most 63 characters"
+            )
         if not 1 <= self.life_s <= LONGEST_LIFE_S:
             raise Invalid("life_s", "out-of-range", f"between 1 and {LONGEST_LIFE_S} seconds")
         public_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -43,5 +45,7 @@ class IssueHostToken(Action[str]):
             host_name=self.host_name,
             created_by=actor.user,
         )
-        self.record(actor, "host-token", public_id, after={"host": self.host_name or "any", "life_s": self.life_s})
+        self.record(
+            actor, "host-token", public_id, after={"host": self.host_name or "any", "life_s": self.life_s}
+        )
         return f"{public_id}.{secret}"

@@ -139,7 +139,10 @@ class Lose(_Attempt):
         last = job.attempt >= MOST_ATTEMPTS
         job.state = advance(JOB, job.state, "give_up" if last else "lose")
         if last:
-            job.error, job.ended_at = text(f"lost {job.attempt} times, last: {self.why}", 10_000), timezone.now()
+            job.error, job.ended_at = (
+                text(f"lost {job.attempt} times, last: {self.why}", 10_000),
+                timezone.now(),
+            )
         end_attempt(job)
         job.dispatched_at = None
         job.save()
@@ -210,5 +213,3 @@ def mark_dispatched(job: uuid.UUID, attempt: int) -> None:
     Job.objects.filter(pk=job, attempt=attempt, state__in=(Job.State.PLACED, Job.State.DISPATCHED)).update(
         state=Job.State.DISPATCHED, dispatched_at=timezone.now()
     )
-
-

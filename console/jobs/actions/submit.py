@@ -82,7 +82,9 @@ class Submit(Action[Job]):
 
     def _check(self) -> None:
         if not TASK_NAME.fullmatch(self.task):
-            raise Invalid("task", "invalid", "a task's name is letters, digits, _ and ., at most 150 characters")
+            raise Invalid(
+                "task", "invalid", "a task's name is letters, digits, _ and ., at most 150 characters"
+            )
         if not self.demand:
             raise Invalid("demand", "empty", 'say what one run needs, for instance {"cpu": 0.5}')
         for name in ("args", "kwargs"):
@@ -91,7 +93,11 @@ class Submit(Action[Job]):
 
     def _earlier(self) -> Job | None:
         found = Job.objects.select_related("placement__host").filter(request_key=self.request_key).first()
-        if found is not None and (found.task, found.args, found.kwargs) != (self.task, self.args, self.kwargs):
+        if found is not None and (found.task, found.args, found.kwargs) != (
+            self.task,
+            self.args,
+            self.kwargs,
+        ):
             raise Conflict("key-reused", "this idempotency key was used for another job; use a new one")
         return found
 

@@ -74,7 +74,9 @@ class Place(Action[Placement]):
         placement = commit(self._chosen, self.load, self.request_key)
         if placement is None:
             raise _LostRace
-        self.record(actor, "placement", str(placement.pk), after={"load": self.load.name, "host": placement.host.name})
+        self.record(
+            actor, "placement", str(placement.pk), after={"load": self.load.name, "host": placement.host.name}
+        )
         return placement
 
     def committed(self, result: Placement) -> None:
@@ -82,7 +84,9 @@ class Place(Action[Placement]):
         ring_placed()
 
     def _earlier(self) -> Placement | None:
-        found = Placement.objects.select_related("host", "decision").filter(request_key=self.request_key).first()
+        found = (
+            Placement.objects.select_related("host", "decision").filter(request_key=self.request_key).first()
+        )
         asked = (self.load.kind, self.load.name, dict(self.load.demand))
         if found is not None and (found.kind, found.name, found.demand) != asked:
             raise Conflict("key-reused", "this idempotency key was used for another load; use a new one")
@@ -121,7 +125,9 @@ class PlaceMany(Action[list[Placement | FitsNowhere | None]]):
         """None where all candidates of a load were taken meanwhile."""
         decided = picture.decide_many(self._chunk)
         named = {host for each in decided for host in each.ranking}
-        hosts = {host.name: host for host in Host.objects.only("id", "name", "address").filter(name__in=named)}
+        hosts = {
+            host.name: host for host in Host.objects.only("id", "name", "address").filter(name__in=named)
+        }
         ledger.lock(host.pk for host in hosts.values())
         results = [self._try(load, answer, hosts) for load, answer in zip(self._chunk, decided, strict=True)]
         placements = [each for each in results if isinstance(each, Placement)]
@@ -224,5 +230,10 @@ def _row(decided: CoreDecision, key: uuid.UUID | None = None) -> Decision:
 
 def _placement(decision: Decision, load: Load, host: Host, request_key: str | None = None) -> Placement:
     return Placement(
-        decision=decision, host=host, kind=load.kind, name=load.name, demand=dict(load.demand), request_key=request_key
+        decision=decision,
+        host=host,
+        kind=load.kind,
+        name=load.name,
+        demand=dict(load.demand),
+        request_key=request_key,
     )

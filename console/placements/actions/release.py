@@ -29,7 +29,13 @@ class Release(Action[Placement]):
             raise Unknown("placement", self.placement)
         self._released = release(placement)
         if self._released:
-            self.record(actor, "placement", str(placement.pk), before={"host": placement.host.name}, reason=self.reason)
+            self.record(
+                actor,
+                "placement",
+                str(placement.pk),
+                before={"host": placement.host.name},
+                reason=self.reason,
+            )
         return placement
 
     def committed(self, result: Placement) -> None:

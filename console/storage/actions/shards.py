@@ -72,7 +72,9 @@ class CreateShard(Action[Shard]):
             taken[domain] = taken.get(domain, 0) + 1
             Replica.objects.create(shard=shard, placement=placement)
             self._placements.append(placement)
-        self.record(actor, "shard", shard.name, after={"bytes": self.bytes, "hosts": hosts, "spread": self.spread})
+        self.record(
+            actor, "shard", shard.name, after={"bytes": self.bytes, "hosts": hosts, "spread": self.spread}
+        )
         return shard
 
     def committed(self, result: Shard) -> None:
@@ -83,7 +85,9 @@ class CreateShard(Action[Shard]):
 
     def _check(self) -> Host:
         if not NAME_PATTERN.fullmatch(self.name):
-            raise Invalid("name", "invalid", "a shard's name is a DNS label: a-z, 0-9 and -, at most 63 characters")
+            raise Invalid(
+                "name", "invalid", "a shard's name is a DNS label: a-z, 0-9 and -, at most 63 characters"
+            )
         if Shard.objects.filter(name=self.name).exists():
             raise Conflict("name-taken", f"there is a shard called {self.name}")
         if not 1 <= self.replicas <= MOST_REPLICAS:

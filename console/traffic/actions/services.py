@@ -33,7 +33,9 @@ class CreateService(_ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         if not NAME_PATTERN.fullmatch(self.name):
-            raise Invalid("name", "invalid", "a service's name is a DNS label: a-z, 0-9 and -, at most 63 characters")
+            raise Invalid(
+                "name", "invalid", "a service's name is a DNS label: a-z, 0-9 and -, at most 63 characters"
+            )
         if self.protocol not in Service.Protocol.values:
             raise Invalid("protocol", "unknown", f"one of {', '.join(Service.Protocol.values)}")
         if Service.objects.filter(name=self.name).exists():
@@ -48,7 +50,10 @@ class CreateService(_ServiceAction):
         )
         for number, (host, port) in enumerate(self.endpoints):
             _add(service, host, port, f"endpoints.{number}")
-        after = {"listen": f"{address}:{self.listen_port}", "endpoints": [f"{h}:{p}" for h, p in self.endpoints]}
+        after = {
+            "listen": f"{address}:{self.listen_port}",
+            "endpoints": [f"{h}:{p}" for h, p in self.endpoints],
+        }
         self.record(actor, "service", service.name, after=after)
         return service
 
@@ -85,10 +90,16 @@ class RemoveEndpoint(_ServiceAction):
         service = find_service(self.service)
         found = find_endpoint(service, self.host, self.port)
         if service.endpoints.count() == 1:
-            raise Conflict("last-endpoint", f"{service.name} would have no endpoint left; remove the service instead")
+            raise Conflict(
+                "last-endpoint", f"{service.name} would have no endpoint left; remove the service instead"
+            )
         found.delete()
         self.record(
-            actor, "service", service.name, before={"endpoint": f"{found.host.name}:{self.port}"}, reason=self.reason
+            actor,
+            "service",
+            service.name,
+            before={"endpoint": f"{found.host.name}:{self.port}"},
+            reason=self.reason,
         )
         return service
 
@@ -164,9 +175,8 @@ def _check_free(address: str, port: int, protocol: str) -> None:
     """Two listeners on one address and port would fail in the engine; say it here."""
     for other in Service.objects.filter(listen_port=port):
         same_transport = (other.protocol == "udp") == (protocol == "udp")
-        overlaps = other.listen_address == address or not {"0.0.0.0", "::"}.isdisjoint(
-            (other.listen_address, address)
-        )
+        pair = [ipaddress.ip_address(each) for each in (other.listen_address, address)]
+        overlaps = pair[0] == pair[1] or any(each.is_unspecified for each in pair)
         if same_transport and overlaps:
             raise Conflict("listener-taken", f"{other.name} listens on {other.listen_address}:{port} already")
 
@@ -174,7 +184,11 @@ def _check_free(address: str, port: int, protocol: str) -> None:
 def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
     found = Host.objects.filter(name=host).first() or Host.objects.filter(address=_as_address(host)).first()
     if found is None:
-        raise Invalid(field_name, "unknown-host", f"no host is called {host} or has that address; its agent must join first")
+        raise Invalid(
+            field_name,
+            "unknown-host",
+            f"no host is called {host} or has that address; its agent must join first",
+        )
     check_port(port, field_name)
     if service.endpoints.filter(host__address=found.address, port=port).exists():
         raise Conflict("endpoint-taken", f"{service.name} has the endpoint {found.name}:{port} already")

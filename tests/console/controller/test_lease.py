@@ -94,7 +94,7 @@ def test_an_error_inside_rolls_back(database: None) -> None:
     """What was written before it is gone."""
     Candidate("a").campaign(0.0)
 
-    with pytest.raises(RuntimeError), fenced(1):  # noqa: PT012  (the write before the error is what is tested)
+    with pytest.raises(RuntimeError), fenced(1):
         Outbox.objects.create(topic="half", payload={})
         raise RuntimeError("as if killed here")
 
@@ -111,7 +111,7 @@ def test_bells_of_a_fenced_action_wait_for_the_commit(cluster: Any) -> None:
     cluster.add("web-1")
     Candidate("a").campaign(0.0)
 
-    with pytest.raises(RuntimeError), fenced(1):  # noqa: PT012  (the write before the error is what is tested)
+    with pytest.raises(RuntimeError), fenced(1):
         assert PlaceJob(job.pk).run(SYSTEM) is not None
         raise RuntimeError("as if killed here")
 

@@ -116,7 +116,7 @@ WRONG_HELLOS: dict[str, tuple[dict[str, Any], str]] = {
     "protocol": ({"protocol": 99}, "protocol 99"),
     "name": ({"name": "Web 1"}, "name:"),
     "address": ({"address": "web-1"}, "address:"),
-    "unspecified address": ({"address": "0.0.0.0"}, "address:"),  # noqa: S104
+    "unspecified address": ({"address": "0.0.0.0"}, "address:"),
     "multicast address": ({"address": "224.0.0.1"}, "address:"),
     "mapped address": ({"address": "::ffff:10.0.0.1"}, "address:"),
     "label's key": ({"labels": {"my zone": "a"}}, "labels:"),

@@ -98,7 +98,7 @@ def test_of_two_that_want_one_listener_at_once_one_gets_it(hosts: Any) -> None:
     assert Service.objects.count() == 1
 
 
-@pytest.mark.parametrize("address", ["127.0.8.2", "0.0.0.0"])  # noqa: S104
+@pytest.mark.parametrize("address", ["127.0.8.2", "0.0.0.0"])
 async def test_an_address_that_cannot_be_leaves_its_service_as_it_was(
     hosts: Any, tmp_path: Path, address: str
 ) -> None:
