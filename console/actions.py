@@ -60,19 +60,19 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. act groups all that one request does in the audit trail."""
+    """Who acts. act groups all that one request does in the audit trail; None: each action is an act of its own."""
 
     kind: str  # "user", "agent" or "system"
     name: str
     user: User | None = None
     address: str = ""
-    act: uuid.UUID = field(default_factory=uuid.uuid4)
+    act: uuid.UUID | None = field(default_factory=uuid.uuid4)
 
     def may(self, role: Role) -> bool:
         return self.kind == "system" or (self.user is not None and self.user.has_role(role))
 
 
-SYSTEM = Actor(kind="system", name="steelyard")
+SYSTEM = Actor(kind="system", name="steelyard", act=None)
 
 
 class Action(Generic[Result]):
@@ -131,7 +131,7 @@ class Action(Generic[Result]):
     ) -> Event:
         """The audit line, not written yet."""
         return Event(
-            act=actor.act,
+            act=actor.act or uuid.uuid4(),
             actor_kind=actor.kind,
             actor=actor.name,
             address=actor.address,

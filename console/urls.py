@@ -18,5 +18,5 @@ urlpatterns = [
     path("login/", auth_views.LoginView.as_view(template_name="accounts/login.html"), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("api/v1/", include("console.api.urls")),
-    path("", include("console.pages")),
+    path("", include("console.pages.urls")),
 ]

@@ -2,7 +2,7 @@
 
     python3 deploy/system.py PURPOSE ...
 
-python: venv and headers. rack: network namespaces. test: servers and a browser.
+python: venv and headers. rack: network namespaces. test: servers and a browser. bench: peers.
                                          bench: the peers of the benchmarks
 
 Standard library only: it runs before anything is installed.
@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def has_headers() -> bool:
 def has_venv() -> bool:
     return find_spec("ensurepip") is not None and find_spec("venv") is not None
 
+
+POLICY = Path("/usr/sbin/policy-rc.d")
 
 #: purpose -> Debian package -> whether what we need of it is there.
 NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
@@ -53,6 +56,21 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
 }
 
 
+@contextmanager
+def services_stay_stopped() -> Iterator[None]:
+    """While packages are installed, Debian's policy file forbids them to start their daemons:
+    we use the programs, and a machine that runs our tests need not serve a database to anybody."""
+    if POLICY.exists():
+        yield  # the machine has a policy of its own
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)
+
+
 def main(purposes: list[str]) -> int:
     missing = [
         package for purpose in purposes for package, present in NEEDS[purpose].items() if not present()
@@ -66,11 +84,12 @@ def main(purposes: list[str]) -> int:
         )
         return 1
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
-        answer = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True)
-        if answer.returncode:
-            print(answer.stdout[-2000:], answer.stderr[-2000:], file=sys.stderr)
-            return answer.returncode
+    with services_stay_stopped():
+        for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
+            answer = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True)
+            if answer.returncode:
+                print(answer.stdout[-2000:], answer.stderr[-2000:], file=sys.stderr)
+                return answer.returncode
     return 0
 
 

@@ -14,9 +14,9 @@ from django.urls import NoReverseMatch, reverse
 
 from console.events.models import Event
 from console.fleet.models import Host
-from console.frame import page
 from console.jobs.models import Job
-from console.lists import rows_of, text_of, uuid_of
+from console.pages.frame import page
+from console.pages.lists import rows_of, text_of, uuid_of
 from console.placements.models import Decision, Placement
 from console.storage.models import Shard
 from console.traffic.models import Service

@@ -17,10 +17,10 @@ from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
-from console.frame import Offer, act, offer, page
 from console.live.picture import picture
+from console.pages.frame import Offer, act, offer, page
+from console.pages.shown import amount, percent
 from console.placements.models import Placement
-from console.shown import amount, percent
 from console.traffic.models import Endpoint
 
 ACTIONS: dict[str, type[Action[Any]]] = {

@@ -12,7 +12,7 @@ from console.actions import Invalid
 from console.api.views import actor_of, find
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
 from console.fleet.models import Host, HostToken
-from console.frame import page
+from console.pages.frame import page
 
 
 class TokenForm(forms.Form):

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from console.fleet.models import Host
 from console.live.picture import SILENT_AFTER_S, picture
-from console.strip import Strip, strip_of
+from console.pages.strip import Strip, strip_of
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from django.shortcuts import render
 
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
-from console.frame import page
-from console.lists import choice_of, rows_of, text_of
 from console.live.picture import picture
+from console.pages.frame import page
+from console.pages.lists import choice_of, rows_of, text_of
 
 COLOURS = ("worst", "cpu", "memory", "disk", "net")
 GROUPS = ("zone", "rack")

@@ -11,10 +11,10 @@ from balancer_core.lifecycle import JOB, is_final
 from console.accounts.models import Role
 from console.api.views import find
 from console.events.models import Event
-from console.frame import act, offer, page
 from console.jobs.actions.submit import Cancel
 from console.jobs.models import Job
-from console.lists import choice_of, rows_of, text_of
+from console.pages.frame import act, offer, page
+from console.pages.lists import choice_of, rows_of, text_of
 
 JOBS = Job.objects.select_related("placement__host")
 #: The way a job goes when all is well; the stepper shows it, and what else became of it.

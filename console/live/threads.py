@@ -17,7 +17,7 @@ _POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work in a pool thread that keeps its database connection while it is healthy."""
+    """Run blocking work in a pool thread, with a database connection of its own as settings.DATABASES keeps them."""
 
     def run() -> R:
         close_old_connections()

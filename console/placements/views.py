@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.api.views import find
-from console.frame import page
-from console.lists import choice_of, rows_of, text_of
+from console.pages.frame import page
+from console.pages.lists import choice_of, rows_of, text_of
+from console.pages.strip import Strip, strip_of
 from console.placements.models import Decision, Placement
-from console.strip import Strip, strip_of
 
 KINDS = ("service", "job", "shard")
 #: A decision keeps up to 200 rejections; the page shows this many, the JSON has the rest.

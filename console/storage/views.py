@@ -9,8 +9,8 @@ from django.shortcuts import render
 
 from console.api.views import find
 from console.events.models import Event
-from console.frame import page
-from console.lists import rows_of, text_of
+from console.pages.frame import page
+from console.pages.lists import rows_of, text_of
 from console.storage.models import Shard
 
 SHARDS = Shard.objects.select_related("source_host").prefetch_related("replicas__placement__host")

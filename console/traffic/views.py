@@ -12,9 +12,9 @@ from django.views.decorators.cache import never_cache
 from console.accounts.models import Role
 from console.actions import Conflict, Invalid
 from console.api.views import actor_of, find
-from console.frame import act, offer, page
-from console.lists import rows_of, text_of
-from console.shown import age, figure, percent
+from console.pages.frame import act, offer, page
+from console.pages.lists import rows_of, text_of
+from console.pages.shown import age, figure, percent
 from console.traffic.actions.services import CreateService, DrainEndpoint
 from console.traffic.models import Endpoint, Service
 from console.traffic.view import EndpointSeen, Seen, seen

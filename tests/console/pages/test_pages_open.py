@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.urls import NoReverseMatch, reverse
 
-from console import pages
+from console.pages import urls as pages
 from console.accounts.models import Role
 
 #: Name of the page, its arguments (of Things, or as they are), something it must say, and its most queries.
@@ -142,7 +142,7 @@ def test_a_defect_is_a_page_without_the_frame(browsers: Any, monkeypatch: pytest
 
 def test_navigation_leads_to_pages(browsers: Any) -> None:
     """Every place of the frame is a page under its own name, with its own key."""
-    from console.frame import PLACES
+    from console.pages.frame import PLACES
 
     assert [place.path for place in PLACES] == [reverse(place.name) for place in PLACES]
     assert len({place.key for place in PLACES}) == len(PLACES)
