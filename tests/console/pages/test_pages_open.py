@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.urls import NoReverseMatch, reverse
 
-from console.pages import urls as pages
 from console.accounts.models import Role
+from console.pages import urls as pages
 
 #: Name of the page, its arguments (of Things, or as they are), something it must say, and its most queries.
 #: Two of the queries are the session and its user.
