@@ -1,0 +1,66 @@
+"""Consistent hashing with bounded load: a key's own member unless that is full, and full means (1 + slack)
+fair shares.
+
+With m keys held, no member holds more than ceil((1 + slack) * m * its share); a key goes to the first member
+of its own ranking that is below.
+Paper: Mirrokni, Thorup, Zadimoghaddam: Consistent hashing with bounded loads, SODA 2018. Theirs walks a ring,
+where what a full member turns away all goes to its neighbour; ours walks the key's weighted rendezvous
+ranking, so that it goes to all others by weight (the idea of Chen, Coleman, Shrivastava: Revisiting
+consistent hashing with bounded loads, AAAI 2021).
+Keeps: every key whose member is not full, so nearly all for slack 0.25 and more. The smaller the slack, the
+more keys follow when a member comes or goes.
+Assumptions: the caller counts what each member holds now (requests in flight, sessions, shards).
+Cost: O(N) a pick, no more when members are full.
+When not to use it: where a key must find its state again without asking anyone: where it is depends on who
+was full when it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancer_core._kernels.hashing import bounded, bounded_many, digest
+from balancer_core.pickers.hashing import InvalidMembers
+from balancer_core.pickers.members import Members
+
+#: What Vimeo, who put it into HAProxy, and Envoy's documentation start from.
+SLACK: Final = 0.25
+
+
+class BoundedLoad:
+    """Picks among these members. slack: how far above its fair share a member may go, above 0.
+
+    Errors: InvalidMembers with field slack.
+    """
+
+    def __init__(self, members: Members, slack: float = SLACK) -> None:
+        if isinstance(slack, bool) or not isinstance(slack, int | float) or not 1e-6 <= slack <= 1e3:
+            raise InvalidMembers("slack", "out_of_range", f"{slack!r} is not a number from 0.000001 to 1000.")
+        self.members = members
+        self.slack = float(slack)
+        self._shares = members.shares()
+
+    def bounds(self, total: int) -> NDArray[np.int64]:
+        """int64[N]: the most that each member may hold when all hold this many together; they sum to at
+        least that."""
+        return np.ceil((1.0 + self.slack) * total * self._shares).astype(np.int64)
+
+    def pick(self, key: str | bytes, loads: Mapping[str, int]) -> str:
+        """The member for a key that comes in addition to these loads; who is not named holds 0."""
+        members = self.members
+        held = np.array([loads.get(name, 0) for name in members.names], dtype=np.int64)
+        hashed = digest(key, members.seed)
+        row = bounded(hashed, members.seeds, members.weights, held, self.bounds(int(held.sum()) + 1))
+        return members.names[row]
+
+    def rows(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """int64[K]: all these keys placed in order, with the bounds of K keys from the first on."""
+        rows = np.empty(len(hashes), dtype=np.int64)
+        loads = np.zeros(len(self.members), dtype=np.int64)
+        bounds = self.bounds(len(hashes))
+        bounded_many(hashes, self.members.seeds, self.members.weights, loads, bounds, rows)
+        return rows
