@@ -38,16 +38,18 @@ def bounded(
     seeds: NDArray[np.uint64],
     weights: NDArray[np.float64],
     loads: NDArray[np.int64],
-    bounds: NDArray[np.int64],
+    allowances: NDArray[np.float64],
+    total: int,
 ) -> int:
-    """As rendezvous(), among the rows whose load is below their bound; -1 if there is none."""
+    """As rendezvous(), among the rows whose load is below ceil(allowance * total); -1 if there is none."""
 
 def bounded_many(
     hashes: NDArray[np.uint64],
     seeds: NDArray[np.uint64],
     weights: NDArray[np.float64],
     loads: NDArray[np.int64],
-    bounds: NDArray[np.int64],
+    allowances: NDArray[np.float64],
+    total: int,
     rows: NDArray[np.int64],
 ) -> None:
     """Fill rows[K], in order, each raising its row's load by 1. loads is written."""

@@ -7,7 +7,7 @@ multiply-add (-ffp-contract=off).
 
 from cpython.bytes cimport PyBytes_AsStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.math cimport log
+from libc.math cimport ceil, log
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
@@ -59,14 +59,14 @@ cdef inline double draw(uint64_t hash) noexcept nogil:
 
 cdef inline Py_ssize_t best(
     uint64_t hash, const uint64_t* seeds, const double* weights, Py_ssize_t count, const int64_t* loads,
-    const int64_t* bounds,
+    const double* allowances, double total,
 ) noexcept nogil:
-    """The row of the least -ln(draw) / weight, among those below their bound if there are bounds; -1 if none is."""
+    """The row of the least -ln(draw) / weight, among those below their bound if there are allowances; -1 if none is."""
     cdef Py_ssize_t row, found = -1
     cdef double least = 0.0
     cdef double drawn, cost
     for row in range(count):
-        if bounds != NULL and loads[row] >= bounds[row]:
+        if allowances != NULL and <double>loads[row] >= ceil(allowances[row] * total):
             continue
         drawn = draw(mixed(hash ^ seeds[row]))
         # -ln(x) is never below 1 - x, so that most logarithms need not be computed.
@@ -128,7 +128,7 @@ def rendezvous(uint64_t hash, const uint64_t[::1] seeds not None, const double[:
     """See hashing.pyi."""
     if not 1 <= seeds.shape[0] == weights.shape[0]:
         raise ValueError("one weight a seed, at least one")
-    return best(hash, &seeds[0], &weights[0], seeds.shape[0], NULL, NULL)
+    return best(hash, &seeds[0], &weights[0], seeds.shape[0], NULL, NULL, 0.0)
 
 
 def rendezvous_many(
@@ -141,33 +141,33 @@ def rendezvous_many(
         raise ValueError("one weight a seed, at least one; one row a hash")
     with nogil:
         for place in range(hashes.shape[0]):
-            rows[place] = best(hashes[place], &seeds[0], &weights[0], seeds.shape[0], NULL, NULL)
+            rows[place] = best(hashes[place], &seeds[0], &weights[0], seeds.shape[0], NULL, NULL, 0.0)
 
 
 def bounded(
     uint64_t hash, const uint64_t[::1] seeds not None, const double[::1] weights not None,
-    const int64_t[::1] loads not None, const int64_t[::1] bounds not None,
+    const int64_t[::1] loads not None, const double[::1] allowances not None, int64_t total,
 ):
     """See hashing.pyi."""
-    if not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == bounds.shape[0]:
-        raise ValueError("one weight, load and bound a seed, at least one")
-    return best(hash, &seeds[0], &weights[0], seeds.shape[0], &loads[0], &bounds[0])
+    if not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == allowances.shape[0]:
+        raise ValueError("one weight, load and allowance a seed, at least one")
+    return best(hash, &seeds[0], &weights[0], seeds.shape[0], &loads[0], &allowances[0], <double>total)
 
 
 def bounded_many(
     const uint64_t[::1] hashes not None, const uint64_t[::1] seeds not None, const double[::1] weights not None,
-    int64_t[::1] loads not None, const int64_t[::1] bounds not None, int64_t[::1] rows not None,
+    int64_t[::1] loads not None, const double[::1] allowances not None, int64_t total, int64_t[::1] rows not None,
 ):
     """See hashing.pyi."""
     cdef Py_ssize_t place, row
     if (
-        not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == bounds.shape[0]
+        not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == allowances.shape[0]
         or hashes.shape[0] != rows.shape[0]
     ):
-        raise ValueError("one weight, load and bound a seed, at least one; one row a hash")
+        raise ValueError("one weight, load and allowance a seed, at least one; one row a hash")
     with nogil:
         for place in range(hashes.shape[0]):
-            row = best(hashes[place], &seeds[0], &weights[0], seeds.shape[0], &loads[0], &bounds[0])
+            row = best(hashes[place], &seeds[0], &weights[0], seeds.shape[0], &loads[0], &allowances[0], <double>total)
             rows[place] = row
             if row >= 0:
                 loads[row] += 1

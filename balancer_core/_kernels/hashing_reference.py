@@ -38,17 +38,18 @@ def bounded(
     seeds: Sequence[int],
     weights: Sequence[float],
     loads: Sequence[int],
-    bounds: Sequence[int],
+    allowances: Sequence[float],
+    total: int,
 ) -> int:
     """The first row of the least cost, among those below their bound; -1 if there is none."""
-    open_rows = [row for row in range(len(seeds)) if loads[row] < bounds[row]]
+    open_rows = [row for row in range(len(seeds)) if loads[row] < math.ceil(allowances[row] * total)]
     costs = [(-math.log(draw(mix(hashed ^ seeds[row]))) / weights[row], row) for row in open_rows]
     return min(costs)[1] if costs else -1
 
 
 def rendezvous(hashed: int, seeds: Sequence[int], weights: Sequence[float]) -> int:
     """The first row of the least cost."""
-    return bounded(hashed, seeds, weights, [0] * len(seeds), [1] * len(seeds))
+    return bounded(hashed, seeds, weights, [0] * len(seeds), [1.0] * len(seeds), 1)
 
 
 def jump(hashed: int, buckets: int) -> int:

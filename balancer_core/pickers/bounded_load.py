@@ -17,7 +17,6 @@ was full when it came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -42,25 +41,26 @@ class BoundedLoad:
             raise InvalidMembers("slack", "out_of_range", f"{slack!r} is not a number from 0.000001 to 1000.")
         self.members = members
         self.slack = float(slack)
-        self._shares = members.shares()
+        self._allowances = (1.0 + self.slack) * members.shares()
 
     def bounds(self, total: int) -> NDArray[np.int64]:
         """int64[N]: the most that each member may hold when all hold this many together; they sum to at
-        least that."""
-        return np.ceil((1.0 + self.slack) * total * self._shares).astype(np.int64)
+        least that.
+        """
+        return np.ceil(self._allowances * total).astype(np.int64)
 
-    def pick(self, key: str | bytes, loads: Mapping[str, int]) -> str:
-        """The member for a key that comes in addition to these loads; who is not named holds 0."""
-        members = self.members
-        held = np.array([loads.get(name, 0) for name in members.names], dtype=np.int64)
-        hashed = digest(key, members.seed)
-        row = bounded(hashed, members.seeds, members.weights, held, self.bounds(int(held.sum()) + 1))
-        return members.names[row]
+    def pick(self, key: str | bytes, loads: NDArray[np.int64]) -> str:
+        """The member for one key more than these loads, int64[N] by row of members.
+
+        Errors: ValueError, shape.
+        """
+        members, hashed = self.members, digest(key, self.members.seed)
+        total = int(loads.sum()) + 1
+        return members.names[bounded(hashed, members.seeds, members.weights, loads, self._allowances, total)]
 
     def rows(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64[K]: all these keys placed in order, with the bounds of K keys from the first on."""
-        rows = np.empty(len(hashes), dtype=np.int64)
-        loads = np.zeros(len(self.members), dtype=np.int64)
-        bounds = self.bounds(len(hashes))
-        bounded_many(hashes, self.members.seeds, self.members.weights, loads, bounds, rows)
+        rows, loads = np.empty(len(hashes), dtype=np.int64), np.zeros(len(self.members), dtype=np.int64)
+        seeds, weights = self.members.seeds, self.members.weights
+        bounded_many(hashes, seeds, weights, loads, self._allowances, len(hashes), rows)
         return rows

@@ -40,10 +40,10 @@ class Rendezvous:
         N).
         """
         members, hashed = self.members, digest(key, self.members.seed)
-        loads, bounds = np.zeros(len(members), dtype=np.int64), np.ones(len(members), dtype=np.int64)
+        loads, once = np.zeros(len(members), dtype=np.int64), np.ones(len(members))
         ranked = []
         for _ in range(min(places, len(members))):
-            row = bounded(hashed, members.seeds, members.weights, loads, bounds)
+            row = bounded(hashed, members.seeds, members.weights, loads, once, 1)
             loads[row] = 1
             ranked.append(members.names[row])
         return tuple(ranked)

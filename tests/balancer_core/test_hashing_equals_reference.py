@@ -48,19 +48,21 @@ def test_rendezvous_is_the_same(hashed: int, pool: tuple[list[int], list[float]]
     assert (expected, expected) == (hashing.rendezvous(hashed, seeds, shares), rows.item(0))
 
 
-@given(st.lists(words, max_size=20), pools(), st.integers(0, 4))
+@given(st.lists(words, max_size=20), pools(), st.integers(0, 4), st.sampled_from([0.1, 0.7, 1.0]))
 def test_bounded_picks_are_the_same(
-    hashes: list[int], pool: tuple[list[int], list[float]], bound: int
+    hashes: list[int], pool: tuple[list[int], list[float]], total: int, allowance: float
 ) -> None:
     """In order, each counting for the next, until nobody has room and the row is -1."""
     seeds, shares = np.array(pool[0], dtype=np.uint64), np.array(pool[1])
-    loads, bounds = np.zeros(len(seeds), dtype=np.int64), np.full(len(seeds), bound, dtype=np.int64)
+    loads, allowances = np.zeros(len(seeds), dtype=np.int64), np.full(len(seeds), allowance)
     rows = np.zeros(len(hashes), dtype=np.int64)
-    hashing.bounded_many(np.array(hashes, dtype=np.uint64), seeds, shares, loads, bounds, rows)
+    hashing.bounded_many(np.array(hashes, dtype=np.uint64), seeds, shares, loads, allowances, total, rows)
     held, expected = [0] * len(seeds), []
     for hashed in hashes:
-        row = hashing_reference.bounded(hashed, *pool, held, [bound] * len(seeds))
-        assert row == hashing.bounded(hashed, seeds, shares, np.array(held, dtype=np.int64), bounds)
+        row = hashing_reference.bounded(hashed, *pool, held, [allowance] * len(seeds), total)
+        assert row == hashing.bounded(
+            hashed, seeds, shares, np.array(held, dtype=np.int64), allowances, total
+        )
         expected.append(row)
         if row >= 0:
             held[row] += 1
@@ -129,10 +131,10 @@ def test_shapes_and_values_that_would_read_elsewhere_or_never_end_are_refused() 
         hashing.rendezvous(1, two[:0], three[:0])
     with pytest.raises(ValueError, match="one row a hash"):
         hashing.rendezvous_many(two, two, three[:2], np.ones(3, dtype=np.int64))
-    with pytest.raises(ValueError, match="one weight, load and bound"):
-        hashing.bounded(1, two, three[:2], whole, whole[:1])
-    with pytest.raises(ValueError, match="one weight, load and bound"):
-        hashing.bounded_many(two, two, three[:2], whole, whole, whole[:1])
+    with pytest.raises(ValueError, match="one weight, load and allowance"):
+        hashing.bounded(1, two, three[:2], whole, three, 1)
+    with pytest.raises(ValueError, match="one weight, load and allowance"):
+        hashing.bounded_many(two, two, three[:2], whole, three[:2], 1, whole[:1])
     with pytest.raises(ValueError, match="at least one bucket"):
         hashing.jump(1, 0)
     with pytest.raises(ValueError, match="one row a hash"):

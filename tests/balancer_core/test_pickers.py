@@ -156,9 +156,12 @@ def test_bounded_load_leaves_a_key_at_home_until_that_is_full() -> None:
     """Its own member while there is room; then the next of its ranking, as if the member had left."""
     members = Members({"a": 1.0, "b": 1.0, "c": 1.0})
     picker, ranking = BoundedLoad(members, 0.25), Rendezvous(members).ranking("key", 3)
-    assert ranking[0] == picker.pick("key", {})
-    assert ranking[0] == picker.pick("key", dict.fromkeys(members.names, 10))
-    assert ranking[1] == picker.pick("key", {ranking[0]: 30, ranking[1]: 0, ranking[2]: 0})
+    full = np.array([30 * (name == ranking[0]) for name in members.names])
+    assert ranking[0] == picker.pick("key", full * 0)
+    assert ranking[0] == picker.pick("key", full * 0 + 10)
+    assert ranking[1] == picker.pick("key", full)
+    with pytest.raises(ValueError, match="allowance"):
+        picker.pick("key", full[:2])
 
 
 @pytest.mark.parametrize("picker", [Rendezvous, Maglev])
