@@ -103,9 +103,9 @@ def propose_preemption(snapshot: Snapshot, load: Load, held: Sequence[Held], now
         lower = f"none of what has a lower priority than {load.priority} could make it."
         sentence = f"{load.name} has no room, and {lower}"
         return Proposal(load.name, True, None, (), sentence)
-    best = ranked[0]
+    best, leaving = ranked[0], ", ".join(ranked[0].leaving)
     sentence = (
-        f"{load.name} would fit on {best.host} if {', '.join(best.leaving)} left, at a cost of {best.cost:g}; "
+        f"{load.name} would fit on {best.host} if {leaving} left, at a cost of {best.cost:g}; "
         f"the highest priority to leave is {best.priority}, below {load.priority}. Nothing has been moved."
     )
     return Proposal(load.name, True, best, tuple(ranked[1:]), sentence)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balancer_core.pickers.members import Members
-from balancer_core.pickers.two_choices import Random
+from balancer_core.randomness import Random, below
 
 
 class ShortestDelay:
@@ -32,7 +32,5 @@ class ShortestDelay:
         delays = [(count + 1) / weight for count, weight in zip(in_flight, self._weights, strict=True)]
         least = min(delays)
         equal = [row for row, delay in enumerate(delays) if delay == least]
-        row = (
-            equal[0] if len(equal) == 1 else equal[min(int(self._rng.random() * len(equal)), len(equal) - 1)]
-        )
+        row = equal[0] if len(equal) == 1 else equal[below(self._rng, len(equal))]
         return self.members.names[row]

@@ -16,16 +16,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Protocol
 
 from balancer_core.pickers.members import Members
-
-
-class Random(Protocol):
-    """What is needed of a source of random numbers: random.Random and numpy.random.Generator have it."""
-
-    def random(self) -> float:
-        """Uniform in [0, 1)."""
+from balancer_core.randomness import Random
 
 
 class PowerOfTwoChoices:
