@@ -41,7 +41,10 @@ def bounded(
     allowances: NDArray[np.float64],
     total: int,
 ) -> int:
-    """As rendezvous(), among the rows whose load is below ceil(allowance * total); -1 if there is none."""
+    """As rendezvous(), among the rows whose load is below ceil(allowance * total); -1 if there is none.
+
+    A total below 0 stands for all loads and one more.
+    """
 
 def bounded_many(
     hashes: NDArray[np.uint64],

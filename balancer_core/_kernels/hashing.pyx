@@ -151,6 +151,11 @@ def bounded(
     """See hashing.pyi."""
     if not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == allowances.shape[0]:
         raise ValueError("one weight, load and allowance a seed, at least one")
+    cdef Py_ssize_t row
+    if total < 0:
+        total = 1
+        for row in range(loads.shape[0]):
+            total += loads[row]
     return best(hash, &seeds[0], &weights[0], seeds.shape[0], &loads[0], &allowances[0], <double>total)
 
 

@@ -41,7 +41,12 @@ def bounded(
     allowances: Sequence[float],
     total: int,
 ) -> int:
-    """The first row of the least cost, among those below their bound; -1 if there is none."""
+    """The first row of the least cost, among those below their bound; -1 if none is.
+
+    A total below 0: all and one.
+    """
+    if total < 0:
+        total = sum(loads) + 1
     open_rows = [row for row in range(len(seeds)) if loads[row] < math.ceil(allowances[row] * total)]
     costs = [(-math.log(draw(mix(hashed ^ seeds[row]))) / weights[row], row) for row in open_rows]
     return min(costs)[1] if costs else -1

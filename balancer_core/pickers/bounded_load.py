@@ -55,8 +55,7 @@ class BoundedLoad:
         Errors: ValueError, shape.
         """
         members, hashed = self.members, digest(key, self.members.seed)
-        total = int(loads.sum()) + 1
-        return members.names[bounded(hashed, members.seeds, members.weights, loads, self._allowances, total)]
+        return members.names[bounded(hashed, members.seeds, members.weights, loads, self._allowances, -1)]
 
     def rows(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64[K]: all these keys placed in order, with the bounds of K keys from the first on."""

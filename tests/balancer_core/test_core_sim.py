@@ -112,7 +112,7 @@ def test_a_silent_host_keeps_its_jobs_until_it_counts_as_lost() -> None:
 
 
 def test_a_slow_host_says_so_and_takes_no_more_than_it_can() -> None:
-    """A quarter of 4 cores is not enough for 3 any more: the second job goes to the other host, the third
+    """A quarter of 4 cores is not enough for 3 any more: one job goes to the other host, the next
     nowhere."""
     slow = (Failure(2.0, "a", "slow"),)
     simulation = one(job(5.0), job(6.0), failures=slow)

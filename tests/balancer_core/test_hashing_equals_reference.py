@@ -63,6 +63,10 @@ def test_bounded_picks_are_the_same(
         assert row == hashing.bounded(
             hashed, seeds, shares, np.array(held, dtype=np.int64), allowances, total
         )
+        one_more = hashing_reference.bounded(hashed, *pool, held, [allowance] * len(seeds), -1)
+        assert one_more == hashing.bounded(
+            hashed, seeds, shares, np.array(held, dtype=np.int64), allowances, -1
+        )
         expected.append(row)
         if row >= 0:
             held[row] += 1
