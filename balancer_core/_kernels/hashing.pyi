@@ -19,11 +19,23 @@ def digest(key: str | bytes, seed: int = 0) -> int:
 def digest_many(keys: Sequence[str | bytes], seed: int, hashes: NDArray[np.uint64]) -> None:
     """Fill hashes[K] with the digest of each key."""
 
-def rendezvous(hash: int, seeds: NDArray[np.uint64], weights: NDArray[np.float64]) -> int:  # noqa: A002
-    """The row of the least -ln(draw) / weight, the lower row where two are equal.
+class Ranker:
+    """Members that a key ranks. seeds: uint64[N], weights: float64[N] above 0; seed: the keys'.
 
-    Weights are above 0. O(N).
+    The arrays are held, not copied. Errors: ValueError for shapes that disagree or no members.
     """
+
+    def __init__(self, seeds: NDArray[np.uint64], weights: NDArray[np.float64], seed: int = 0) -> None: ...
+    def pick(self, key: str | bytes) -> int:
+        """The row of the least -ln(draw) / weight, the lower row where two are equal. O(N)."""
+
+    def pick_bounded(
+        self, key: str | bytes, loads: NDArray[np.int64], allowances: NDArray[np.float64], total: int = -1
+    ) -> int:
+        """As pick(), among the rows whose load is below ceil(allowance * total); -1 if there is none.
+
+        A total below 0 stands for all loads and one more.
+        """
 
 def rendezvous_many(
     hashes: NDArray[np.uint64],
@@ -31,20 +43,7 @@ def rendezvous_many(
     weights: NDArray[np.float64],
     rows: NDArray[np.int64],
 ) -> None:
-    """Fill rows[K] with the rendezvous row of each hash. O(K N)."""
-
-def bounded(
-    hash: int,  # noqa: A002
-    seeds: NDArray[np.uint64],
-    weights: NDArray[np.float64],
-    loads: NDArray[np.int64],
-    allowances: NDArray[np.float64],
-    total: int,
-) -> int:
-    """As rendezvous(), among the rows whose load is below ceil(allowance * total); -1 if there is none.
-
-    A total below 0 stands for all loads and one more.
-    """
+    """Fill rows[K] with what Ranker.pick() finds for each hash. O(K N)."""
 
 def bounded_many(
     hashes: NDArray[np.uint64],
@@ -55,7 +54,7 @@ def bounded_many(
     total: int,
     rows: NDArray[np.int64],
 ) -> None:
-    """Fill rows[K], in order, each raising its row's load by 1. loads is written."""
+    """Fill rows[K] as pick_bounded(), in order, each raising its row's load by 1. loads is written."""
 
 def jump(hash: int, buckets: int) -> int:  # noqa: A002
     """The bucket, 0 to buckets - 1. O(ln buckets) expected."""

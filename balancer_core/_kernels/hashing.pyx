@@ -124,11 +124,41 @@ def digest_many(keys, uint64_t seed, uint64_t[::1] hashes not None):
         place += 1
 
 
-def rendezvous(uint64_t hash, const uint64_t[::1] seeds not None, const double[::1] weights not None):
-    """See hashing.pyi."""
-    if not 1 <= seeds.shape[0] == weights.shape[0]:
-        raise ValueError("one weight a seed, at least one")
-    return best(hash, &seeds[0], &weights[0], seeds.shape[0], NULL, NULL, 0.0)
+cdef class Ranker:
+    """See hashing.pyi. Holds its arrays, so that a pick need not ask for them again."""
+
+    cdef const uint64_t[::1] seeds
+    cdef const double[::1] weights
+    cdef uint64_t seed
+
+    def __cinit__(
+        self, const uint64_t[::1] seeds not None, const double[::1] weights not None, uint64_t seed=0,
+    ):
+        if not 1 <= seeds.shape[0] == weights.shape[0]:
+            raise ValueError("one weight a seed, at least one")
+        self.seeds = seeds
+        self.weights = weights
+        self.seed = seed
+
+    def pick(self, key):
+        """See hashing.pyi."""
+        return best(hash_of(key, self.seed), &self.seeds[0], &self.weights[0], self.seeds.shape[0], NULL, NULL, 0.0)
+
+    def pick_bounded(
+        self, key, const int64_t[::1] loads not None, const double[::1] allowances not None, int64_t total=-1,
+    ):
+        """See hashing.pyi."""
+        cdef Py_ssize_t row
+        if not self.seeds.shape[0] == loads.shape[0] == allowances.shape[0]:
+            raise ValueError("one load and allowance a member")
+        if total < 0:
+            total = 1
+            for row in range(loads.shape[0]):
+                total += loads[row]
+        return best(
+            hash_of(key, self.seed), &self.seeds[0], &self.weights[0], self.seeds.shape[0], &loads[0], &allowances[0],
+            <double>total,
+        )
 
 
 def rendezvous_many(
@@ -142,21 +172,6 @@ def rendezvous_many(
     with nogil:
         for place in range(hashes.shape[0]):
             rows[place] = best(hashes[place], &seeds[0], &weights[0], seeds.shape[0], NULL, NULL, 0.0)
-
-
-def bounded(
-    uint64_t hash, const uint64_t[::1] seeds not None, const double[::1] weights not None,
-    const int64_t[::1] loads not None, const double[::1] allowances not None, int64_t total,
-):
-    """See hashing.pyi."""
-    if not 1 <= seeds.shape[0] == weights.shape[0] == loads.shape[0] == allowances.shape[0]:
-        raise ValueError("one weight, load and allowance a seed, at least one")
-    cdef Py_ssize_t row
-    if total < 0:
-        total = 1
-        for row in range(loads.shape[0]):
-            total += loads[row]
-    return best(hash, &seeds[0], &weights[0], seeds.shape[0], &loads[0], &allowances[0], <double>total)
 
 
 def bounded_many(

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer_core._kernels.hashing import bounded, bounded_many, digest
+from balancer_core._kernels.hashing import Ranker, bounded_many
 from balancer_core.pickers.hashing import InvalidMembers
 from balancer_core.pickers.members import Members
 
@@ -41,6 +41,7 @@ class BoundedLoad:
             raise InvalidMembers("slack", "out_of_range", f"{slack!r} is not a number from 0.000001 to 1000.")
         self.members = members
         self.slack = float(slack)
+        self._ranker = Ranker(members.seeds, members.weights, members.seed)
         self._allowances = (1.0 + self.slack) * members.shares()
 
     def bounds(self, total: int) -> NDArray[np.int64]:
@@ -54,8 +55,7 @@ class BoundedLoad:
 
         Errors: ValueError, shape.
         """
-        members, hashed = self.members, digest(key, self.members.seed)
-        return members.names[bounded(hashed, members.seeds, members.weights, loads, self._allowances, -1)]
+        return self.members.names[self._ranker.pick_bounded(key, loads, self._allowances)]
 
     def rows(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """int64[K]: all these keys placed in order, with the bounds of K keys from the first on."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer_core._kernels.hashing import bounded, digest, rendezvous, rendezvous_many
+from balancer_core._kernels.hashing import Ranker, rendezvous_many
 from balancer_core.pickers.members import Members
 
 
@@ -26,26 +26,26 @@ class Rendezvous:
 
     def __init__(self, members: Members) -> None:
         self.members = members
+        self._ranker = Ranker(members.seeds, members.weights, members.seed)
 
     def pick(self, key: str | bytes) -> str:
         """The member for a key."""
-        members = self.members
-        return members.names[rendezvous(digest(key, members.seed), members.seeds, members.weights)]
+        return self.members.names[self._ranker.pick(key)]
 
     def ranking(self, key: str | bytes, places: int) -> tuple[str, ...]:
         """The first few members for a key, best first: for replicas, and for whom to ask when the first is
         gone.
 
-        As if each had left after it was ranked, so the second is who would take over from the first. O(places
-        N).
+        As if each had left after it was ranked, so the second is who would take over from the first.
+        O(places N).
         """
-        members, hashed = self.members, digest(key, self.members.seed)
-        loads, once = np.zeros(len(members), dtype=np.int64), np.ones(len(members))
+        count = len(self.members)
+        loads, once = np.zeros(count, dtype=np.int64), np.ones(count)
         ranked = []
-        for _ in range(min(places, len(members))):
-            row = bounded(hashed, members.seeds, members.weights, loads, once, 1)
+        for _ in range(min(places, count)):
+            row = self._ranker.pick_bounded(key, loads, once, 1)
             loads[row] = 1
-            ranked.append(members.names[row])
+            ranked.append(self.members.names[row])
         return tuple(ranked)
 
     def rows(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -44,8 +44,25 @@ def test_rendezvous_is_the_same(hashed: int, pool: tuple[list[int], list[float]]
     seeds, shares = np.array(pool[0], dtype=np.uint64), np.array(pool[1])
     rows = np.zeros(1, dtype=np.int64)
     hashing.rendezvous_many(np.array([hashed], dtype=np.uint64), seeds, shares, rows)
-    expected = hashing_reference.rendezvous(hashed, *pool)
-    assert (expected, expected) == (hashing.rendezvous(hashed, seeds, shares), rows.item(0))
+    assert hashing_reference.rendezvous(hashed, *pool) == rows.item(0)
+
+
+@given(keys, words, pools(), st.integers(-1, 4), st.sampled_from([0.1, 0.7, 1.0]), st.data())
+def test_one_pick_is_the_same(
+    key: str | bytes,
+    seed: int,
+    pool: tuple[list[int], list[float]],
+    total: int,
+    allowance: float,
+    data: st.DataObject,
+) -> None:
+    """From the key itself, with and without bounds, and with all loads and one more as the total."""
+    ranker = hashing.Ranker(np.array(pool[0], dtype=np.uint64), np.array(pool[1]), seed)
+    count, hashed = len(pool[0]), hashing_reference.digest(key, seed)
+    assert hashing_reference.rendezvous(hashed, *pool) == ranker.pick(key)
+    loads = data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count))
+    expected = hashing_reference.bounded(hashed, *pool, loads, [allowance] * count, total)
+    assert expected == ranker.pick_bounded(key, np.array(loads), np.full(count, allowance), total)
 
 
 @given(st.lists(words, max_size=20), pools(), st.integers(0, 4), st.sampled_from([0.1, 0.7, 1.0]))
@@ -60,13 +77,6 @@ def test_bounded_picks_are_the_same(
     held, expected = [0] * len(seeds), []
     for hashed in hashes:
         row = hashing_reference.bounded(hashed, *pool, held, [allowance] * len(seeds), total)
-        assert row == hashing.bounded(
-            hashed, seeds, shares, np.array(held, dtype=np.int64), allowances, total
-        )
-        one_more = hashing_reference.bounded(hashed, *pool, held, [allowance] * len(seeds), -1)
-        assert one_more == hashing.bounded(
-            hashed, seeds, shares, np.array(held, dtype=np.int64), allowances, -1
-        )
         expected.append(row)
         if row >= 0:
             held[row] += 1
@@ -130,13 +140,15 @@ def test_shapes_and_values_that_would_read_elsewhere_or_never_end_are_refused() 
     two, three = np.ones(2, dtype=np.uint64), np.ones(3)
     whole, wide = np.ones(2, dtype=np.int64), np.zeros(8, dtype=np.int32)
     with pytest.raises(ValueError, match="one weight"):
-        hashing.rendezvous(1, two, three)
+        hashing.Ranker(two, three)
     with pytest.raises(ValueError, match="one weight"):
-        hashing.rendezvous(1, two[:0], three[:0])
+        hashing.Ranker(two[:0], three[:0])
     with pytest.raises(ValueError, match="one row a hash"):
         hashing.rendezvous_many(two, two, three[:2], np.ones(3, dtype=np.int64))
-    with pytest.raises(ValueError, match="one weight, load and allowance"):
-        hashing.bounded(1, two, three[:2], whole, three, 1)
+    with pytest.raises(ValueError, match="one load and allowance"):
+        hashing.Ranker(two, three[:2]).pick_bounded("k", whole, three)
+    with pytest.raises(TypeError, match="argument"):
+        hashing.Ranker.__new__(hashing.Ranker)
     with pytest.raises(ValueError, match="one weight, load and allowance"):
         hashing.bounded_many(two, two, three[:2], whole, three[:2], 1, whole[:1])
     with pytest.raises(ValueError, match="at least one bucket"):
