@@ -24,7 +24,7 @@ from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 
-KEYS, KEYS_FAST = 100_000, 5_000
+KEYS, KEYS_FAST = 100_000, 2_000
 EQUAL = {f"host-{number}": 1 for number in range(20)}
 MIXED = {f"host-{number}": 4 if number < 5 else 1 for number in range(20)}
 ADDED = "host-20"
