@@ -6,7 +6,7 @@ SECONDS ?= 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build system system-test demo test test-sqlite test-postgres bench lint format lock openapi clean
+.PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench lint format lock openapi clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ $(VENV)/.built: $(VENV)/.made $(KERNELS) pyproject.toml
 system: ## Debian's packages that the demo's rack of hosts needs (root; without them hosts are plain processes)
 	-$(PYTHON) deploy/system.py rack
 
+system-bench: ## Debian's packages that benchmarks compare with (root; a missing one's row goes without its peer)
+	-$(PYTHON) deploy/system.py bench
+
 system-test: ## Debian's packages that the tests need (root)
 	$(PYTHON) deploy/system.py python rack test
 
@@ -45,7 +48,7 @@ test-sqlite: build system-test lint ## All tests on SQLite and the embedded brok
 test-postgres: build system-test ## The tests that touch a database or a broker, on PostgreSQL and Redis
 	$(BIN)/python -m tests.with_servers $(BIN)/python -m pytest tests/console tests/stack
 
-bench: build system ## All benchmarks against their peers (ONLY=B7,B8 and FAST=1 narrow it)
+bench: build system system-bench ## All benchmarks against their peers (ONLY=B7,B8 and FAST=1 narrow it)
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(FAST),--fast)
 
 # -- how it is kept --------------------------------------------------------------------------------

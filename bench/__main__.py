@@ -1,4 +1,4 @@
-"""`python -m bench [--only B7,B8] [--fast]`: run the benchmarks, print one table, keep the rows and their pictures."""
+"""`python -m bench [--only B7,B8] [--fast]`: run the benchmarks, print a table, keep rows and pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
         about = machine.describe()
         for row in asyncio.run(runner(module)(settings)):
             command = row.command + (" FAST=1" if settings.fast else "")
-            rows.append(asdict(replace(row, commit=commit, fast=settings.fast, machine=about, command=command)))
+            rows.append(
+                asdict(replace(row, commit=commit, fast=settings.fast, machine=about, command=command))
+            )
     return rows
 
 
@@ -41,10 +43,16 @@ def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit code: 2 for a benchmark that does not exist."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", default="", help="ids or their beginnings, comma separated: B7,B8.place_one")
+    parser.add_argument(
+        "--only", default="", help="ids or their beginnings, comma separated: B7,B8.place_one"
+    )
     parser.add_argument("--fast", action="store_true", help="short and few rounds: does it work?")
-    parser.add_argument("--results", type=Path, default=results.ROOT / "bench/results.json", help="the file to merge into")
-    parser.add_argument("--pictures", type=Path, default=results.ROOT / "docs/bench", help="the folder of the pictures")
+    parser.add_argument(
+        "--results", type=Path, default=results.ROOT / "bench/results.json", help="the file to merge into"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, default=results.ROOT / "docs/bench", help="the folder of the pictures"
+    )
     options = parser.parse_args(argv)
     try:
         modules = chosen([name for name in options.only.split(",") if name])

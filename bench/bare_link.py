@@ -1,8 +1,8 @@
-"""`python -m bench.bare_link`: the least that can take agents' reports, a websockets server that decodes and counts.
+"""`python -m bench.bare_link`: the least that can take agents' reports, a websockets server that decodes.
 
-It welcomes whoever comes and believes everything; prints "ready PORT". The peer of the console's ingest,
-and a quiet place for one agent to report to.
---keepalive-s: told to agents; no longer than the interval, it makes them report on every turn, changed or not.
+It welcomes whoever comes and believes everything; prints "ready PORT".
+The peer of the console's ingest, and a quiet place for one agent to report to.
+--keepalive-s: told to agents; no longer than the interval, it makes them report on every turn.
 """
 
 from __future__ import annotations

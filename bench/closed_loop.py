@@ -37,12 +37,13 @@ def post(url: str, path: str, token: str, body: bytes) -> bytes:
 async def drive(url: str, request: bytes, clients: int, seconds: float, status: int = 201) -> Loop:
     """Run the loop. Raises Unexpected for any other status, ConnectionError where the server breaks off."""
     parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 80
     latencies: list[float] = []
     end_at = time.perf_counter() + seconds
 
     async def client() -> None:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, parts.hostname, parts.port)
+        _, connection = await loop.create_connection(Connection, host, port)
         try:
             while (began := time.perf_counter()) < end_at:
                 answer = await connection.ask(request)
@@ -59,5 +60,8 @@ async def drive(url: str, request: bytes, clients: int, seconds: float, status: 
     passed = time.perf_counter() - began
     latencies.sort()
     return Loop(
-        len(latencies), len(latencies) / passed, percentile(latencies, 50) * 1000, percentile(latencies, 99) * 1000
+        len(latencies),
+        len(latencies) / passed,
+        percentile(latencies, 50) * 1000,
+        percentile(latencies, 99) * 1000,
     )

@@ -1,4 +1,4 @@
-"""What the machine is, and what processes take of it: cpu to the nanosecond, memory without counting pages twice."""
+"""What the machine is, and what processes take of it: exact cpu time, memory without counting pages twice."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 MB = 1e6
-#: The scheduler's own account, of the clocks that the kernel has for every process (linux/posix-timers).
+#: The scheduler's own account, one of the clocks that the kernel has for every process.
 _SCHEDULED = 2
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of cpu that all threads of a process have used, also those that ended. Raises OSError if it is gone.
+    """Seconds of cpu that all threads of a process have used, also those that ended. Raises OSError.
 
     /proc/PID/stat counts in hundredths of a second, too coarse for an agent that uses three in ten seconds.
     """
@@ -51,7 +51,9 @@ def memory_mb(pids: Iterable[int]) -> tuple[float, float | None]:
 def describe() -> dict[str, Any]:
     """What of the machine matters to a reader of the figures, and how busy it was; no names, no paths."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine()
+    )
     return {
         "cpu": model,
         "cores": os.cpu_count(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from bench.table import amount
 
@@ -27,9 +27,9 @@ def draw(row: dict[str, Any]) -> str:
     limit = _limit_value(row)
     largest = max(value for value in (*(max(bar[2], *(bar[3] or ())) for bar in bars), limit or 0.0, 1e-12))
     height = TOP + len(bars) * (BAR + GAP) + 26
+    label = f'width="{WIDTH}" height="{height}" aria-label={quoteattr(_sentence(row))}'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-        f' role="img" aria-label="{escape(_sentence(row), {chr(34): "&quot;"})}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" {label}>',
         f"<style>{_STYLE}</style>",
         f'<text x="0" y="18" font-weight="600">{escape(row["id"])}</text>',
         f'<text x="{WIDTH}" y="18" text-anchor="end" class="quiet">{escape(row["unit"])}</text>',
@@ -48,9 +48,10 @@ def draw(row: dict[str, Any]) -> str:
 def _bar(y: int, name: str, kind: str, value: float, spread: list[float] | None, scale: float) -> list[str]:
     middle, text_y = y + BAR / 2, y + BAR / 2 + 4.5
     short = name if len(name) <= 22 else name[:21] + "…"
+    title = f"<title>{escape(name)}</title>" if short != name else ""
     low, high = (bound * scale for bound in spread or (value, value))
     return [
-        f'<text x="{LEFT - 8}" y="{text_y}" text-anchor="end"><title>{escape(name)}</title>{escape(short)}</text>',
+        f'<text x="{LEFT - 8}" y="{text_y}" text-anchor="end">{title}{escape(short)}</text>',
         f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{value * scale:.1f}" height="{BAR}" rx="2"/>',
         f'<line class="range" x1="{LEFT + low:.1f}" y1="{middle}" x2="{LEFT + high:.1f}" y2="{middle}"/>',
         f'<text x="{LEFT + max(value * scale, high) + 8:.1f}" y="{text_y}">{amount(value)}</text>',
@@ -58,7 +59,7 @@ def _bar(y: int, name: str, kind: str, value: float, spread: list[float] | None,
 
 
 def _limit_value(row: dict[str, Any]) -> float | None:
-    """Where the limit lies on the axis of our figure; a limit of the ratio is taken times the peer's figure."""
+    """Where the limit lies on the axis of our figure; one of the ratio, times the peer's figure."""
     limit = row["limit"]
     bound: float | None = limit.get("least", limit.get("most"))
     if bound is None or limit["of"] == "ours":

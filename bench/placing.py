@@ -53,7 +53,8 @@ async def run(settings: Settings) -> list[Row]:
 
 def _rows(clients: int, hosts: int, ours: list[Loop], peer: list[Loop]) -> list[Row]:
     ending = "" if clients == 1 else f".{clients}"
-    note = f"{clients} client{'s' * (clients > 1)}, {hosts} hosts reporting once a second, SQLite in WAL, synchronous=FULL"
+    who = f"{clients} client{'s' * (clients > 1)}, {hosts} hosts reporting once a second"
+    note = f"{who}, SQLite in WAL, synchronous=FULL"
     rates = Compared.of([each.rate_per_s for each in ours], [each.rate_per_s for each in peer])
     tails = Compared.of([each.p99_ms for each in ours], [each.p99_ms for each in peer])
     return [

@@ -38,7 +38,9 @@ class ControlPlane:
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("steelyard")), "up",
-            env=clean_environment(STEELYARD_DATA=str(self.place.data), STEELYARD_LISTEN=f"{LOOPBACK}:{self.port}"),
+            env=clean_environment(
+                STEELYARD_DATA=str(self.place.data), STEELYARD_LISTEN=f"{LOOPBACK}:{self.port}"
+            ),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -61,7 +63,7 @@ class ControlPlane:
     @property
     def token(self) -> str:
         """The local administrator's API token."""
-        return self.place.cli_token.read_text().strip()
+        return str(self.place.cli_token.read_text()).strip()
 
     def pids(self) -> dict[str, int]:
         """Process by role: broker, web, controller, worker, envoy, and the supervisor itself."""

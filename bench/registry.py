@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.figures import ROUNDS, ROUNDS_FAST
 from bench.results import Row
@@ -28,10 +28,11 @@ class Settings:
         return self.pick(ROUNDS, ROUNDS_FAST)
 
 
-#: module -> the rows it comes to. Modules are imported when they run: the core's benchmarks need no servers.
+#: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.decisions": (
-        "B2.mixed.100", "B2.mixed.1k", "B2.mixed.10k", "B2.scan.10k", "B2.explain_overhead", "B2.bytes_per_host",
+        "B2.mixed.100", "B2.mixed.1k", "B2.mixed.10k",
+        "B2.scan.10k", "B2.explain_overhead", "B2.bytes_per_host",
     ),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
@@ -51,7 +52,9 @@ def chosen(only: Sequence[str]) -> list[str]:
     """
     for name in only:
         if not any(_matches(name, row) for rows in BENCHMARKS.values() for row in rows):
-            raise UnknownBenchmark(f"no benchmark is called {name!r}; there are {', '.join(sum(BENCHMARKS.values(), ()))}")
+            raise UnknownBenchmark(
+                f"no benchmark is called {name!r}; there are {', '.join(sum(BENCHMARKS.values(), ()))}"
+            )
     return [
         module
         for module, rows in BENCHMARKS.items()
@@ -63,7 +66,7 @@ def _matches(name: str, row: str) -> bool:
     return row == name or row.startswith(f"{name}.")
 
 
-def runner(module: str) -> Callable[[Settings], Awaitable[list[Row]]]:
+def runner(module: str) -> Callable[[Settings], Coroutine[Any, Any, list[Row]]]:
     """The benchmark's coroutine."""
-    run: Callable[[Settings], Awaitable[list[Row]]] = import_module(module).run
+    run: Callable[[Settings], Coroutine[Any, Any, list[Row]]] = import_module(module).run
     return run

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What bounds a figure. of: "ours" or "ratio"; least or most: where the bound is, if it has a number."""
+    """What bounds a figure. of: ours or ratio; least or most: the bound, if it has a number."""
 
     what: str
     of: str = "ours"
@@ -26,7 +26,7 @@ class Limit:
     most: float | None = None
 
     def room(self, ours: float, ratio: float | None) -> float | None:
-        """How far inside the bound the figure is, as a share of it; negative outside, None without a number."""
+        """How far inside the bound the figure is, as a share of it; negative outside, None for no number."""
         value = ratio if self.of == "ratio" else ours
         if value is None:
             return None
@@ -81,11 +81,18 @@ def row(
             "kind": "min-max",
             **{
                 side: [_short(bound) for bound in figure.range]
-                for side, figure in (("ours", compared.ours), ("peer", compared.peer), ("ratio", compared.ratio))
+                for side, figure in (
+                    ("ours", compared.ours),
+                    ("peer", compared.peer),
+                    ("ratio", compared.ratio),
+                )
                 if figure is not None
             },
         },
-        limit={**{key: value for key, value in asdict(limit).items() if value is not None}, "room": _short(room)},
+        limit={
+            **{key: value for key, value in asdict(limit).items() if value is not None},
+            "room": None if room is None else _short(room),
+        },
         command=f"make bench ONLY={identity}",
         versions={"python": platform.python_version(), **{name: version(name) for name in packages}},
         note=note,
@@ -124,11 +131,12 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    command = ["git", *arguments]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     # An unpacked archive has no history; the figures are worth having all the same.
     return answer.stdout if answer.returncode == 0 else "unknown"
 
 
-def _short(value: float | None) -> float | None:
+def _short(value: float) -> float:
     """Four digits: the rest is noise."""
-    return None if value is None else float(f"{value:.4g}")
+    return float(f"{value:.4g}")

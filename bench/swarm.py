@@ -37,9 +37,10 @@ class Member:
         self.name = name
         self._socket = socket
         self._seq = 0
-        # A few pictures of use to alternate between; drawing them anew for each report is not the swarm's work.
+        # A few pictures of use to alternate between; drawing one for each report is not the swarm's work.
         self._pictures = [
-            {resource: amount * rng.uniform(0.05, 0.5) for resource, amount in CAPACITY.items()} for _ in range(8)
+            {resource: amount * rng.uniform(0.05, 0.5) for resource, amount in CAPACITY.items()}
+            for _ in range(8)
         ]
         self.reading = asyncio.create_task(self._read())
 

@@ -17,6 +17,8 @@ from django.db import OperationalError, connection, transaction
 
 from console.accounts.models import Role, User
 from console.events.models import Event, Outbox
+from console.rows import insert
+from console.turns import writing
 
 Result = TypeVar("Result")
 
@@ -102,7 +104,7 @@ class Action(Generic[Result]):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         for tried in range(1, MOST_TRIES + 1):
             try:
-                with transaction.atomic():
+                with writing():
                     result = self.execute(actor)
                     transaction.on_commit(functools.partial(self.committed, result))
                 return result
@@ -115,7 +117,7 @@ class Action(Generic[Result]):
 
     def record(self, actor: Actor, subject_kind: str, subject: str, **what: Any) -> None:
         """Write the audit line(). Called by execute(), so it is in the same transaction as the change."""
-        self.line(actor, subject_kind, subject, **what).save(force_insert=True)
+        insert(self.line(actor, subject_kind, subject, **what))
 
     def line(
         self, actor: Actor, subject_kind: str, subject: str, *, before: Any = None, after: Any = None, reason: str = ""

@@ -21,7 +21,7 @@ Page = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Place:
-    """One entry of the navigation. key: what is typed after "g" to go there. icon: a file's stem in static/img."""
+    """One entry of the navigation. key: what is typed after "g" to go there."""
 
     name: str
     label: str
@@ -81,7 +81,9 @@ def require_role(request: HttpRequest, role: Role) -> None:
     user: Any = request.user
     if not user.is_authenticated or not user.has_role(role):
         has = getattr(user, "role", "nobody")
-        raise PermissionDenied(f"This asks for the role {role}; {user.get_username() or 'you'} has the role {has}.")
+        raise PermissionDenied(
+            f"This asks for the role {role}; {user.get_username() or 'you'} has the role {has}."
+        )
 
 
 def act(request: HttpRequest, action: Action[Any], done: str) -> bool:

@@ -18,7 +18,7 @@ LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class Rows:
-    """One page of a list. earlier, later: query strings of the neighbouring pages, None where there is none."""
+    """One page of a list. earlier, later: query strings of its neighbours, None where there is none."""
 
     items: Sequence[Any]
     number: int

@@ -37,6 +37,11 @@ class Place:
         return self.data / "secrets/broker"
 
     @property
+    def broker_port(self) -> Path:
+        """Where the embedded broker listened last, so that it does again."""
+        return self.data / "broker-port"
+
+    @property
     def broker_url(self) -> Path:
         """REDIS_URL of the embedded broker while it runs; it carries the password."""
         return self.run / "broker-url"

@@ -155,7 +155,7 @@ REST_FRAMEWORK = {
     # Deny by default: every view names the role it asks for.
     "DEFAULT_PERMISSION_CLASSES": ["console.accounts.permissions.NobodyYet"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["console.api.bodies.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "console.api.pages.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

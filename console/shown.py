@@ -1,4 +1,4 @@
-"""Template filters: numbers and times as people read them. Loaded into every template (settings.TEMPLATES)."""
+"""Template filters: numbers and times as people read them. In every template (settings.TEMPLATES)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,31 @@ def ago(at: datetime | None) -> str:
 def plain_json(value: Any) -> str:
     """A value as indented JSON, cut where it grows beyond what anybody reads on a page."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    return text if len(text) <= LONGEST_JSON else f"{text[:LONGEST_JSON]}\n… {len(text) - LONGEST_JSON:,} characters more"
+    return (
+        text
+        if len(text) <= LONGEST_JSON
+        else f"{text[:LONGEST_JSON]}\n… {len(text) - LONGEST_JSON:,} characters more"
+    )
+
+
+@register.filter
+def said(value: Any) -> str:
+    """A value of an event in a few words: mappings as key=value, lists with commas, yes and no."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{key}={said(each)}" for key, each in value.items()) or "none"
+        case list():
+            return ", ".join(said(each) for each in value) or "none"
+        case _:
+            return str(value)
+
+
+@register.filter
+def spaced(code: str) -> str:
+    """A reason's code as words."""
+    return str(code).replace("_", " ").replace("-", " ")
 
 
 @register.filter

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from console.live.ticks import BARS
 
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -23,25 +25,31 @@ class Bar:
 
 @dataclass(frozen=True)
 class Strip:
-    """bars in the order of BARS. solid, outline: what the two marks mean here."""
+    """bars in the order of BARS. solid, outline: what the two marks mean here.
+
+    missing: what a share that is None means. Only UNKNOWN is drawn as unknown; else the bar is no part of it.
+    """
 
     bars: tuple[Bar, ...]
     solid: str = "used"
     outline: str = "reserved"
+    missing: str = UNKNOWN
 
     @property
     def used(self) -> str:
         """The element's attribute: shares with three places, empty where unknown."""
-        return ",".join(_figure(bar.used) for bar in self.bars)
+        return ",".join(self._figure(bar.used) for bar in self.bars)
 
     @property
     def reserved(self) -> str:
-        return ",".join(_figure(bar.reserved) for bar in self.bars)
+        return ",".join(self._figure(bar.reserved) for bar in self.bars)
 
     @property
     def text(self) -> str:
         return "; ".join(
-            f"{bar.name} {_said(bar.used)} {self.solid}, {_said(bar.reserved)} {self.outline}" for bar in self.bars
+            f"{bar.name} {self._said(bar.used)} {self.solid}, {self._said(bar.reserved)} {self.outline}"
+            for bar in self.bars
+            if self.missing == UNKNOWN or bar.used is not None
         )
 
     @property
@@ -49,22 +57,26 @@ class Strip:
         """The highest used share, None where none is known."""
         return max((bar.used for bar in self.bars if bar.used is not None), default=None)
 
+    def _figure(self, share: float | None) -> str:
+        if share is None:
+            return "" if self.missing == UNKNOWN else "-"
+        return f"{share:.3f}"
+
+    def _said(self, share: float | None) -> str:
+        return self.missing if share is None else f"{share:.0%}"
+
 
 def strip_of(
-    used: Mapping[str, float | None], reserved: Mapping[str, float | None], solid: str = "used", outline: str = "reserved"
+    used: Mapping[str, float | None],
+    reserved: Mapping[str, float | None],
+    solid: str = "used",
+    outline: str = "reserved",
+    missing: str = UNKNOWN,
 ) -> Strip:
-    """From shares by resource. A resource that is missing or None is not known."""
+    """From shares by resource. A resource that is not among them, or None, is missing."""
     bars = tuple(Bar(name, _worst(used, parts), _worst(reserved, parts)) for name, parts in BARS.items())
-    return Strip(bars, solid, outline)
+    return Strip(bars, solid, outline, missing)
 
 
 def _worst(shares: Mapping[str, float | None], resources: tuple[str, ...]) -> float | None:
     return max((share for name in resources if (share := shares.get(name)) is not None), default=None)
-
-
-def _figure(share: float | None) -> str:
-    return "" if share is None else f"{share:.3f}"
-
-
-def _said(share: float | None) -> str:
-    return "unknown" if share is None else f"{share:.0%}"

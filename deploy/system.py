@@ -1,6 +1,7 @@
 """See that Debian's packages which a purpose needs are there; install the missing ones where we are root.
 
     python3 deploy/system.py PURPOSE ...     python: venv and headers   rack: network namespaces   test: servers, browser
+                                         bench: the peers of the benchmarks
 
 Standard library only: it runs before anything is installed.
 """
@@ -39,6 +40,7 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
         "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
     },
     "rack": {"iproute2": has_command("ip")},
+    "bench": {"prometheus-node-exporter": has_command("prometheus-node-exporter")},
     "test": {
         "postgresql": has_command("initdb"),
         "redis-server": has_command("redis-server"),

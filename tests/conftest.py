@@ -7,21 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-
-GIB = 2.0**30
-MIB = 2.0**20
-
-#: What a test's host has unless the test says otherwise.
-CAPACITY = {
-    "cpu": 8.0, "memory": 16 * GIB, "disk": 100 * GIB,
-    "disk_io": 500 * MIB, "net_in": 125 * MIB, "net_out": 125 * MIB,
-}  # fmt: skip
+from control_rig import Fleet, empty
 
 
 @pytest.fixture(scope="session")
@@ -75,26 +67,10 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """
     with django_db_blocker.unblock():
         yield
-        _empty()
+        empty()
         from django.db import connections
 
         connections.close_all()
-
-
-_filled_by_migrations = {"django_migrations", "django_content_type", "auth_permission"}
-_tables: list[str] = []
-
-
-def _empty() -> None:
-    from django.db import connection, transaction
-
-    if not _tables:
-        _tables.extend(set(connection.introspection.django_table_names(only_existing=True)) - _filled_by_migrations)
-    with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA defer_foreign_keys = ON")
-        for table in _tables:
-            cursor.execute(f'DELETE FROM "{table}"')
 
 
 @pytest.fixture
@@ -113,64 +89,6 @@ def live() -> Iterator[None]:
     renew()
     yield
     renew()
-
-
-@dataclass
-class Fleet:
-    """The hosts of a test, made by the actions that make real ones."""
-
-    credentials: dict[str, str] = field(default_factory=dict)
-
-    def add(
-        self, name: str, labels: dict[str, str] | None = None, address: str = "", used: dict[str, float] | None = None,
-        **capacity: float,
-    ) -> Any:  # fmt: skip
-        """A host that has joined and reported once. capacity: by resource, else CAPACITY. used: of its report."""
-        from console.fleet.actions.join import Join
-        from console.live.picture import picture
-
-        host = Join(self.token(), self.hello(name, labels, address, **capacity)).run(agent(name))
-        picture.load()
-        self.report(name, **(used or {"cpu": 0.0}))
-        return host
-
-    def token(self, host_name: str = "", life_s: int = 900) -> str:
-        """A one-time token."""
-        from console.actions import SYSTEM
-        from console.fleet.actions.tokens import IssueHostToken
-
-        return IssueHostToken(host_name, life_s).run(SYSTEM)
-
-    def hello(
-        self, name: str, labels: dict[str, str] | None = None, address: str = "", **capacity: float
-    ) -> Any:
-        """What an agent says first; its credential is kept in credentials[name]."""
-        from agents import wire
-
-        credential = self.credentials.setdefault(name, f"credential-of-{name}")
-        return wire.Hello(
-            protocol=wire.PROTOCOL, version="0.1.0", name=name, labels=labels or {}, capacity={**CAPACITY, **capacity},
-            address=address or f"127.0.1.{len(self.credentials)}", credential_digest=wire.digest(credential),
-        )  # fmt: skip
-
-    def report(self, name: str, **used: float) -> None:
-        """One report of the host, now."""
-        from console.live.picture import picture
-
-        assert picture.report(name, used, time.monotonic())
-
-    def reserved(self, name: str, resource: str = "cpu") -> float:
-        """What the ledger has promised of the host."""
-        from console.placements.models import Ledger
-
-        return Ledger.objects.get(host__name=name, resource=resource).reserved
-
-
-def agent(host: str) -> Any:
-    """The actor that an agent's connection acts as."""
-    from console.actions import Actor
-
-    return Actor(kind="agent", name=host, address="127.0.0.1")
 
 
 @pytest.fixture
@@ -210,11 +128,14 @@ def api(cluster: Fleet) -> Callers:
     from console.accounts.actions.tokens import CreateToken
     from console.actions import SYSTEM
 
+    class JsonClient(APIClient):
+        default_format = "json"
+
     clients, tokens = {}, {}
     for role in ("viewer", "operator", "admin"):
         _, tokens[role] = CreateToken(f"a-{role}", role=role).run(SYSTEM)
-        clients[role] = APIClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
-    return Callers(anonymous=APIClient(), tokens=tokens, **clients)
+        clients[role] = JsonClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
+    return Callers(anonymous=JsonClient(), tokens=tokens, **clients)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
-from console.accounts.actions.setup import CreateFirstAdmin
+from console.accounts.actions.setup import CreateFirstAdmin, is_set_up
 from console.accounts.models import SetupLink
 from console.actions import SYSTEM, Conflict, Invalid
 from agents.wire import digest
@@ -24,12 +25,13 @@ class FirstAdminForm(forms.Form):
     )
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
 @never_cache
 def setup(request: HttpRequest, secret: str) -> HttpResponse:
     """The one-time link: GET shows the form, POST makes the administrator and logs them in."""
     link = SetupLink.objects.filter(digest=digest(secret)).first()
-    if link is None or not link.is_open():
+    if link is None or not link.is_open() or is_set_up():
         return render(request, "accounts/setup_closed.html", status=410)
     form = FirstAdminForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -6,6 +6,9 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 
@@ -13,12 +16,14 @@ from console.accounts.permissions import Viewer
 from console.events.metrics import exposition
 
 
+@require_safe
 @login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers. Says nothing else to a stranger."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@require_safe
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """This process can reach its database."""
@@ -29,6 +34,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ready\n", content_type="text/plain")
 
 
+@extend_schema(exclude=True)  # not part of the versioned API
 @api_view(["GET"])
 @permission_classes([Viewer])
 def metrics(request: Request) -> HttpResponse:
@@ -36,6 +42,7 @@ def metrics(request: Request) -> HttpResponse:
     return HttpResponse(exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+@csrf_exempt
 @login_not_required
 def closed_path(request: HttpRequest, rest: str = "") -> JsonResponse:
     """A path of the API that does not exist: a problem document, not a page."""

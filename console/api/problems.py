@@ -6,10 +6,12 @@ and hosts a list of {host, code, reason} where a load fits nowhere.
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
@@ -18,6 +20,11 @@ from rest_framework.response import Response
 from balancer_core.placement import InvalidLoad
 from console.actions import Conflict, Invalid, NotAllowed, Unknown
 from console.placements.actions.place import FitsNowhere
+
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
 
 
 class ProblemRenderer(JSONRenderer):
@@ -50,6 +57,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             return problem(404, "unknown", str(error) or "Nothing is here.")
         case Conflict():
             return problem(409, error.code, error.reason)
+        case IntegrityError():
+            # Two that were each right alone: the database let one of them through.
+            log.warning("refused by a constraint: %s", error)
+            return problem(409, "at-once", "Somebody changed the same thing at this moment; look again, then try again.")
+        case OperationalError():
+            log.error("the database can't be written: %s", error)
+            wait = {"Retry-After": str(RETRY_AFTER_S)}
+            return problem(503, "database-away", "The database does not answer; nothing was changed.", wait)
         case NotAllowed() | PermissionDenied():
             return problem(403, "not-allowed", str(error) or "Not allowed.")
         case exceptions.ValidationError():

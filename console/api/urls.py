@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
@@ -14,36 +14,52 @@ from console.placements import api as placements
 from console.storage import api as storage
 from console.traffic import api as traffic
 
+
+
+class NameConverter:
+    """What a thing may be called in a path. NUL, which PostgreSQL refuses, and the like are paths that don't exist."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(NameConverter, "name")
+
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("whoami/", accounts.WhoAmI.as_view()),
     path("tokens/", accounts.Tokens.as_view()),
-    path("tokens/<str:key>/", accounts.Token.as_view()),
+    path("tokens/<name:key>/", accounts.Token.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
     path("host-tokens/", fleet.HostTokens.as_view()),
     path("hosts/", fleet.Hosts.as_view()),
-    path("hosts/<str:name>/", fleet.OneHost.as_view()),
-    path("hosts/<str:name>/cordon/", fleet.CordonHost.as_view()),
-    path("hosts/<str:name>/uncordon/", fleet.UncordonHost.as_view()),
-    path("hosts/<str:name>/drain/", fleet.DrainHost.as_view()),
-    path("hosts/<str:name>/remove/", fleet.RemoveHost.as_view()),
+    path("hosts/<name:name>/", fleet.OneHost.as_view()),
+    path("hosts/<name:name>/cordon/", fleet.CordonHost.as_view()),
+    path("hosts/<name:name>/uncordon/", fleet.UncordonHost.as_view()),
+    path("hosts/<name:name>/drain/", fleet.DrainHost.as_view()),
+    path("hosts/<name:name>/remove/", fleet.RemoveHost.as_view()),
     path("placements/", placements.Placements.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
     path("services/", traffic.Services.as_view()),
-    path("services/<str:name>/", traffic.OneService.as_view()),
-    path("services/<str:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),
-    path("services/<str:name>/remove-endpoint/", traffic.EndpointAction.as_view(verb="remove")),
-    path("services/<str:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
-    path("services/<str:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
+    path("services/<name:name>/", traffic.OneService.as_view()),
+    path("services/<name:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),
+    path("services/<name:name>/remove-endpoint/", traffic.EndpointAction.as_view(verb="remove")),
+    path("services/<name:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
+    path("services/<name:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
-    path("shards/<str:name>/", storage.OneShard.as_view()),
+    path("shards/<name:name>/", storage.OneShard.as_view()),
     path("<path:rest>", closed_path),
     path("", closed_path),
 ]

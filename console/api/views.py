@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from console.actions import Action, Actor, Unknown
+from console.actions import Action, Actor, Invalid, Unknown
+
+LONGEST_KEY = 128
 
 
 def actor_of(request: Any) -> Actor:
@@ -19,6 +21,14 @@ def actor_of(request: Any) -> Actor:
         user=request.user,
         address=request.META.get("REMOTE_ADDR", ""),
     )
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The caller's own name for this request, None if it gave none."""
+    key = request.headers.get("Idempotency-Key") or None
+    if key is not None and not (len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Invalid("Idempotency-Key", "invalid", f"at most {LONGEST_KEY} printable ASCII characters")
+    return key
 
 
 def find(queryset: QuerySet, kind: str, **lookup: Any) -> Any:

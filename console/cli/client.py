@@ -16,7 +16,8 @@ from rich.table import Table
 from clients.rest import ProblemError, Steelyard
 from console.place import Place
 
-out, err = Console(), Console(stderr=True)
+# A sentence stays on one line: terminals wrap it by themselves, and a log keeps it whole.
+out, err = Console(), Console(stderr=True, soft_wrap=True)
 
 
 @contextmanager

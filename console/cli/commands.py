@@ -11,7 +11,13 @@ from balancer_core.errors import InvalidInput
 from balancer_core.resources import STANDARD, parse_amount
 from console.cli.client import api, err, out, show
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help="Steelyard: one balancer for every kind of load.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    help="Steelyard: one balancer for every kind of load.",
+    # Plain text: what is wrong stays on one line, for people and for whatever reads their logs.
+    rich_markup_mode=None,
+)
 host_app = typer.Typer(no_args_is_help=True, help="Hosts: join, cordon, drain.")
 service_app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
 place_app = typer.Typer(no_args_is_help=True, help="Ask where a load goes, and reserve it there.")
@@ -48,14 +54,14 @@ def pairs(items: list[str], option: str) -> dict[str, str]:
     return found
 
 
-def amounts(items: list[str]) -> dict[str, float]:
+def amounts(items: list[str], option: str = "--demand") -> dict[str, float]:
     """RESOURCE=AMOUNT options in base units."""
     found = {}
-    for resource, text in pairs(items, "--demand").items():
+    for resource, text in pairs(items, option).items():
         try:
             found[resource] = parse_amount(text, _UNITS.get(resource, ""), resource)
         except InvalidInput as error:
-            raise typer.BadParameter(str(error), param_hint="--demand") from None
+            raise typer.BadParameter(str(error), param_hint=option) from None
     return found
 
 
@@ -344,7 +350,7 @@ def shard_create(
         raise typer.BadParameter("HOST:PATH is needed", param_hint="--source")
     shard = {
         "name": name,
-        "bytes": round(amounts([f"disk={size}"])["disk"]),
+        "bytes": round(amounts([f"disk={size}"], "--size")["disk"]),
         "source_host": host,
         "source_path": path,
         "replicas": replicas,

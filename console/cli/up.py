@@ -165,7 +165,7 @@ class Supervisor:
 
         password = read_or_make_secret(self._place.broker_password)
         address, _, port = os.environ.get("STEELYARD_BROKER_LISTEN", "127.0.0.1:0").rpartition(":")
-        number = int(port) or free_port(address)
+        number = int(port) or self._broker_port(address)
         config = self._place.run / "valkey.conf"
         # The password stays off the command line, which every user of the machine can read.
         _write_private(
@@ -176,6 +176,16 @@ class Supervisor:
         await self._keep(self._child("broker", [str(get_binary_path()), str(config)], env))
         await _until(lambda: _answers(address, number), READY_S, "the broker", self._place.logs / "broker.log")
         return f"redis://:{password}@{address}:{number}/0"
+
+    def _broker_port(self, address: str) -> int:
+        """The port that the broker had at the last start, if it is free: the hosts' workers know no other."""
+        try:
+            port = int(self._place.broker_port.read_text())
+            _check_free(address, port)
+        except (OSError, ValueError, OverflowError, Failed):
+            port = free_port(address)
+            _write_private(self._place.broker_port, str(port))
+        return port
 
     async def _prepare(self, env: dict[str, str]) -> str | None:
         process = await asyncio.create_subprocess_exec(

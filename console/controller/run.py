@@ -186,11 +186,13 @@ class Controller:
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
-        verdict = self._detector.judge(hosts, time.monotonic(), hearing=self._bus.connected)
+        now = time.monotonic()
+        hearing = self._bus.connected and self._detector.hears(now)
+        verdict = self._detector.judge(hosts, now, hearing=hearing)
         if verdict.isolated != self._isolated:
             self._isolated = verdict.isolated
             log.warning(
-                "the broker is away, or many hosts fell silent at once: nobody is declared lost, the fault may be here"
+                "broker or web are away, or many hosts fell silent at once: nobody is declared lost"
                 if verdict.isolated
                 else "the hosts are heard again"
             )
@@ -211,6 +213,7 @@ class Controller:
                 continue
             now = time.monotonic()
             tick = decode_tick(payload)
+            self._detector.spoke(now)
             for host in tick.hosts:
                 self._detector.heard(host, now)
             if picture.take_tick(tick, now):

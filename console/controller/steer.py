@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from balancer_core.errors import InvalidInput
 from balancer_core.steering import EndpointView, Steering, WeightPlan
 from console.engines.envoy.admin import AdminUnreachable
 from console.engines.envoy.ads import AdsServer
 from console.engines.envoy.stats import EndpointStats, ServiceStats, read_services
 from console.engines.guard import GuardRefused
-from console.engines.target import EndpointTarget, ServiceTarget, TrafficTarget
+from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget, TrafficTarget
 from console.fleet.models import Host
 from console.live.picture import SILENT_AFTER_S, Picture
 from console.traffic.models import Endpoint, Service
@@ -44,23 +45,34 @@ class Steerer:
         self._picture, self._ads, self._admin_socket, self._epoch = picture, ads, admin_socket, epoch
         self._laws: dict[str, Steering] = {}
         self._observed: dict[str, _Observed] = {}
+        self._targets: dict[str, ServiceTarget] = {}
         self._guard = ""
 
     async def step(self, services: list[Service], now: float) -> TrafficSeen:
         """Read, decide, tell; returns what to show."""
         await self._observe(now)
-        for name in set(self._laws) - {service.name for service in services}:
-            del self._laws[name]
+        for name in (self._laws.keys() | self._targets.keys()) - {service.name for service in services}:
+            self._laws.pop(name, None)
             self._observed.pop(name, None)
+            self._targets.pop(name, None)
         shares = self._pressures()
-        plans = {service.name: self._plan(service, shares, now) for service in services}
-        target = TrafficTarget(
-            services=tuple(_service_target(service, plans[service.name]) for service in services), epoch=self._epoch
-        )
-        self._guard = self._publish(target)
+        plans: dict[str, WeightPlan] = {}
+        wrong: list[str] = []
+        for service in services:
+            try:
+                plan = self._plan(service, shares, now)
+                self._targets[service.name] = _service_target(service, plan)
+            except (InvalidTarget, InvalidInput) as error:
+                # An agent gave its host an address that another endpoint has: this service stays as it
+                # was, if it was, and the others go on.
+                wrong.append(f"{service.name} is left as it was: {error}")
+            else:
+                plans[service.name] = plan
+        target = TrafficTarget(services=tuple(self._targets.values()), epoch=self._epoch)
+        self._guard = self._publish(target, wrong)
         return TrafficSeen(
             epoch=self._epoch,
-            services={service.name: self._seen(service, plans[service.name]) for service in services},
+            services={each.name: self._seen(each, plans[each.name]) for each in services if each.name in plans},
             engines=[
                 EngineSeen(
                     node=name,
@@ -72,15 +84,16 @@ class Steerer:
             guard=self._guard,
         )
 
-    def _publish(self, target: TrafficTarget) -> str:
-        """Give the engine the target; returns "", or what the guard held back."""
+    def _publish(self, target: TrafficTarget, wrong: list[str]) -> str:
+        """Give the engine the target; returns "", or what is not as asked for: wrong, and what the guard held back."""
         try:
             self._ads.publish(target)
         except GuardRefused as refusal:
-            if str(refusal) != self._guard:
-                log.warning("not published: %s", refusal)
-            return str(refusal)
-        return ""
+            wrong = [*wrong, str(refusal)]
+        said = "; ".join(wrong)
+        if said and said != self._guard:
+            log.warning("not published: %s", said)
+        return said
 
     async def _observe(self, now: float) -> None:
         try:
@@ -95,13 +108,14 @@ class Steerer:
 
     def _pressures(self) -> dict[str, tuple[float, float]]:
         """Host to (cores, bottleneck utilisation): the worst of its resources that get worse like a queue."""
-        used, _ = self._picture.utilisation()
-        rates = [place for place, each in enumerate(self._picture.cluster.dimensions.resources) if each.kind == "rate"]
+        snapshot, _ = self._picture.view()
+        used, _ = self._picture.utilisation(snapshot)
+        rates = [place for place, each in enumerate(snapshot.dimensions.resources) if each.kind == "rate"]
         with np.errstate(invalid="ignore"):
             worst = np.nanmax(np.nan_to_num(used[:, rates], nan=0.0), axis=1) if len(used) else np.zeros(0)
         return {
             name: (self._picture.capacity(name).get("cpu", 0.0), float(worst[row]))
-            for row, name in enumerate(self._picture.names()[: len(worst)])
+            for row, name in enumerate(snapshot.names)
         }
 
     def _plan(self, service: Service, shares: dict[str, tuple[float, float]], now: float) -> WeightPlan:

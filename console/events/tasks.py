@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from celery import shared_task
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from console.events.models import Outbox
-from console.placements.models import Decision
+from console.fleet.models import Command, HostToken
+from console.placements.models import Decision, Placement
+from console.storage.models import Replica
 
 KEEP_SENT = timedelta(days=1)
 KEEP_DECISIONS = timedelta(days=30)
@@ -16,8 +20,25 @@ KEEP_DECISIONS = timedelta(days=30)
 
 @shared_task(name="steelyard.keep_house", expires=300)
 def keep_house() -> dict[str, int]:
-    """Forget sent messages after a day, and decisions that hold nothing after thirty. The audit trail stays."""
+    """Forget what has been said, ended and released: messages, links and commands after a day, placements and
+    decisions that hold nothing after thirty. The audit trail stays."""
     now = timezone.now()
-    sent, _ = Outbox.objects.filter(sent_at__lt=now - KEEP_SENT).delete()
-    decisions, _ = Decision.objects.filter(at__lt=now - KEEP_DECISIONS, placement=None).delete()
-    return {"outbox": sent, "decisions": decisions}
+    day, month = now - KEEP_SENT, now - KEEP_DECISIONS
+    ended = Command.objects.exclude(state=Command.State.PENDING).filter(expires_at__lt=day)
+    gone = Placement.objects.filter(state=Placement.State.RELEASED, released_at__lt=month, replica=None)
+    found = {
+        "outbox": Outbox.objects.filter(sent_at__lt=day),
+        "commands": ended.exclude(pk__in=_commands_in_use()),
+        "host tokens": HostToken.objects.filter(expires_at__lt=month),
+        "sessions": Session.objects.filter(expire_date__lt=now),
+        "placements": gone,
+        "decisions": Decision.objects.filter(at__lt=month, placement=None),
+    }
+    return {name: rows.delete()[0] for name, rows in found.items()}
+
+
+def _commands_in_use() -> QuerySet[Replica]:
+    """Those that a replica's present transfer still refers to."""
+    replicas = Replica.objects.order_by()  # SQLite takes no order inside a union
+    serving = replicas.exclude(serve=None).values("serve")
+    return serving.union(replicas.exclude(fetch=None).values("fetch"))

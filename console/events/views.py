@@ -50,8 +50,20 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def differences(event: Event) -> list[Difference]:
     """What changed, key by key, in the order of the keys; what stayed the same is left out."""
-    before = event.before if isinstance(event.before, dict) else {} if event.before is None else {"value": event.before}
-    after = event.after if isinstance(event.after, dict) else {} if event.after is None else {"value": event.after}
+    before = (
+        event.before
+        if isinstance(event.before, dict)
+        else {}
+        if event.before is None
+        else {"value": event.before}
+    )
+    after = (
+        event.after
+        if isinstance(event.after, dict)
+        else {}
+        if event.after is None
+        else {"value": event.after}
+    )
     keys = [*before, *(key for key in after if key not in before)]
     return [
         Difference(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
@@ -92,7 +104,11 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _by_address(text: str) -> Host | None:
-    return Host.objects.filter(address=text).first() if text.replace(".", "").replace(":", "").isalnum() else None
+    return (
+        Host.objects.filter(address=text).first()
+        if text.replace(".", "").replace(":", "").isalnum()
+        else None
+    )
 
 
 def _by_identity(identity: Any) -> str:
@@ -103,5 +119,5 @@ def _by_identity(identity: Any) -> str:
     return reverse("decision", args=[identity])
 
 
-def _listed(name: str, **query: str) -> HttpResponseRedirect:
+def _listed(name: str, /, **query: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(f"{reverse(name)}?{urlencode(query)}")

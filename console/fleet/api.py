@@ -90,26 +90,26 @@ class _HostVerb(ActionView):
     """One verb on one host; the reason goes into the audit trail."""
 
     permission_classes = [Operator]
-    action: type[Any]
+    verb: type[Any]  # not "action", which means something to the schema generator
 
     @extend_schema(request=Reason, responses=HostShown)
     def post(self, request: Request, name: str) -> Response:
         asked = Reason(data=request.data)
         asked.is_valid(raise_exception=True)
-        self.act(request, self.action(name, **asked.validated_data))
+        self.act(request, self.verb(name, **asked.validated_data))
         return Response(HostShown(find(HOSTS, "host", name=name)).data)
 
 
 class CordonHost(_HostVerb):
-    action = Cordon
+    verb = Cordon
 
 
 class UncordonHost(_HostVerb):
-    action = Uncordon
+    verb = Uncordon
 
 
 class DrainHost(_HostVerb):
-    action = Drain
+    verb = Drain
 
 
 class RemoveHost(ActionView):

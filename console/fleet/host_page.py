@@ -23,7 +23,12 @@ from console.placements.models import Placement
 from console.shown import amount, percent
 from console.traffic.models import Endpoint
 
-ACTIONS: dict[str, type[Action[Any]]] = {"cordon": Cordon, "uncordon": Uncordon, "drain": Drain, "remove": Remove}
+ACTIONS: dict[str, type[Action[Any]]] = {
+    "cordon": Cordon,
+    "uncordon": Uncordon,
+    "drain": Drain,
+    "remove": Remove,
+}
 LABELS = {"cordon": "Cordon", "uncordon": "Uncordon", "drain": "Drain…", "remove": "Remove"}
 DONE = {
     "cordon": "{} is cordoned: nothing new comes to it.",

@@ -28,7 +28,9 @@ class TokenForm(forms.Form):
         max_length=200,
         required=False,
         help_text="Such as zone=a rack=a1, with spaces between. They go into the command.",
-        widget=forms.TextInput({"placeholder": "zone=a rack=a1", "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            {"placeholder": "zone=a rack=a1", "autocomplete": "off", "spellcheck": "false"}
+        ),
     )
 
     def clean_labels(self) -> list[str]:
@@ -36,8 +38,10 @@ class TokenForm(forms.Form):
         for label in labels:
             key, equals, value = label.partition("=")
             # The command is pasted into a shell: only what no shell reads as anything else.
-            if not equals or not all(part and part.replace("-", "").replace("_", "").replace(".", "").isalnum()
-                                     and part.isascii() for part in (key, value)):
+            if not equals or not all(
+                part and part.replace("-", "").replace("_", "").replace(".", "").isalnum() and part.isascii()
+                for part in (key, value)
+            ):
                 raise forms.ValidationError("KEY=VALUE in letters, digits, '-', '_' and '.'")
         return labels
 
@@ -68,5 +72,7 @@ def add_host(request: HttpRequest) -> HttpResponse:
 def joined(request: HttpRequest, token_id: str) -> JsonResponse:
     """Which host joined with a token: {"host": name or null}. For the waiting line."""
     token: HostToken = find(HostToken.objects.all(), "token", public_id=token_id)
-    host = Host.objects.filter(credential_digest=token.used_by_digest).first() if token.used_by_digest else None
+    host = (
+        Host.objects.filter(credential_digest=token.used_by_digest).first() if token.used_by_digest else None
+    )
     return JsonResponse({"host": host.name if host else None})

@@ -58,7 +58,9 @@ class HostSeen:
     def lines(self) -> list[Line]:
         used = {} if self.silent else picture.measured(self.name).used
         order = {name: place for place, name in enumerate(picture.cluster.dimensions.names)}
-        ledger = sorted(self.host.ledger.all(), key=lambda line: (order.get(line.resource, len(order)), line.resource))
+        ledger = sorted(
+            self.host.ledger.all(), key=lambda line: (order.get(line.resource, len(order)), line.resource)
+        )
         return [Line(line.resource, line.capacity, line.reserved, used.get(line.resource)) for line in ledger]
 
     @cached_property

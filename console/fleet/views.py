@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models.fields.json import KeyTransform
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -38,7 +38,7 @@ def cluster_map(request: HttpRequest) -> HttpResponse:
             "colours": COLOURS,
             "colour": choice_of(request, "colour", COLOURS, "worst"),
             "groups": GROUPS,
-            "group": text_of(request, "group"),
+            "group": text_of(request, "group") if "group" in request.GET else _usual_group(),
         },
     )
 
@@ -51,16 +51,25 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "label": text_of(request, "label"),
         "q": text_of(request, "q"),
     }
-    rows = rows_of(request, filtered(chosen["state"], chosen["label"], chosen["q"]).prefetch_related("ledger"))
+    rows = rows_of(
+        request, filtered(chosen["state"], chosen["label"], chosen["q"]).prefetch_related("ledger")
+    )
     seen = [HostSeen(host) for host in rows]
     total = Host.objects.count()
     return render(
-        request, "fleet/hosts.html", {"rows": rows, "hosts": seen, "chosen": chosen, "states": STATES, "total": total}
+        request,
+        "fleet/hosts.html",
+        {"rows": rows, "hosts": seen, "chosen": chosen, "states": STATES, "total": total},
     )
 
 
+def _usual_group() -> str:
+    """The first label of GROUPS that any host carries, "" where none does."""
+    return next((key for key in GROUPS if Host.objects.filter(labels__has_key=key).exists()), "")
+
+
 def filtered(state: str, label: str, text: str) -> QuerySet[Host]:
-    """The hosts of a state, with a label (KEY=VALUE, or KEY alone for any value), whose name or address has the text."""
+    """The hosts of a state, with a label (KEY=VALUE, or KEY alone), and a text in name or address."""
     found = Host.objects.all()
     if state == "lost":
         found = found.exclude(lost_since=None)
@@ -70,8 +79,11 @@ def filtered(state: str, label: str, text: str) -> QuerySet[Host]:
         found = found.filter(state=state)
     if label:
         key, equals, value = label.partition("=")
-        found = found.annotate(chosen_label=KeyTextTransform(key.strip(), "labels"))
-        found = found.filter(chosen_label=value.strip()) if equals else found.exclude(chosen_label=None)
+        # Not labels__KEY=: a label may be called like a lookup.
+        chosen = found.annotate(chosen_label=KeyTransform(key.strip(), "labels"))
+        found = (
+            chosen.filter(chosen_label=value.strip()) if equals else found.filter(labels__has_key=key.strip())
+        )
     if text:
         found = found.filter(Q(name__icontains=text) | Q(address__icontains=text))
     return found

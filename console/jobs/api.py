@@ -10,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import Operator, ReadOrOperate, Viewer
-from console.api.views import ActionView, find
+from console.api.views import ActionView, find, idempotency_key
 from console.jobs.actions.submit import Cancel, Submit
 from console.jobs.models import Job
 
 
 class JobRequest(serializers.Serializer):
-    task = serializers.RegexField(r"^[A-Za-z_][\w.]*$", max_length=200, help_text="The Celery task's name.")
+    task = serializers.CharField(max_length=150, help_text="The Celery task's name.")
     args = serializers.ListField(default=list)
     kwargs = serializers.DictField(default=dict)
     demand = serializers.DictField(child=serializers.FloatField())
@@ -49,7 +49,7 @@ class Jobs(ActionView, generics.ListAPIView):
     def post(self, request: Request) -> Response:
         asked = JobRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        key = request.headers.get("Idempotency-Key") or None
+        key = idempotency_key(request)
         job = self.act(request, Submit(**asked.validated_data, request_key=key))
         return Response(JobShown(job).data, status=201)
 

@@ -37,7 +37,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
     if chosen["host"]:
         found = found.filter(placement__host__name=chosen["host"])
     return render(
-        request, "jobs/jobs.html", {"rows": rows_of(request, found), "chosen": chosen, "states": Job.State.values}
+        request,
+        "jobs/jobs.html",
+        {"rows": rows_of(request, found), "chosen": chosen, "states": Job.State.values},
     )
 
 
@@ -73,4 +75,7 @@ def steps(state: str) -> list[tuple[str, str]]:
     """(state, "done", "now" or "next") along the way; an end that is not on it takes the last place."""
     way = WAY if state in WAY else (*WAY[:-1], state)
     place = way.index(state)
-    return [(each, "done" if number < place else "now" if number == place else "next") for number, each in enumerate(way)]
+    return [
+        (each, "done" if number < place else "now" if number == place else "next")
+        for number, each in enumerate(way)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from console.live.bus import BELLS, ring
 
 HOSTS = b"hosts"  # hosts, their labels, states or ledgers changed
@@ -10,9 +12,23 @@ SERVICES = b"services"  # services or endpoints changed
 JOBS = b"jobs"  # a job waits for a place, or ended
 SHARDS = b"shards"  # a replica waits for its copy
 
+#: A bell makes every process read all hosts and their ledger: dearer than the placement it tells of.
+QUIET_S = 0.5
+_quiet_until = 0.0
+
 
 def ring_hosts() -> None:
     ring(BELLS, HOSTS)
+
+
+def ring_placed() -> None:
+    """Something was placed. Rings at most every QUIET_S: this process's picture shows it already, races are
+    decided by the ledger, and what a skipped bell would have said is read by the others' next sweep."""
+    global _quiet_until
+    now = time.monotonic()
+    if now >= _quiet_until:
+        _quiet_until = now + QUIET_S
+        ring_hosts()
 
 
 def ring_commands() -> None:

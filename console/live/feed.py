@@ -16,7 +16,7 @@ from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
 from console.live.link import links
 from console.live.picture import picture
-from console.live.threads import in_thread
+from console.live.threads import hold_open, in_thread
 from console.live.ticks import Tick, decode_tick, encode_tick, frame
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,10 @@ class Feed:
         self._subscribers: set[asyncio.Queue[bytes | str]] = set()
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._let_go: Callable[[], None] = _nothing
 
     async def start(self) -> None:
+        self._let_go = await in_thread(hold_open)
         await in_thread(picture.load)
         for work in (self._tick, self._sweep, self._listen):
             self._tasks.append(asyncio.create_task(forever(work), name=f"feed.{work.__name__}"))
@@ -53,6 +55,7 @@ class Feed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.bus.close()
+        await in_thread(self._let_go)
 
     def subscribe(self) -> asyncio.Queue[bytes | str]:
         queue: asyncio.Queue[bytes | str] = asyncio.Queue(maxsize=1)
@@ -67,8 +70,8 @@ class Feed:
         while True:
             await asyncio.sleep(TICK_S)
             fresh, links.fresh = sorted(links.fresh), set()
-            if fresh:
-                await self.bus.publish(TICKS, self._encode(fresh))
+            # An empty one says that this process is there: the hosts' silence is theirs, not ours.
+            await self.bus.publish(TICKS, self._encode(fresh))
             if self._subscribers:
                 self._seq += 1
                 self._fan_out(frame(picture, self._seq, time.monotonic()))
@@ -138,6 +141,10 @@ async def forever(work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("background task failed; it starts again")
             await asyncio.sleep(1.0)
+
+
+def _nothing() -> None:
+    """What there is to let go before the start."""
 
 
 feed: Feed | None = None

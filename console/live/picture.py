@@ -8,6 +8,7 @@ held for microseconds.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ import numpy as np
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.errors import InvalidInput
-from balancer_core.placement import InvalidLoad, Load, decide, decide_many
+from balancer_core.placement import Load, decide, decide_many
 from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host
@@ -29,6 +30,8 @@ from console.placements.models import Ledger
 #: Older reports than this are shown as unknown, never as healthy: three keepalives.
 SILENT_AFTER_S = 15.0
 HISTORY_POINTS = 300
+
+log = logging.getLogger(__name__)
 
 _FLAG_OF_STATE = {
     Host.State.ACTIVE: 0,
@@ -89,7 +92,11 @@ class Picture:
             known = set(self.cluster.dimensions.names)
             for host in hosts:
                 lines = ledger.get(host.pk, {})
-                changed |= self._load_host(host, {resource: lines[resource] for resource in lines if resource in known})
+                try:
+                    changed |= self._load_host(host, {name: lines[name] for name in lines if name in known})
+                except InvalidInput as error:
+                    # Checked when it was written; should one slip through, the others are still read.
+                    log.error("host %s can't be shown: %s", host.name, error)
             if extras:
                 self._report_again()
             if changed:
@@ -187,15 +194,9 @@ class Picture:
             snapshot = self.cluster.snapshot()
         return decide(snapshot, load, time.monotonic(), top=top)
 
-    def check(self, loads: list[Load]) -> None:
-        """Raises InvalidLoad where one can't be asked of this cluster; the field begins with its position."""
-        with self._lock:
-            snapshot = self.cluster.snapshot()
-        for position, load in enumerate(loads):
-            try:
-                Question.put(snapshot, load, time.monotonic())
-            except InvalidLoad as error:
-                raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
+    def check(self, load: Load) -> None:
+        """Raises InvalidLoad where it can't be asked of this cluster: a resource that no host has."""
+        Question.put(self.view()[0], load, time.monotonic())
 
     def decide_many(self, loads: list[Load]) -> list[Decision]:
         with self._lock:

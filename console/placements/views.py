@@ -35,7 +35,12 @@ def decisions(request: HttpRequest) -> HttpResponse:
             found = found.filter(**{key: chosen[key]})
     if chosen["name"]:
         found = found.filter(name__icontains=chosen["name"])
-    context = {"rows": rows_of(request, found), "chosen": chosen, "kinds": KINDS, "outcomes": Decision.Outcome.values}
+    context = {
+        "rows": rows_of(request, found),
+        "chosen": chosen,
+        "kinds": KINDS,
+        "outcomes": Decision.Outcome.values,
+    }
     return render(request, "placements/decisions.html", context)
 
 
@@ -46,7 +51,9 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
     document = found.document
     candidates = candidates_of(document)
     rejections = document.get("rejections", [])
-    placement = Placement.objects.filter(decision=found).select_related("host").prefetch_related("jobs").first()
+    placement = (
+        Placement.objects.filter(decision=found).select_related("host").prefetch_related("jobs").first()
+    )
     return render(
         request,
         "placements/decision.html",
@@ -67,7 +74,7 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Part:
-    """One term of a candidate's score. start, width: of its segment in the stacked bar, in per cent of the widest."""
+    """One term of a candidate's score. start, width: of its segment, in per cent of the widest bar."""
 
     resource: str
     before: float
@@ -101,9 +108,10 @@ def candidates_of(document: dict[str, Any]) -> list[Row]:
             width = max(term["cost"], 0.0) / scale * 100
             parts.append(Part(**term, start=round(start, 3), width=round(width, 3)))
             start += width
-        strip = strip_of(
-            {part.resource: part.before for part in parts}, {part.resource: part.after for part in parts}, "before", "after"
+        before, after = (
+            {part.resource: getattr(part, when) for part in parts} for when in ("before", "after")
         )
+        strip = strip_of(before, after, "before", "after", missing="not asked for")
         chosen = each["host"] == document.get("host")
         rows.append(Row(rank, each["host"], each["total"], each["margin"], parts, strip, chosen))
     return rows

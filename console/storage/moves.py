@@ -8,11 +8,14 @@ and says why. Only the controller calls this, with its epoch.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import uuid
 from datetime import timedelta
+from typing import Annotated
 
-from django.db import transaction
+import msgspec
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from balancer_core.lifecycle import REPLICA, advance
@@ -21,12 +24,22 @@ from console.fleet.actions.commands import give
 from console.fleet.models import Command
 from console.storage.models import Replica, Shard
 
+log = logging.getLogger(__name__)
+
 MOST_ATTEMPTS = 5
 SERVE_LIFE_S = 30.0
 FETCH_LIFE_S = 3600.0
 RETRY_AFTER_S = 2.0
 #: Transfers that one sweep keeps under way at most; the others wait.
 MOST_AT_ONCE = 4
+
+
+class _Served(msgspec.Struct):
+    """What the source's agent says of a tree that it serves; agents are not trusted."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
+    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class _MoveAction(Action[None]):
@@ -44,11 +57,14 @@ class _MoveAction(Action[None]):
 
 
 def advance_replicas(epoch: int) -> int:
-    """Take every unfinished replica one step further where it can go. Returns how many changed."""
+    """Take every unfinished replica one step further where it can go, in the caller's transaction.
+
+    Returns how many changed.
+    """
     open_replicas = list(
-        Replica.objects.select_related("shard__source_host", "placement__host", "serve", "fetch").filter(
-            state__in=(Replica.State.RESERVED, Replica.State.COPYING)
-        )
+        Replica.objects.select_for_update(of=("self",))
+        .select_related("shard__source_host", "placement__host", "serve", "fetch")
+        .filter(state__in=(Replica.State.RESERVED, Replica.State.COPYING))
     )
     under_way = sum(replica.serve is not None for replica in open_replicas)
     changed = 0
@@ -57,8 +73,14 @@ def advance_replicas(epoch: int) -> int:
             if under_way >= MOST_AT_ONCE or (replica.retry_at and timezone.now() < replica.retry_at):
                 continue
             under_way += 1
-        with transaction.atomic():
-            changed += _step(replica, epoch)
+        try:
+            with transaction.atomic():
+                changed += _step(replica, epoch)
+        except DatabaseError:
+            raise
+        except Exception:
+            # A defect met by one replica must not keep the others waiting.
+            log.exception("replica %s of %s can't go on", replica.pk, replica.shard.name)
     return changed
 
 
@@ -106,11 +128,15 @@ def _begin(replica: Replica, epoch: int) -> None:
 
 def _fetch(replica: Replica, epoch: int) -> None:
     shard, serve = replica.shard, replica.serve
-    served = serve.result or {}
-    if served.get("bytes", 0) > shard.bytes:
-        _again(replica, f"the tree has {served['bytes']} bytes, {shard.bytes} are reserved", final=True)
+    try:
+        served = msgspec.convert(serve.result, _Served)
+    except msgspec.ValidationError as error:
+        _again(replica, f"the source's answer can't be right: {error}")
         return
-    if shard.digest and shard.digest != served.get("digest"):
+    if served.bytes > shard.bytes:
+        _again(replica, f"the tree has {served.bytes} bytes, {shard.bytes} are reserved", final=True)
+        return
+    if shard.digest and shard.digest != served.digest:
         _again(replica, "the source tree has changed since the first replica was made", final=True)
         return
     replica.state = advance(REPLICA, replica.state, "copy")
@@ -121,10 +147,10 @@ def _fetch(replica: Replica, epoch: int) -> None:
             "transfer": str(replica.transfer),
             "shard": shard.name,
             "address": shard.source_host.address,
-            "port": served["port"],
+            "port": served.port,
             "key": serve.args["key"],
-            "digest": served["digest"],
-            "bytes": served["bytes"],
+            "digest": served.digest,
+            "bytes": served.bytes,
             "rate_bytes_s": None,
         },
         epoch=epoch,
@@ -139,6 +165,9 @@ def _finish(replica: Replica) -> None:
         return
     # The first copy fixes what the shard is; a copy that raced with it must agree.
     Shard.objects.filter(pk=replica.shard_id, digest="").update(digest=digest)
+    if Shard.objects.values_list("digest", flat=True).get(pk=replica.shard_id) != digest:
+        _again(replica, "the source tree has changed since the first replica was made", final=True)
+        return
     replica.state = advance(REPLICA, replica.state, "verify")
     replica.ready_at = timezone.now()
     replica.error = ""

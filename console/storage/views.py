@@ -21,7 +21,9 @@ def shards(request: HttpRequest) -> HttpResponse:
     """The shards by name."""
     text = text_of(request, "q")
     rows = rows_of(request, SHARDS.filter(name__icontains=text) if text else SHARDS.all())
-    listed = [(shard, sorted(Counter(replica.state for replica in shard.replicas.all()).items())) for shard in rows]
+    listed = [
+        (shard, sorted(Counter(replica.state for replica in shard.replicas.all()).items())) for shard in rows
+    ]
     return render(request, "storage/shards.html", {"rows": rows, "shards": listed, "text": text})
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import Operator, ReadOrOperate
-from console.actions import Invalid
+from console.actions import Invalid, is_storable
 from console.api.views import ActionView, find
 from console.traffic.actions.services import (
     AddEndpoint,
@@ -23,13 +23,17 @@ from console.traffic.models import Endpoint, Service
 from console.traffic.view import seen
 
 
+@extend_schema_field({"type": "string", "pattern": r"^.+:\d{1,5}$"})
 class HostPort(serializers.Field):
     """HOST:PORT, where HOST is a host's name or its address (IPv6 in brackets)."""
 
     def to_internal_value(self, data: Any) -> tuple[str, int]:
         host, colon, port = str(data).rpartition(":")
-        if not colon or not port.isdigit() or not host:
+        # isdigit() alone takes digits of every script, and powers, which int() does not.
+        if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5) or not 0 < len(host) <= 63:
             raise serializers.ValidationError("HOST:PORT is needed, for instance web-1:8080")
+        if not is_storable(host):
+            raise serializers.ValidationError("a host's name, or its address")
         return host.strip("[]"), int(port)
 
     def to_representation(self, value: tuple[str, int]) -> str:

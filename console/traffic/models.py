@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from console.fleet.models import Host
 
@@ -23,6 +24,15 @@ class Service(models.Model):
 
     class Meta:
         ordering = ["name"]
+        # Two at once: the engine could have only one of them.
+        constraints = [
+            models.UniqueConstraint(
+                fields=["listen_address", "listen_port"], condition=~Q(protocol="udp"), name="listener_once_tcp"
+            ),
+            models.UniqueConstraint(
+                fields=["listen_address", "listen_port"], condition=Q(protocol="udp"), name="listener_once_udp"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

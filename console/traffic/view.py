@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -86,4 +87,10 @@ def seen() -> Seen:
     if feed.feed is None:
         return Seen(TrafficSeen())
     at = feed.feed.traffic_at
-    return Seen(_decode(feed.feed.traffic), None if at is None else time.monotonic() - at)
+    return Seen(_decoded(feed.feed.traffic), None if at is None else time.monotonic() - at)
+
+
+@lru_cache(maxsize=2)
+def _decoded(word: bytes) -> TrafficSeen:
+    """Once a word, not once an endpoint that is shown."""
+    return _decode(word)

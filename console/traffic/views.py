@@ -64,8 +64,8 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
 def service_live(request: HttpRequest, name: str) -> JsonResponse:
     """The open page's figures, as it shows them.
 
-    Polled once a second by that page alone: the socket's frames are for all hosts and all browsers and know no
-    services, and a poll that fails or comes late shows itself, while a silent socket does not.
+    Polled once a second by that page alone: the socket's frames are for all hosts and all browsers and know
+    no services, and a poll that fails or comes late shows itself, while a silent socket does not.
     """
     found: Service = find(SERVICES, "service", name=name)
     now = seen()
@@ -83,7 +83,9 @@ def service_live(request: HttpRequest, name: str) -> JsonResponse:
 
 
 class ServiceForm(forms.Form):
-    name = forms.CharField(max_length=63, widget=forms.TextInput({"placeholder": "shop", "autocomplete": "off"}))
+    name = forms.CharField(
+        max_length=63, widget=forms.TextInput({"placeholder": "shop", "autocomplete": "off"})
+    )
     protocol = forms.ChoiceField(choices=Service.Protocol.choices)
     listen = forms.CharField(
         max_length=80,
@@ -155,7 +157,10 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
     current = None if stale(now) else now.service(found.name)
     by_key = {(each.host, each.port): each for each in current.endpoints} if current else {}
     weights = sum(each.weight for each in by_key.values()) or 1
-    return [_row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights) for endpoint in found.endpoints.all()]
+    return [
+        _row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights)
+        for endpoint in found.endpoints.all()
+    ]
 
 
 def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
@@ -169,10 +174,9 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[s
         "resumable": endpoint.state == Endpoint.State.DRAINING,
     }
     if known is None:
-        missing = "unknown"
-        return row | {"share": None, "weight_share": None, "share_text": missing, "weight": missing, "rate": missing,
-                      "errors": missing, "in_flight": missing, "health": missing,
-                      "reason": "The controller has not spoken of it lately."}  # fmt: skip
+        silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight", "health"), "unknown")
+        silent["reason"] = "The controller has not spoken of it lately."
+        return row | silent | {"share": None, "weight_share": None}
     reason = known.reason
     if draining:
         whose = "its host is draining" if row["host_draining"] else "an operator drains it"

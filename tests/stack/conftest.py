@@ -14,7 +14,7 @@ from product import Product
 
 @pytest.fixture(scope="session")
 def started() -> Iterator[Product]:
-    """The whole product, started once and ended at the end, in a folder whose path leaves room for sockets' names."""
+    """The whole product, started once, in a folder whose path leaves room for sockets' names."""
     folder = Path(tempfile.mkdtemp(prefix="stack"))
     product = Product(folder)
     try:
@@ -40,7 +40,7 @@ def product(started: Product, request: pytest.FixtureRequest) -> Iterator[Produc
 
 @pytest.fixture
 def tree(product: Product) -> Callable[..., int]:
-    """tree(host, name, files, bytes a file): a file tree of random bytes to make a shard of; returns its size."""
+    """tree(host, name, files, bytes a file): random files to make a shard of; returns their size."""
 
     def make(host: str, name: str, files: int = 8, file_bytes: int = 20_000) -> int:
         for number in range(files):

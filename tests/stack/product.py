@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -32,7 +32,7 @@ class Product:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.place = Place(folder / "control")
-        self._net = f"127.0.{random.randint(1, 254)}"
+        self._net = f"127.0.{1 + secrets.randbelow(254)}"
         self.address = f"{self._net}.1"
         self.listen = f"{self.address}:{free_port(self.address)}"
         self.url = f"http://{self.listen}"
@@ -75,8 +75,15 @@ class Product:
             host.start_worker()
         eventually(lambda: self.status()["reporting"] == len(self.hosts), what="all hosts report")
         for name, protocol, port in (("web", "http", self.web_port), ("echo", "tcp", self.echo_port)):
-            endpoints = [f"{host.name}:{host.port if name == 'web' else host.tcp_port}" for host in self.hosts.values()]
-            body = {"name": name, "protocol": protocol, "listen": f"{self.address}:{port}", "endpoints": endpoints}
+            endpoints = [
+                f"{host.name}:{host.port if name == 'web' else host.tcp_port}" for host in self.hosts.values()
+            ]
+            body = {
+                "name": name,
+                "protocol": protocol,
+                "listen": f"{self.address}:{port}",
+                "endpoints": endpoints,
+            }
             self.client.create_service(body)
         self.settle()
 
@@ -151,7 +158,9 @@ class Product:
     def pids(self) -> dict[str, int]:
         """The supervisor's children by name."""
         try:
-            return {name: pid for name, pid in json.loads((self.place.run / "pids").read_text()).items() if pid}
+            return {
+                name: pid for name, pid in json.loads((self.place.run / "pids").read_text()).items() if pid
+            }
         except FileNotFoundError:
             return {}
 
@@ -204,20 +213,28 @@ class Product:
         return eventually(whole, within_s, f"shard {shard} is ready") or {}
 
     def drift(self) -> dict[str, float]:
-        """The ledger's own check, asked in a process of its own: what is reserved but not promised, or reversed."""
+        """The ledger's own check, in a process of its own: what is reserved but not promised, or reversed."""
         script = (
             "import json, django; django.setup(); from console.placements.ledger import drift;"
             "print(json.dumps({'/'.join(line): amount for line, amount in drift().items()}))"
         )
         answer = subprocess.run(
-            [sys.executable, "-c", script], cwd=ROOT, env=self.environment, capture_output=True, check=True, text=True
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            check=True,
+            text=True,
         )
         return dict(json.loads(answer.stdout))
 
     def logs(self) -> str:
         """The ends of all logs, for the message of a test that fails."""
         files = [*self.place.logs.glob("*.log"), *self.folder.glob("*/*.log")]
-        return "\n".join(f"--- {file.name} of {file.parent.name}\n{file.read_text(errors='replace')[-1500:]}" for file in files)
+        return "\n".join(
+            f"--- {file.name} of {file.parent.name}\n{file.read_text(errors='replace')[-1500:]}"
+            for file in files
+        )
 
 
 def belongs_to(pid: int, data: Path) -> bool:
@@ -240,7 +257,7 @@ def refused(ask: Callable[[], Any]) -> ProblemError:
 
 
 def _own_database() -> dict[str, str]:
-    """On the PostgreSQL that DATABASE_URL names, a database of our own; on SQLite it is in the data directory."""
+    """On the PostgreSQL that DATABASE_URL names, a database of our own."""
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith("postgres"):
         return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -59,8 +58,9 @@ class StackHost:
         """Start the agent for the first time."""
         labels = [word for key, value in self.labels.items() for word in ("--label", f"{key}={value}")]
         self._start(
-            "agent", ["-m", "agents", "join", url, "--token", token, "--name", self.name, "--address", self.address,
-                      "--data", str(self.data), "--capacity", f"cpu={self.cores}", *labels],
+            "agent",
+            ["-m", "agents", "join", url, "--token", token, "--name", self.name, "--address", self.address,
+             "--data", str(self.data), "--capacity", f"cpu={self.cores}", *labels],
         )  # fmt: skip
 
     def start_agent(self) -> None:
@@ -70,17 +70,19 @@ class StackHost:
     def start_server(self) -> None:
         """Start the server and wait until it listens."""
         self._start(
-            "server", ["-m", "bench.rack.backend", "--address", self.address, "--port", str(self.port),
-                       "--tcp-port", str(self.tcp_port), "--name", self.name],
+            "server",
+            ["-m", "bench.rack.backend", "--address", self.address, "--port", str(self.port),
+             "--tcp-port", str(self.tcp_port), "--name", self.name],
         )  # fmt: skip
         eventually(lambda: listens(self.address, self.tcp_port), what=f"the server of {self.name}")
 
     def start_worker(self) -> None:
         """Start the worker; until_working() waits for it."""
         self._start(
-            "worker", ["-m", "celery", "-A", "stack_tasks", "worker", "-P", "solo", "-Q", f"host.{self.name}",
-                       "-n", f"worker@{self.name}", "--without-gossip", "--without-mingle", "--without-heartbeat",
-                       "-l", "WARNING"],
+            "worker",
+            ["-m", "celery", "-A", "stack_tasks", "worker", "-P", "solo", "-Q", f"host.{self.name}",
+             "-n", f"worker@{self.name}", "--without-gossip", "--without-mingle", "--without-heartbeat",
+             "-l", "WARNING"],
             STACK_HOST=self.name, STACK_BROKER=self.broker,
             STEELYARD_AGENT_SOCKET=str(self.data / "worker.sock"), PYTHONPATH=f"{ROOT}{os.pathsep}{TESTS}",
         )  # fmt: skip
@@ -102,13 +104,13 @@ class StackHost:
         process.kill()
         process.wait(10)
 
-    def freeze(self, name: str, frozen: bool = True) -> None:
-        """SIGSTOP one process, or let it go on."""
-        self.processes[name].send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
-
     def mend(self) -> None:
         """Start again what is not running."""
-        for name, start in (("agent", self.start_agent), ("server", self.start_server), ("worker", self.start_worker)):
+        for name, start in (
+            ("agent", self.start_agent),
+            ("server", self.start_server),
+            ("worker", self.start_worker),
+        ):
             if not self.running(name):
                 start()
         self.until_working()

@@ -18,6 +18,12 @@ from console.actions import Action, Actor, Conflict, Invalid
 SETUP_LINK_LIFE = timedelta(hours=24)
 
 
+def is_set_up() -> bool:
+    """Whether there is an administrator who can log in."""
+    admins = User.objects.filter(role=Role.ADMIN, is_active=True)
+    return admins.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
+
+
 @dataclass
 class IssueSetupLink(Action[str]):
     """Make a new one-time link (older ones close) and return its secret, which is kept nowhere."""
@@ -26,7 +32,7 @@ class IssueSetupLink(Action[str]):
     ROLE = Role.ADMIN
 
     def execute(self, actor: Actor) -> str:
-        if User.objects.filter(role=Role.ADMIN, is_active=True).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists():
+        if is_set_up():
             raise Conflict("already-set-up", "there is an administrator already; ask them for an account")
         SetupLink.objects.filter(used_at=None).delete()
         secret = secrets.token_urlsafe(32)
@@ -47,8 +53,8 @@ class CreateFirstAdmin(Action[User]):
     ROLE = Role.ADMIN
 
     def execute(self, actor: Actor) -> User:
-        link = SetupLink.objects.filter(digest=digest(self.secret)).first()
-        if link is None or not link.is_open():
+        link = SetupLink.objects.select_for_update().filter(digest=digest(self.secret)).first()
+        if link is None or not link.is_open() or is_set_up():
             raise Conflict("link-closed", "this link was used or has run out; restart `steelyard up` for a new one")
         if not self.username or User.objects.filter(username=self.username).exists():
             raise Invalid("username", "taken", "choose another name")
@@ -57,7 +63,8 @@ class CreateFirstAdmin(Action[User]):
             validate_password(self.password, user)
             User.username_validator(self.username)
         except ValidationError as error:
-            at_fault = "username" if error.code == "invalid" else "password"
+            # A refused password is a list of faults, which has no code of its own.
+            at_fault = "username" if getattr(error, "code", "") == "invalid" else "password"
             raise Invalid(at_fault, "weak", " ".join(error.messages)) from None
         user.set_password(self.password)
         user.save()

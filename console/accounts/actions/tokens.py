@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
 from knox.models import AuthToken
 
 from console.accounts.models import Role, User
@@ -35,6 +36,10 @@ class CreateToken(Action[tuple[AuthToken, str]]):
             if self.role not in Role.values:
                 raise Invalid("role", "unknown", f"a new account needs one of {', '.join(Role.values)}")
             user = User(username=self.username, role=self.role)
+            try:
+                User.username_validator(self.username)
+            except ValidationError as error:
+                raise Invalid("username", "invalid", " ".join(error.messages)) from None
             user.set_unusable_password()
             user.save()
         elif self.role and self.role != user.role:

@@ -13,9 +13,15 @@ class AdminUnreachable(ConnectionError):
 
 async def get(admin_socket: str, path: str) -> httpx.Response:
     """GET path from the admin socket; any status. Raises AdminUnreachable."""
-    transport = httpx.AsyncHTTPTransport(uds=admin_socket)
+    # A Unix socket has no TLS and no proxy; looking for them costs 40 ms of cpu a call.
+    transport = httpx.AsyncHTTPTransport(uds=admin_socket, verify=False)
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT_S) as client:
+        async with httpx.AsyncClient(
+            transport=transport,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            verify=False,  # noqa: S501
+        ) as client:
             return await client.get(f"http://envoy{path}")
     except httpx.TransportError as error:
         raise AdminUnreachable(f"{admin_socket}: {error}") from error

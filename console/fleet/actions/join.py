@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from agents.wire import NAME_PATTERN, Hello, digest
-from balancer_core.resources import LEAST_AMOUNT, InvalidAmount, check_amount
+from balancer_core.cluster import InvalidLabel, check_labels
+from balancer_core.resources import LEAST_AMOUNT, STANDARD, InvalidAmount, check_amount
 from console.actions import Actor, AgentAction, Conflict, Invalid, NotAllowed
 from console.fleet.models import Host, HostToken
 from console.live.bells import ring_hosts
+from console.placements import ledger
 from console.placements.models import Ledger
 
 MOST_LABELS = 32
 MOST_RESOURCES = 16
 RESOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-LONGEST_LABEL = 100
+LONGEST_VERSION = 32
+DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Of all hosts together, below what the core can hold: one agent must not use up the room of the others.
+MOST_RESOURCES_IN_ALL = 24
 
 
 @dataclass
@@ -41,17 +46,22 @@ class Join(AgentAction[Host]):
         check_hello(self.hello)
         credential = self.hello.credential_digest
         if token.used_at is not None:
-            return Host.objects.get(credential_digest=credential)
+            known = Host.objects.filter(credential_digest=credential).first()
+            if known is None:
+                raise NotAllowed("the host that joined with this token was removed; ask for a new token")
+            return known
         if token.host_name and token.host_name != self.hello.name:
             raise NotAllowed(f"this token is for the host {token.host_name}")
         if Host.objects.filter(name=self.hello.name).exists():
             raise Conflict("name-taken", f"a host called {self.hello.name} has joined already; remove it first")
+        if Host.objects.filter(credential_digest=credential).exists():
+            raise NotAllowed("another host has this credential; an agent makes its own")
         host = Host.objects.create(
             name=self.hello.name,
             address=self.hello.address,
             labels=self.hello.labels,
             credential_digest=credential,
-            agent_version=self.hello.version[:32],
+            agent_version=self.hello.version,
         )
         write_capacity(host, self.hello.capacity)
         token.used_at, token.used_by_digest = timezone.now(), credential
@@ -66,10 +76,10 @@ class Join(AgentAction[Host]):
 
     def _open_token(self) -> HostToken:
         public_id, _, secret = self.token.partition(".")
-        token = HostToken.objects.filter(public_id=public_id).first()
+        token = HostToken.objects.select_for_update().filter(public_id=public_id).first() if "\0" not in public_id else None
         if token is None or not hmac.compare_digest(token.digest, digest(secret)):
             raise NotAllowed("this token is not known")
-        if len(self.hello.credential_digest) != 64:
+        if not DIGEST.fullmatch(self.hello.credential_digest):
             raise Invalid("credential_digest", "missing", "joining needs the SHA-256 of the agent's own credential")
         if token.used_at is not None and token.used_by_digest != self.hello.credential_digest:
             raise NotAllowed("this token was used already")
@@ -88,10 +98,13 @@ class Introduce(AgentAction[Host]):
 
     def execute(self, actor: Actor) -> Host:
         check_hello(self.hello)
-        host = Host.objects.get(name=actor.name)
-        told = {"address": self.hello.address, "labels": self.hello.labels, "agent_version": self.hello.version[:32]}
+        host = _own(actor)
+        told = {"address": self.hello.address, "labels": self.hello.labels, "agent_version": self.hello.version}
         before = {key: getattr(host, key) for key in told}
+        had = _capacity(host)
         capacity_changed = write_capacity(host, self.hello.capacity)
+        if capacity_changed:
+            self.record(actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)})
         if before != told:
             for key, value in told.items():
                 setattr(host, key, value)
@@ -115,29 +128,52 @@ class ChangeCapacity(AgentAction[None]):
 
     def execute(self, actor: Actor) -> None:
         check_capacity(self.capacity)
-        host = Host.objects.get(name=actor.name)
-        before = dict(host.ledger.values_list("resource", "capacity"))
+        host = _own(actor)
+        had = _capacity(host)
         if write_capacity(host, self.capacity):
-            self.record(actor, "host", host.name, before=before, after=dict(self.capacity))
+            self.record(actor, "host", host.name, before={"capacity": had}, after={"capacity": _capacity(host)})
 
     def committed(self, result: None) -> None:
         ring_hosts()
+
+
+def _own(actor: Actor) -> Host:
+    """The agent's own host, locked."""
+    host = Host.objects.select_for_update().filter(name=actor.name).first()
+    if host is None:
+        raise NotAllowed("this host was removed")
+    return host
+
+
+def _capacity(host: Host) -> dict[str, float]:
+    return dict(Ledger.objects.filter(host=host).values_list("resource", "capacity"))
 
 
 def check_hello(hello: Hello) -> None:
     """Raises Invalid naming the first field that can't be right."""
     if not NAME_PATTERN.fullmatch(hello.name):
         raise Invalid("name", "invalid", "a host's name is a DNS label: a-z, 0-9 and -, at most 63 characters")
-    try:
-        ipaddress.ip_address(hello.address)
-    except ValueError:
-        raise Invalid("address", "invalid", f"{hello.address!r} is not an IP address") from None
+    check_address(hello.address)
+    if len(hello.version) > LONGEST_VERSION or not hello.version.isprintable():
+        raise Invalid("version", "invalid", f"printable text of at most {LONGEST_VERSION} characters")
     if len(hello.labels) > MOST_LABELS:
         raise Invalid("labels", "too-many", f"at most {MOST_LABELS}")
-    for key, value in hello.labels.items():
-        if not key or len(key) > LONGEST_LABEL or len(value) > LONGEST_LABEL or not (key + value).isprintable():
-            raise Invalid(f"labels.{key[:LONGEST_LABEL]}", "invalid", "printable text of at most 100 characters")
+    try:
+        check_labels(hello.labels)
+    except InvalidLabel as error:
+        raise Invalid(error.field, error.code, error.reason) from None
     check_capacity(hello.capacity)
+
+
+def check_address(text: str) -> None:
+    """What engines and other agents can connect to: one host's unicast address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Invalid("address", "invalid", f"{text[:80]!r} is not an IP address") from None
+    mapped = isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.ipv4_mapped)
+    if address.is_unspecified or address.is_multicast or address == ipaddress.ip_address("255.255.255.255") or mapped:
+        raise Invalid("address", "not-unicast", f"{text} is not the address of one host, IPv4 written as IPv4")
 
 
 def check_capacity(capacity: Mapping[str, float]) -> None:
@@ -157,11 +193,17 @@ def check_capacity(capacity: Mapping[str, float]) -> None:
 
 
 def write_capacity(host: Host, capacity: Mapping[str, float]) -> bool:
-    """Bring the host's ledger lines to these capacities. True where any changed.
+    """Bring the ledger lines of a host, locked or new, to these capacities. True where any changed.
 
     A resource that is no longer declared keeps its line at capacity 0 while something is promised on it.
+    Raises Invalid for a resource that would be one too many in the cluster.
     """
+    ledger.lock([host.pk])
     lines = {line.resource: line for line in Ledger.objects.filter(host=host)}
+    if capacity.keys() - lines.keys():
+        everywhere = set(Ledger.objects.values_list("resource", flat=True).distinct()) | {r.name for r in STANDARD}
+        if extra := sorted(capacity.keys() - everywhere)[MOST_RESOURCES_IN_ALL - len(everywhere) :]:
+            raise Invalid(f"capacity.{extra[0]}", "too_many", f"a cluster has at most {MOST_RESOURCES_IN_ALL} resources")
     changed = False
     for resource, amount in capacity.items():
         line = lines.pop(resource, None)
@@ -172,9 +214,10 @@ def write_capacity(host: Host, capacity: Mapping[str, float]) -> bool:
             Ledger.objects.filter(pk=line.pk).update(capacity=amount)
             changed = True
     for line in lines.values():
-        if line.reserved > 0:
-            Ledger.objects.filter(pk=line.pk).update(capacity=0.0)
-        else:
+        if line.reserved <= 0:
             line.delete()
-        changed = True
+            changed = True
+        elif line.capacity > 0:
+            Ledger.objects.filter(pk=line.pk).update(capacity=0.0)
+            changed = True
     return changed

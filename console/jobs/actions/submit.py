@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +11,16 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from balancer_core.lifecycle import JOB, advance
-from balancer_core.placement import Load
-from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown
+from balancer_core.placement import InvalidLoad, Load
+from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown, is_storable
 from console.jobs.models import Job
 from console.live.bells import ring_hosts, ring_jobs
 from console.live.picture import picture
-from console.placements.actions.place import commit, keep, refusal
+from console.placements.actions.place import commit, keep, overtaken, refusal
 from console.placements.actions.release import announce_release, release
+
+#: With the job's identity it must fit a load's name.
+TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,149}")
 
 #: Outbox topic: send the Celery message of one attempt of a job.
 DISPATCH = "job.dispatch"
@@ -52,14 +56,15 @@ class Submit(Action[Job]):
             if self.request_key and (earlier := self._earlier()):
                 return earlier
             raise
-        if PlaceJob(job.pk).run(SYSTEM) is None and not self.dispatch:
+        PlaceJob(job.pk).run(SYSTEM)
+        job = Job.objects.select_related("placement__host").get(pk=job.pk)
+        if job.state == Job.State.QUEUED and not self.dispatch:
             Cancel(job.pk, reason="no host had room, and the application would not wait").run(SYSTEM)
             raise refusal(picture.decide(load_of(job)))
-        return Job.objects.select_related("placement__host").get(pk=job.pk)
+        return job
 
     def execute(self, actor: Actor) -> Job:
-        if not self.demand:
-            raise Invalid("demand", "empty", "say what one run needs, for instance {\"cpu\": 0.5}")
+        self._check()
         job = Job(
             task=self.task,
             args=self.args,
@@ -70,13 +75,25 @@ class Submit(Action[Job]):
             dispatch=self.dispatch,
             request_key=self.request_key,
         )
-        load_of(job)  # raises InvalidLoad before anything is kept
+        picture.check(load_of(job))  # raises InvalidLoad before anything is kept
         job.save(force_insert=True)
         self.record(actor, "job", str(job.pk), after={"task": self.task, "demand": self.demand})
         return job
 
+    def _check(self) -> None:
+        if not TASK_NAME.fullmatch(self.task):
+            raise Invalid("task", "invalid", "a task's name is letters, digits, _ and ., at most 150 characters")
+        if not self.demand:
+            raise Invalid("demand", "empty", 'say what one run needs, for instance {"cpu": 0.5}')
+        for name in ("args", "kwargs"):
+            if not is_storable(getattr(self, name)):
+                raise Invalid(name, "not-json", "NaN, infinity, NUL and half characters can't be kept")
+
     def _earlier(self) -> Job | None:
-        return Job.objects.select_related("placement__host").filter(request_key=self.request_key).first()
+        found = Job.objects.select_related("placement__host").filter(request_key=self.request_key).first()
+        if found is not None and (found.task, found.args, found.kwargs) != (self.task, self.args, self.kwargs):
+            raise Conflict("key-reused", "this idempotency key was used for another job; use a new one")
+        return found
 
 
 @dataclass
@@ -95,7 +112,15 @@ class PlaceJob(Action[Job | None]):
         if job is None:
             return None
         load = load_of(job)
-        decided = picture.decide(load)
+        try:
+            decided = picture.decide(load)
+            if not decided.ranking and picture.ahead:
+                picture.load()
+                decided = picture.decide(load)
+        except InvalidLoad as error:
+            # It was right when it was handed in: the resource has gone with the last host that had it.
+            self._wait_for(job, str(error))
+            return None
         for host in decided.ranking:
             placement = commit(decided.instead(host), load)
             if placement is None:
@@ -109,13 +134,18 @@ class PlaceJob(Action[Job | None]):
                 self.owe(DISPATCH, {"job": str(job.pk), "attempt": job.attempt})
             self.record(actor, "job", str(job.pk), after={"host": host, "attempt": job.attempt})
             return job
-        if job.waiting_for != decided.sentence:
-            # One kept refusal a reason, not one a try: a full cluster is asked every second.
-            if not job.waiting_for:
-                keep(decided)
-            job.waiting_for = decided.sentence
-            job.save(update_fields=["waiting_for"])
+        decided = overtaken(decided)
+        # One kept refusal a wait, not one a try: a full cluster is asked every second.
+        if not job.waiting_for:
+            keep(decided)
+        self._wait_for(job, decided.sentence)
         return None
+
+    @staticmethod
+    def _wait_for(job: Job, reason: str) -> None:
+        if job.waiting_for != reason:
+            job.waiting_for = reason
+            job.save(update_fields=["waiting_for"])
 
     def committed(self, result: Job | None) -> None:
         if result is not None and result.placement is not None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from agents.wire import NAME_PATTERN
 from balancer_core.placement import Load, Spread
-from console.actions import Action, Actor, Conflict, Invalid, Unknown
+from console.actions import Action, Actor, Conflict, Invalid, Unknown, is_storable
+from console.controller.models import Lease
 from console.fleet.actions.commands import give
 from console.fleet.models import Host
 from console.live.bells import ring_commands, ring_hosts, ring_shards
 from console.live.picture import picture
-from console.placements.actions.place import FitsNowhere, commit, keep
+from console.placements.actions.place import FitsNowhere, commit, keep, overtaken
 from console.placements.actions.release import announce_release, release
+from console.placements import ledger
 from console.placements.models import Placement
 from console.storage.models import Replica, Shard
 
@@ -43,11 +46,14 @@ class CreateShard(Action[Shard]):
         try:
             return super().run(actor)
         except FitsNowhere as refusal:
-            # The transaction is gone, and the refusal's row with it: keep it on its own.
             raise FitsNowhere(refusal.decision, keep(refusal.decision).pk) from None
 
     def execute(self, actor: Actor) -> Shard:
         source = self._check()
+        if picture.ahead:
+            picture.load()
+        if not is_storable(self.source_path):
+            raise Invalid("source_path", "invalid", "text without NUL and half characters")
         shard = Shard.objects.create(
             name=self.name,
             bytes=self.bytes,
@@ -102,10 +108,15 @@ class CreateShard(Action[Shard]):
         for host in decided.ranking:
             if placement := commit(decided.instead(host), load):
                 return placement
-        raise FitsNowhere(decided, keep(decided).pk)
+        # Not kept here, where it would go with the transaction: run() keeps it.
+        raise FitsNowhere(overtaken(decided), uuid.uuid4())
 
     def _domain(self, host: Host) -> str:
-        return host.name if self.spread == "host" else host.labels.get(self.spread, "")
+        if self.spread == "host":
+            return host.name
+        # Read here: a placement carries only its host's name and address.
+        labels: dict[str, str] = Host.objects.values_list("labels", flat=True).get(pk=host.pk)
+        return labels.get(self.spread, "")
 
 
 @dataclass
@@ -125,10 +136,11 @@ class RemoveShard(Action[None]):
         if shard is None:
             raise Unknown("shard", self.name)
         self._released = []
-        replicas = list(shard.replicas.select_related("placement__host"))
-        # The highest epoch given for these replicas: the agent refuses commands of an older one.
+        replicas = list(shard.replicas.select_for_update(of=("self",)).select_related("placement__host"))
+        ledger.lock(replica.placement.host_id for replica in replicas)
+        # The present leader's epoch: agents refuse commands of an older one.
+        epoch = Lease.objects.values_list("epoch", flat=True).first() or 0
         for replica in replicas:
-            epoch = max((c.epoch for c in (replica.serve, replica.fetch) if c is not None), default=0)
             give(replica.placement.host, "shard.drop", {"shard": shard.name}, epoch=epoch, life_s=DROP_LIFE_S)
             if release(replica.placement):
                 self._released.append(replica.placement)

@@ -83,14 +83,12 @@ class RemoveEndpoint(_ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        found = service.endpoints.filter(host__name=self.host, port=self.port).first()
-        if found is None:
-            raise Unknown("endpoint", f"{self.host}:{self.port}")
+        found = find_endpoint(service, self.host, self.port)
         if service.endpoints.count() == 1:
             raise Conflict("last-endpoint", f"{service.name} would have no endpoint left; remove the service instead")
         found.delete()
         self.record(
-            actor, "service", service.name, before={"endpoint": f"{self.host}:{self.port}"}, reason=self.reason
+            actor, "service", service.name, before={"endpoint": f"{found.host.name}:{self.port}"}, reason=self.reason
         )
         return service
 
@@ -109,10 +107,10 @@ class DrainEndpoint(_ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        state = Endpoint.State.DRAINING if self.drain else Endpoint.State.ACTIVE
-        if not service.endpoints.filter(host__name=self.host, port=self.port).update(state=state):
-            raise Unknown("endpoint", f"{self.host}:{self.port}")
-        after = {"endpoint": f"{self.host}:{self.port}", "state": state}
+        found = find_endpoint(service, self.host, self.port)
+        found.state = Endpoint.State.DRAINING if self.drain else Endpoint.State.ACTIVE
+        found.save(update_fields=["state"])
+        after = {"endpoint": f"{found.host.name}:{self.port}", "state": found.state}
         self.record(actor, "service", service.name, after=after, reason=self.reason)
         return service
 
@@ -141,6 +139,15 @@ def find_service(name: str) -> Service:
     return service
 
 
+def find_endpoint(service: Service, host: str, port: int) -> Endpoint:
+    """host: its name or its address, as when the endpoint was added."""
+    of_port = service.endpoints.select_related("host").filter(port=port)
+    found = of_port.filter(host__name=host).first() or of_port.filter(host__address=_as_address(host)).first()
+    if found is None:
+        raise Unknown("endpoint", f"{host}:{port}")
+    return found
+
+
 def check_address(text: str, field_name: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
@@ -157,7 +164,9 @@ def _check_free(address: str, port: int, protocol: str) -> None:
     """Two listeners on one address and port would fail in the engine; say it here."""
     for other in Service.objects.filter(listen_port=port):
         same_transport = (other.protocol == "udp") == (protocol == "udp")
-        overlaps = other.listen_address == address or "0.0.0.0" in (other.listen_address, address)  # noqa: S104
+        overlaps = other.listen_address == address or not {"0.0.0.0", "::"}.isdisjoint(  # noqa: S104
+            (other.listen_address, address)
+        )
         if same_transport and overlaps:
             raise Conflict("listener-taken", f"{other.name} listens on {other.listen_address}:{port} already")
 
@@ -167,7 +176,7 @@ def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
     if found is None:
         raise Invalid(field_name, "unknown-host", f"no host is called {host} or has that address; its agent must join first")
     check_port(port, field_name)
-    if service.endpoints.filter(host=found, port=port).exists():
+    if service.endpoints.filter(host__address=found.address, port=port).exists():
         raise Conflict("endpoint-taken", f"{service.name} has the endpoint {found.name}:{port} already")
     return Endpoint.objects.create(service=service, host=found, port=port)
 

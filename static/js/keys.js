@@ -1,0 +1,32 @@
+// Keys that work on every page. Where they lead stands on the navigation's links (data-key), nowhere else.
+
+const SECOND_KEY_MS = 1500;
+
+/** "g" and a letter goes to a page, "/" to the search box, "?" shows the keys. Not while somebody types. */
+export function listenToKeys() {
+  let armedUntil = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (performance.now() < armedUntil) {
+      armedUntil = 0;
+      const link = [...document.querySelectorAll("#nav a[data-key]")].find((each) => each.dataset.key === event.key);
+      if (link) {
+        event.preventDefault();
+        link.click();
+      }
+    } else if (event.key === "g") {
+      armedUntil = performance.now() + SECOND_KEY_MS;
+    } else if (event.key === "/") {
+      event.preventDefault();
+      document.getElementById("search").select();
+    } else if (event.key === "?") {
+      event.preventDefault();
+      document.getElementById("keys").showModal();
+    }
+  });
+}
+
+function isTyping(target) {
+  return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable]"));
+}

@@ -1,0 +1,194 @@
+// The live feed of a page: one WebSocket, a directory of hosts as text, frames of their state as bytes.
+// The format is written down where it is made, in console/live/ticks.py.
+
+const MAGIC = 0x53;
+const HEADER = 16;
+const UNKNOWN = 255;
+const FULL = 250;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+/** Without a frame for this long the connection is said to be lost. */
+export const LATE_MS = 3000;
+/** Without one for this long the figures are unknown, as the server holds it with silent hosts. */
+const SILENT_MS = 15_000;
+
+export const BARS = ["cpu", "memory", "disk", "net"];
+export const STATES = { cordoned: 1, draining: 2, lost: 4, silent: 8 };
+
+class Frame {
+  /** Columns for the directory's hosts; see ticks.frame. */
+  constructor(buffer, hosts) {
+    const at = (start, length) => new Uint8Array(buffer, HEADER + start * hosts, length * hosts);
+    this.hosts = hosts;
+    this.used = at(0, 4);
+    this.reserved = at(4, 4);
+    this.state = at(8, 1);
+    this.age = at(9, 1);
+  }
+}
+
+/** Events: "directory" (the hosts changed), "frame" (their state), "state" (of the connection itself). */
+class Feed extends EventTarget {
+  hosts = [];
+  rows = new Map();
+  frame = null;
+  state = "connecting";
+  #version = -1;
+  #socket = null;
+  #tries = 0;
+  #retry = 0;
+  #lastAt = performance.now();
+
+  start() {
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
+    setInterval(() => this.#watch(), 1000);
+    if (document.hidden) this.#pause();
+    else this.#connect();
+  }
+
+  /** Milliseconds since the last frame. */
+  get age() {
+    return performance.now() - this.#lastAt;
+  }
+
+  #connect() {
+    clearTimeout(this.#retry);
+    if (this.#socket) return;
+    this.#say("connecting");
+    const url = new URL("/ws/live/", location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#direct(JSON.parse(data)) : this.#take(data));
+    socket.onclose = ({ code }) => this.#closed(socket, code);
+    this.#socket = socket;
+  }
+
+  /** Full jitter: after an outage, a thousand browsers must not come back in step. */
+  #closed(socket, code) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#version = -1;
+    if (code === 4401) return this.#say("off");
+    if (document.hidden) return;
+    this.#say("late");
+    const pause = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#tries++);
+    this.#retry = setTimeout(() => this.#connect(), pause);
+  }
+
+  #pause() {
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#say("paused");
+  }
+
+  #direct({ version, hosts }) {
+    this.#version = version;
+    this.hosts = hosts;
+    this.rows = new Map(hosts.map((host, row) => [host.name, row]));
+    this.frame = null;
+    this.dispatchEvent(new Event("directory"));
+  }
+
+  /** A frame of another directory than ours is skipped: the new directory is on its way. */
+  #take(buffer) {
+    const view = new DataView(buffer);
+    const hosts = view.getUint16(2, true);
+    if (view.getUint8(0) !== MAGIC || view.getUint32(8, true) !== this.#version) return;
+    if (hosts !== this.hosts.length || buffer.byteLength !== HEADER + 10 * hosts) return;
+    this.#tries = 0;
+    this.#lastAt = performance.now();
+    this.frame = new Frame(buffer, hosts);
+    this.#say("live");
+    this.dispatchEvent(new Event("frame"));
+  }
+
+  #watch() {
+    if (this.state === "live" && this.age > LATE_MS) this.#say("late");
+    else if (this.state !== "live") this.dispatchEvent(new Event("state"));
+    if (this.frame && this.age > SILENT_MS && !document.hidden) {
+      const blank = new Frame(new ArrayBuffer(HEADER + 10 * this.hosts.length), this.hosts.length);
+      for (const column of [blank.used, blank.reserved, blank.age]) column.fill(UNKNOWN);
+      blank.state.set(this.frame.state.map((bits) => bits | STATES.silent));
+      this.frame = blank;
+      this.dispatchEvent(new Event("frame"));
+    }
+  }
+
+  #say(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** One host as numbers: shares (NaN = unknown), words of its state, age in seconds (NaN = never, or long ago). */
+  host(name) {
+    const row = this.rows.get(name);
+    if (row === undefined || !this.frame) return null;
+    return this.at(row);
+  }
+
+  at(row) {
+    const { used, reserved, state, age } = this.frame;
+    const four = (column) => Array.from(column.subarray(row * 4, row * 4 + 4), share);
+    const silent = state[row] & STATES.silent;
+    return {
+      used: silent ? [NaN, NaN, NaN, NaN] : four(used),
+      reserved: four(reserved),
+      words: words(state[row]),
+      age: age[row] === UNKNOWN ? NaN : age[row],
+    };
+  }
+}
+
+export function share(byte) {
+  return byte === UNKNOWN ? NaN : byte / FULL;
+}
+
+/** The words of a state byte, as HostSeen.words says them. */
+export function words(bits) {
+  const said = [];
+  if (bits & STATES.draining) said.push("draining");
+  else if (bits & STATES.cordoned) said.push("cordoned");
+  if (bits & STATES.lost) said.push("lost");
+  else if (bits & STATES.silent) said.push("silent");
+  return said.length ? said : ["active"];
+}
+
+export function percent(value) {
+  if (Number.isNaN(value)) return "unknown";
+  const hundred = value * 100;
+  return hundred >= 10 || hundred === 0 ? `${Math.round(hundred)} %` : `${hundred.toFixed(1)} %`;
+}
+
+export function ageText(seconds) {
+  if (Number.isNaN(seconds)) return "over 4 min";
+  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** The same sentence as Strip.text. */
+export function stripText(used, reserved) {
+  const whole = (value) => (Number.isNaN(value) ? "unknown" : `${Math.round(value * 100)}%`);
+  return BARS.map((bar, each) => `${bar} ${whole(used[each])} used, ${whole(reserved[each])} reserved`).join("; ");
+}
+
+/** The worst used share of four, NaN if none is known. */
+export function worst(used) {
+  const known = used.filter((value) => !Number.isNaN(value));
+  return known.length ? Math.max(...known) : NaN;
+}
+
+/** The same of a frame's bytes, for those who ask for thousands of hosts at once. */
+export function worstByte(used, row) {
+  let [most, known] = [0, false];
+  for (let at = row * 4; at < row * 4 + 4; at += 1) {
+    if (used[at] === UNKNOWN) continue;
+    known = true;
+    if (used[at] > most) most = used[at];
+  }
+  return known ? most : UNKNOWN;
+}
+
+export const feed = new Feed();
+feed.start();

@@ -1,0 +1,198 @@
+"""A real product with real agents, and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+BIN = Path(sys.executable).parent
+HOSTS = {"web-1": ("north", "8"), "web-2": ("south", "2"), "db-1": ("south", "16")}
+WHO = ("ada", "weigh-anchor-7341")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1440,900",
+)
+
+
+@dataclass
+class Stack:
+    """`steelyard up` in a folder of its own, and the agents of its hosts."""
+
+    folder: Path
+    url: str = ""
+    setup: str = ""
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        up = self.spawn(["up"], STEELYARD_LISTEN=listen)
+        said = read_until(up, "one-time link", 90)
+        self.url = re.search(r"Console: (\S+)/", said)[1]  # type: ignore[index]
+        self.setup = re.search(r"link\): (\S+)", said)[1]  # type: ignore[index]
+
+    def join(self, name: str, number: int, zone: str, cores: str) -> None:
+        token = self.run("host", "token").strip()
+        options = [
+            "--name",
+            name,
+            "--address",
+            f"127.0.9.{number}",
+            "--label",
+            f"zone={zone}",
+            "--capacity",
+            f"cpu={cores}",
+        ]
+        data = ["--data", str(self.folder / f"agent-{name}")]
+        self.spawn(["join", self.url, "--token", token, *options, *data], program="steelyard-agent")
+
+    def run(self, *arguments: str) -> str:
+        """One command, as an operator on this machine gives it; its output."""
+        done = subprocess.run(
+            [BIN / "steelyard", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def spawn(
+        self, arguments: list[str], program: str = "steelyard", **environment: str
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{program}-{len(self.processes)}.log").open("w") as log:
+            process = subprocess.Popen(
+                [BIN / program, *arguments],
+                env=self.environment() | environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **{key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
+            "STEELYARD_DATA": str(self.folder / "data"),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            process.wait(30)
+            process.stdout.close()  # type: ignore[union-attr]
+
+
+def read_until(process: subprocess.Popen[bytes], text: str, seconds: float) -> str:
+    """What a process says up to a text, at most so long."""
+    deadline, said = time.monotonic() + seconds, ""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
+        while text not in said and time.monotonic() < deadline and process.poll() is None:
+            if selector.select(1.0):
+                # Not readline(): what it had read beyond the line would never be announced again.
+                said += os.read(process.stdout.fileno(), 65536).decode()  # type: ignore[union-attr]
+    assert text in said, said
+    return said
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The running product with three hosts of different size;"""
+    folder = Path(tempfile.mkdtemp(prefix="pages"))
+    made = Stack(folder)
+    try:
+        made.start()
+        for number, (name, (zone, cores)) in enumerate(HOSTS.items(), start=1):
+            made.join(name, number, zone, cores)
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
+
+
+class Browser:
+    """A Chromium with a fresh profile. wait() for what must become true; faults(): its complaints."""
+
+    def __init__(self, folder: Path, *, dark: bool = False, width: int = 1440, height: int = 900) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in (*FLAGS, f"--user-data-dir={folder}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        self.scheme("dark" if dark else "light")
+        self.size(width, height)
+
+    def scheme(self, value: str) -> None:
+        media = [{"name": "prefers-color-scheme", "value": value}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+    def size(self, width: int, height: int) -> None:
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    def wait(self, test: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+        return WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: test(), what)
+
+    def script(self, code: str) -> Any:
+        return self.driver.execute_script(code)
+
+    def one(self, selector: str) -> Any:
+        return self.driver.find_element("css selector", selector)
+
+    def text(self, selector: str) -> str:
+        return self.script(f"return document.querySelector({selector!r})?.textContent ?? ''").strip()
+
+    def faults(self) -> list[str]:
+        """Its complaints since the last call: refused by the policy, failed to load, thrown."""
+        return [
+            line["message"]
+            for line in self.driver.get_log("browser")
+            if line["level"] in ("SEVERE", "WARNING")
+        ]
+
+
+@pytest.fixture(scope="session")
+def browser(stack: Stack) -> Iterator[Browser]:
+    """Logged in as the first administrator, made by the one-time link."""
+    folder = Path(tempfile.mkdtemp(prefix="chromium"))
+    made = Browser(folder)
+    try:
+        made.driver.get(stack.setup)
+        for name, value in zip(("username", "password"), WHO, strict=True):
+            made.driver.find_element("name", name).send_keys(value)
+        made.one("button").click()
+        made.wait(lambda: made.driver.current_url == f"{stack.url}/", "the map after setting up")
+        yield made
+    finally:
+        made.driver.quit()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""Every page in a real browser: no violation, no error, both schemes, a phone, no scripts, a lost line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+LISTS = [
+    "/",
+    "/hosts/",
+    "/hosts/?q=none",
+    "/services/",
+    "/services/new/",
+    "/jobs/",
+    "/shards/",
+    "/decisions/",
+]
+LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
+
+
+@pytest.fixture(scope="module")
+def pages(stack: Any) -> list[str]:
+    """All pages, one of each kind of thing among them."""
+    placed = json.loads(stack.run("place", "job", "one", "-d", "cpu=0.1", "--json"))
+    job = json.loads(stack.run("job", "run", "demo.none", "-d", "cpu=0.1", "--json"))
+    stack.run(
+        "service",
+        "create",
+        "shop",
+        "--listen",
+        f"127.0.0.1:{free_port()}",
+        "--protocol",
+        "http",
+        "--endpoint",
+        "web-1:9",
+    )
+    return [*LISTS, "/services/shop/", f"/decisions/{placed['decision']}/", f"/jobs/{job['id']}/"]
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def background(browser: Any) -> int:
+    """The lightness of the page's background, 0 to 255."""
+    return browser.script("""
+        const context = new OffscreenCanvas(1, 1).getContext("2d");
+        context.fillStyle = getComputedStyle(document.body).backgroundColor;
+        context.fillRect(0, 0, 1, 1);
+        return context.getImageData(0, 0, 1, 1).data[1];
+    """)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_fault(scheme: str, stack: Any, browser: Any, pages: list[str]) -> None:
+    """Not one violation of the policy, failed request or error, and the scheme is the system's."""
+    browser.scheme(scheme)
+    browser.faults()
+    found = {}
+    for page in pages:
+        browser.driver.get(stack.url + page)
+        browser.wait(lambda: browser.text("live-indicator") == "Live", f"the live feed on {page}")
+        if faults := browser.faults():
+            found[page] = faults
+        assert (background(browser) > 128) == (scheme == "light"), page
+    browser.scheme("light")
+
+    assert found == {}
+
+
+def test_no_page_is_wider_than_a_phone(stack: Any, browser: Any, pages: list[str]) -> None:
+    """Wide tables scroll or fold; the page itself does not move sideways. The menu folds away."""
+    browser.size(390, 844)
+    wide = {}
+    for page in pages:
+        browser.driver.get(stack.url + page)
+        width = browser.script("return document.documentElement.scrollWidth")
+        if width > 390:
+            wide[page] = width
+    hidden = not browser.one("#nav").is_displayed()
+    browser.one(".menu").click()
+    shown = browser.one("#nav").is_displayed()
+    browser.size(1440, 900)
+
+    assert wide == {}
+    assert hidden
+    assert shown
+
+
+def test_colours_on_canvas_follow_the_scheme(stack: Any, browser: Any) -> None:
+    """The drawn strips change with the scheme, without a reload."""
+    browser.driver.get(stack.url + "/hosts/")
+    pixels = """
+        const canvas = document.querySelector("load-strip canvas");
+        return canvas ? canvas.toDataURL() : "";
+    """
+    light = browser.wait(lambda: browser.script(pixels), "a strip")
+    browser.scheme("dark")
+    browser.wait(lambda: browser.script(pixels) != light, "the strip in other colours")
+    browser.scheme("light")
+
+    assert "rgb" in browser.script(
+        "return getComputedStyle(document.documentElement).getPropertyValue('--ramp-5')"
+    )
+
+
+def test_every_figure_is_there_without_scripts(stack: Any, browser: Any) -> None:
+    """With scripts switched off the pages still say what there is, in text."""
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.driver.get(stack.url + "/")
+        listed = browser.driver.find_elements("css selector", "cluster-map .text a")
+        texts = [each.text for each in listed]
+        browser.driver.get(stack.url + "/hosts/")
+        strip = browser.one("load-strip span").text
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    assert {"db-1", "web-1", "web-2"} <= set(texts)
+    assert "cpu" in strip
+    assert "used" in strip
+
+
+def test_lost_connection_shows_itself_and_heals(stack: Any, browser: Any) -> None:
+    """The web process stops: within seconds the page says so; it goes on: the page is live again."""
+    browser.driver.get(stack.url + "/hosts/")
+    browser.wait(lambda: browser.text("live-indicator") == "Live", "the live feed")
+    web = json.loads((stack.folder / "data/run/pids").read_text())["web"]
+    os.kill(web, signal.SIGSTOP)
+    try:
+        browser.wait(
+            lambda: browser.text("live-indicator").startswith("No connection"), "the loss in words", 6
+        )
+    finally:
+        os.kill(web, signal.SIGCONT)
+
+    browser.wait(lambda: browser.text("live-indicator") == "Live", "the live feed again", 30)
+    assert "active" in browser.text("live-state")

@@ -1,0 +1,86 @@
+"""The leader's sweep: one bad thing does not stop the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from console.actions import SYSTEM
+from console.controller import run
+from console.controller.lease import Candidate, Fenced
+from console.jobs.actions.submit import Submit
+from console.jobs.models import Job
+from console.live.picture import picture
+
+
+@pytest.fixture
+def controller(cluster: Any) -> run.Controller:
+    """A controller that leads with epoch 1."""
+    assert Candidate("a").campaign(0.0)
+    return run.Controller()
+
+
+def test_jobs_behind_many_that_fit_nowhere_get_their_turn(
+    controller: run.Controller, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep tries some; the next goes on behind them, and begins again at the end."""
+    monkeypatch.setattr(run, "MOST_PLACED", 2)
+    for cpu in (99.0, 99.0, 99.0, 1.0):
+        Submit("demo.add", demand={"cpu": cpu}).run(SYSTEM)
+    cluster.add("web-1")
+
+    for _ in range(2):
+        controller._sweep(1)
+
+    assert ["placed", "queued", "queued", "queued"] == sorted(Job.objects.values_list("state", flat=True))
+    Job.objects.filter(state="queued").update(demand={"cpu": 0.5})
+    for _ in range(3):
+        controller._sweep(1)
+    assert {"placed"} == set(Job.objects.values_list("state", flat=True))
+
+
+def test_a_job_whose_resource_has_gone_waits_and_the_others_go_on(controller: run.Controller, cluster: Any) -> None:
+    """It was right when it was handed in; now it says what it waits for."""
+    cluster.add("gpu-1", gpu=1.0)
+    strange = Submit("demo.add", demand={"gpu": 2.0}).run(SYSTEM)
+    plain = Submit("demo.add", demand={"cpu": 99.0}).run(SYSTEM)
+    Job.objects.filter(pk=plain.pk).update(demand={"cpu": 1.0})
+    picture.__init__()  # type: ignore[misc]  (a new process, and the host gone)
+    from console.placements.models import Ledger
+
+    Ledger.objects.filter(resource="gpu").delete()
+
+    controller._sweep(1)
+
+    assert ["placed", "queued"] == [Job.objects.get(pk=each.pk).state for each in (plain, strange)]
+    assert "gpu" in Job.objects.get(pk=strange.pk).waiting_for
+
+
+def test_a_step_that_fails_does_not_stop_the_sweep(
+    controller: run.Controller, cluster: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect met while replicas are moved leaves jobs placed, and is logged."""
+
+    def fail(epoch: int) -> int:
+        raise KeyError("port")
+
+    monkeypatch.setattr(run, "advance_replicas", fail)
+    job = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
+    cluster.add("web-1")
+
+    controller._sweep(1)
+
+    assert "placed" == Job.objects.get(pk=job.pk).state
+    assert "_move failed" in caplog.text
+
+
+def test_a_deposed_leader_sweeps_nothing(controller: run.Controller, cluster: Any) -> None:
+    """Its epoch is stale: Fenced, and nothing is placed."""
+    Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
+    cluster.add("web-1")
+
+    with pytest.raises(Fenced):
+        controller._sweep(0)
+
+    assert ["queued"] == list(Job.objects.values_list("state", flat=True))

@@ -1,0 +1,49 @@
+"""History is kept for a while; the audit trail and what is in use stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from balancer_core.placement import Load
+from console.actions import SYSTEM
+from console.events.models import Event, Outbox
+from console.events.tasks import keep_house
+from console.fleet.actions.commands import give
+from console.fleet.models import Command, HostToken
+from console.placements.actions.place import FitsNowhere, Place
+from console.placements.actions.release import Release
+from console.placements.models import Decision, Placement
+
+
+def test_what_is_over_leaves_and_what_is_held_stays(cluster: Any) -> None:
+    """Old sent messages, answered commands, used tokens, refusals and released placements go."""
+    host = cluster.add("web-1")
+    load = Load(kind="job", name="j", demand={"cpu": 1.0})
+    held, released = (Place(load).run(SYSTEM) for _ in range(2))
+    Release(released.pk).run(SYSTEM)
+    try:
+        Place(Load(kind="job", name="j", demand={"cpu": 99.0})).run(SYSTEM)
+    except FitsNowhere as refusal:
+        assert Decision.objects.filter(pk=refusal.decision_id).exists()
+    old = timezone.now() - timedelta(days=40)
+    for state in ("pending", "done"):
+        give(host, "shard.drop", {}, epoch=1, life_s=1.0)
+        Command.objects.filter(state="pending").exclude(state="done").update(state=state, expires_at=old)
+    Outbox.objects.bulk_create(Outbox(topic="t", payload={}, sent_at=at) for at in (old, None))
+    Decision.objects.update(at=old)
+    Placement.objects.filter(state="released").update(released_at=old)
+    HostToken.objects.update(expires_at=old)
+    events = Event.objects.count()
+
+    keep_house()
+    keep_house()
+
+    assert [held.pk] == list(Placement.objects.values_list("pk", flat=True))
+    assert [held.decision_id] == list(Decision.objects.values_list("pk", flat=True))
+    assert [None] == list(Outbox.objects.values_list("sent_at", flat=True))
+    assert not Command.objects.filter(state="done").exists()
+    assert not HostToken.objects.exists()
+    assert events == Event.objects.count()

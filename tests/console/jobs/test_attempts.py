@@ -1,0 +1,310 @@
+"""A job's life on the control plane's side: kept, placed, told to its worker, claimed, ended or lost."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from console_racing import at_once
+from control_rig import agent
+from django.conf import settings
+from django.utils import timezone
+
+from agents.wire import JobEvent
+from balancer_core.placement import InvalidLoad
+from console.actions import SYSTEM, Conflict, Invalid
+from console.events.models import Event, Outbox
+from console.jobs.actions.attempt import (
+    MOST_ATTEMPTS,
+    RESEND_S,
+    Claim,
+    Finish,
+    Lose,
+    OweAgain,
+    Renew,
+    lose_expired_leases,
+    take_job_event,
+)
+from console.jobs.actions.submit import Cancel, PlaceJob, Submit
+from console.jobs.models import Job
+from console.jobs.tasks import relay_outbox
+from console.placements import ledger
+from console.placements.actions.place import FitsNowhere
+
+HOST = agent("web-1")
+
+
+def submit(**more: Any) -> Job:
+    return Submit("demo.add", args=[1, 2], demand={"cpu": 1.0}, **more).run(SYSTEM)
+
+
+def at(job: Job) -> tuple[str, int]:
+    return str(job.pk), Job.objects.get(pk=job.pk).attempt
+
+
+def state(job: Job) -> str:
+    return Job.objects.get(pk=job.pk).state
+
+
+@pytest.fixture
+def host(cluster: Any) -> Any:
+    """One host, and empty queues on the broker."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    return cluster.add("web-1")
+
+
+def messages(name: str = "web-1") -> list[dict[str, Any]]:
+    """What is in the host's queue on the broker."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        return [json.loads(each) for each in client.lrange(f"host.{name}", 0, -1)]
+
+
+def test_a_job_is_kept_placed_and_its_message_owed(host: Any, cluster: Any) -> None:
+    """With its reservation and the outbox row of its first attempt."""
+    job = submit()
+
+    assert (job.state, job.attempt, job.placement.host.name) == ("placed", 1, "web-1")
+    assert [{"job": str(job.pk), "attempt": 1}] == list(Outbox.objects.values_list("payload", flat=True))
+    assert cluster.reserved("web-1") == 1.0
+
+
+def test_placing_and_owing_are_one_transaction(host: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the message can't be owed, the job is not placed and nothing is reserved; it waits."""
+
+    def fail(self: Any, topic: str, payload: Any) -> None:
+        raise RuntimeError("as if killed here")
+
+    monkeypatch.setattr(PlaceJob, "owe", fail)
+    with pytest.raises(RuntimeError):
+        submit()
+
+    assert list(Job.objects.values_list("state", flat=True)) == ["queued"]
+    assert cluster.reserved("web-1") == 0.0
+    assert ledger.drift() == {}
+
+
+def test_a_job_waits_for_room_and_says_for_what(host: Any, cluster: Any) -> None:
+    """One kept refusal however often it is tried; placed when room appears."""
+    from console.placements.models import Decision
+
+    first = submit()
+    waiting = Submit("demo.add", demand={"cpu": 7.5}).run(SYSTEM)
+    assert None is PlaceJob(waiting.pk).run(SYSTEM)
+    assert (state(waiting), Decision.objects.filter(outcome="refused").count()) == ("queued", 1)
+    assert "web-1" in waiting.waiting_for or "cpu" in waiting.waiting_for
+
+    Cancel(first.pk).run(SYSTEM)
+    PlaceJob(waiting.pk).run(SYSTEM)
+
+    assert state(waiting) == "placed"
+    assert cluster.reserved("web-1") == 7.5
+
+
+def test_an_application_that_dispatches_itself_does_not_wait(host: Any) -> None:
+    """No room now is a refusal, and the job is cancelled; with room, no message is owed."""
+    with pytest.raises(FitsNowhere):
+        Submit("demo.add", demand={"cpu": 99.0}, dispatch=False).run(SYSTEM)
+
+    assert submit(dispatch=False).state == "placed"
+    assert sorted(Job.objects.values_list("state", flat=True)) == ["cancelled", "placed"]
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"task": "no task!"}, "task"), ({"task": "t" * 151}, "task"), ({"demand": {}}, "demand"),
+        ({"demand": {"warp": 1.0}}, "demand.warp"), ({"demand": {"cpu": float("nan")}}, "demand.cpu"),
+        ({"policy": "best"}, "policy"), ({"labels": {"a b": "c"}}, "labels"),
+        ({"args": [float("nan")]}, "args"), ({"kwargs": {"a": "\0"}}, "kwargs"),
+    ],
+)  # fmt: skip
+def test_an_invalid_job_is_not_kept(host: Any, change: dict[str, Any], field: str) -> None:
+    """An unknown resource too: kept, it would wait for ever."""
+    with pytest.raises((Invalid, InvalidLoad)) as refusal:
+        Submit(**{"task": "demo.add", "demand": {"cpu": 1.0}, **change}).run(SYSTEM)
+
+    assert field == refusal.value.field
+    assert not Job.objects.exists()
+
+
+def test_an_attempt_is_claimed_once_and_ends_once(host: Any, cluster: Any) -> None:
+    """Claimed at once by many workers it starts once; said twice it has ended once; the room is free again."""
+    job = submit()
+
+    assert [True, *[False] * 5] == sorted((r == "" for r in at_once(*[lambda: Claim(*at(job)).run(HOST)] * 6)), reverse=True)
+    assert Renew(*at(job)).run(HOST) == ""
+    assert {""} == set(at_once(*[lambda: Finish(*at(job), result=3).run(HOST)] * 4))
+
+    job.refresh_from_db()
+    assert (job.state, job.result, job.lease_until) == ("succeeded", 3, None)
+    assert Event.objects.filter(action="job.finish").count() == 1
+    assert cluster.reserved("web-1") == 0.0
+    assert Finish(*at(job), succeeded=False).run(HOST) != ""
+    assert Renew(*at(job)).run(HOST) != ""
+
+
+def test_only_the_attempts_own_host_speaks_of_it(host: Any, cluster: Any) -> None:
+    """Not another host, not of an older or later attempt, not of a job that is none."""
+    cluster.add("web-2", cpu=0.5)
+    job = submit()
+    key, attempt = at(job)
+
+    for act in (Claim, Renew, Finish, Lose):
+        assert act(key, attempt).run(agent("web-2")) != ""
+        assert act(key, attempt + 1).run(HOST) != ""
+        assert act(str(uuid.uuid4()), attempt).run(HOST) != ""
+        assert act("no uuid", attempt).run(HOST) != ""
+
+    assert state(job) == "placed"
+
+
+def test_a_late_finisher_of_a_lost_attempt_is_refused(host: Any) -> None:
+    """Its lease ran out, the job went on as another attempt: the old one's result does not count."""
+    job = submit()
+    old = at(job)
+    Claim(*old).run(HOST)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert lose_expired_leases() == 1
+    PlaceJob(job.pk).run(SYSTEM)
+
+    assert (state(job), at(job)[1]) == ("placed", 2)
+    assert Finish(*old, result="late").run(HOST) != ""
+    assert lose_expired_leases() == 0
+    assert ledger.drift() == {}
+
+
+def test_a_job_that_is_lost_every_time_gives_up(host: Any, cluster: Any) -> None:
+    """After its last attempt it has failed, says how often it was lost, and holds nothing."""
+    job = submit()
+    for _ in range(MOST_ATTEMPTS):
+        assert Claim(*at(job)).run(HOST) == ""
+        assert Lose(*at(job), why="killed").run(HOST) == ""
+        PlaceJob(job.pk).run(SYSTEM)
+
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == ("failed", MOST_ATTEMPTS)
+    assert f"lost {MOST_ATTEMPTS} times" in job.error
+    assert cluster.reserved("web-1") == 0.0
+
+
+def test_a_cancelled_job_frees_its_room_and_its_worker_ends_in_vain(host: Any, cluster: Any) -> None:
+    """Cancelling twice is a conflict."""
+    job = submit()
+    Claim(*at(job)).run(HOST)
+
+    Cancel(job.pk, reason="not needed").run(SYSTEM)
+
+    assert cluster.reserved("web-1") == 0.0
+    assert Finish(*at(job)).run(HOST) != ""
+    with pytest.raises(Conflict):
+        Cancel(job.pk).run(SYSTEM)
+
+
+@pytest.mark.parametrize("result", [float("inf"), b"bytes", "\0", {"deep": [float("nan")]}])
+def test_a_result_that_cannot_be_kept_ends_the_job_all_the_same(host: Any, result: Any) -> None:
+    """Refusing it would only run the job again."""
+    job = submit()
+    take_job_event(HOST, JobEvent(1, *at(job), event="claim"))
+
+    assert take_job_event(HOST, JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")) == (True, "")
+
+    job.refresh_from_db()
+    assert (job.state, job.result) == ("succeeded", None)
+    assert "not kept" in job.error
+
+
+def test_the_relay_puts_the_message_into_the_hosts_queue(host: Any) -> None:
+    """With the job as its identity and the attempt in its headers; the row is sent, the job dispatched."""
+    job = submit()
+
+    assert relay_outbox() == 1
+
+    (message,) = messages()
+    assert (str(job.pk), "demo.add", 1) == (
+        message["headers"]["id"], message["headers"]["task"], message["headers"]["steelyard_attempt"]
+    )  # fmt: skip
+    assert state(job) == "dispatched"
+    assert relay_outbox() == 0
+    assert len(messages()) == 1
+
+
+def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message comes again; of the two claims that follow one counts."""
+    job = submit()
+
+    class Killed(BaseException):
+        pass
+
+    from console.jobs import tasks
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "mark_dispatched", die)
+        with pytest.raises(Killed):
+            relay_outbox()
+    assert (state(job), Outbox.objects.filter(sent_at=None).count()) == ("placed", 1)
+
+    assert relay_outbox() == 1
+
+    assert len(messages()) == 2
+    assert [Claim(*at(job)).run(HOST) for _ in range(2)] == ["", "this job is running"]
+
+
+def test_a_message_of_an_attempt_that_is_over_is_not_sent(host: Any) -> None:
+    """Cancelled before the relay came by."""
+    job = submit()
+    Cancel(job.pk).run(SYSTEM)
+
+    assert relay_outbox() == 1
+    assert messages() == []
+
+
+def test_a_message_that_the_broker_lost_is_owed_again(host: Any) -> None:
+    """After RESEND_S without a claim; at once when the broker was away since; not for claimed attempts."""
+    job = submit()
+    relay_outbox()
+    assert OweAgain().run(SYSTEM) == 0
+    assert OweAgain(timezone.now()).run(SYSTEM) == 1
+    assert OweAgain().run(SYSTEM) == 0
+    Job.objects.update(dispatched_at=timezone.now() - timedelta(seconds=RESEND_S + 1))
+
+    assert OweAgain().run(SYSTEM) == 1
+    assert relay_outbox() == 2
+    assert len(messages()) == 3
+    Claim(*at(job)).run(HOST)
+    Job.objects.update(dispatched_at=timezone.now() - timedelta(seconds=RESEND_S + 1))
+    assert OweAgain().run(SYSTEM) == 0
+
+
+def test_the_key_of_a_job_is_its_own(host: Any) -> None:
+    """The same key gives the same job, at once too; another job under it is a conflict."""
+    first = submit(request_key="k")
+
+    assert {first.pk} == {getattr(each, "pk", each) for each in at_once(*[lambda: submit(request_key="k")] * 3)}
+    with pytest.raises(Conflict):
+        Submit("demo.other", demand={"cpu": 1.0}, request_key="k").run(SYSTEM)
+
+
+def test_jobs_over_rest(host: Any, api: Any) -> None:
+    """Handed in, listed, shown, cancelled; a job that is none is 404."""
+    body = {"task": "demo.add", "args": [1], "demand": {"cpu": 1}}
+
+    made = api.operator.post("/api/v1/jobs/", body)
+
+    assert (made.status_code, made.json()["state"], made.json()["host"]) == (201, "placed", "web-1")
+    assert [made.json()["id"]] == [each["id"] for each in api.viewer.get("/api/v1/jobs/", {"state": "placed"}).json()["results"]]
+    url = f"/api/v1/jobs/{made.json()['id']}/"
+    assert api.operator.post(f"{url}cancel/").json()["state"] == "cancelled"
+    assert api.operator.post(f"{url}cancel/").status_code == 409
+    assert api.viewer.get(f"/api/v1/jobs/{uuid.uuid4()}/").status_code == 404
+    assert api.operator.post("/api/v1/jobs/", {**body, "demand": {"warp": 1}}).status_code == 400

@@ -1,0 +1,279 @@
+"""`steelyard`, the command, against the product that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from product import Product
+from stack_host import ROOT, StackHost, free_port
+from typer.testing import CliRunner, Result
+from waiting import eventually
+
+from console.cli.commands import app
+
+pytestmark = pytest.mark.stack
+
+
+class Steelyard:
+    """Runs commands; remembers which."""
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+
+    def __call__(self, *words: str) -> Result:
+        self.used.add(" ".join(words[: 1 if words[0] in ("status", "up") else 2]))
+        return CliRunner().invoke(app, words)
+
+    def json(self, *words: str) -> Any:
+        """What the command says with --json."""
+        result = self(*words, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def said(self, *words: str) -> str:
+        """What the command prints for people."""
+        result = self(*words)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+
+@pytest.fixture
+def steelyard(product: Product, monkeypatch: pytest.MonkeyPatch) -> Steelyard:
+    """The command, as the product's owner runs it on the same machine."""
+    monkeypatch.setenv("STEELYARD_DATA", str(product.place.data))
+    for name in ("STEELYARD_URL", "STEELYARD_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return Steelyard()
+
+
+@pytest.fixture
+def delta(product: Product) -> Iterator[StackHost]:
+    """A fourth host, which has not joined."""
+    host = StackHost("delta", product.hosts["alpha"].address, product.folder / "delta", 1.0, {})
+    yield host
+    host.close()
+
+
+def test_every_command_works(
+    product: Product, steelyard: Steelyard, delta: StackHost, tree: Callable[..., int]
+) -> None:
+    """Each is run once with --json, and its answer is JSON that says what was done."""
+    address = f"{product.address}:{free_port(product.address)}"
+    size = tree("alpha", "by-hand")
+    server = product.hosts["alpha"]
+    endpoint, other = f"alpha:{server.port}", f"beta:{product.hosts['beta'].port}"
+
+    assert steelyard.json("status")["hosts"] == 3
+    delta.join(product.url, steelyard.json("host", "token", "--name", "delta")["token"])
+    eventually(lambda: any(each["name"] == "delta" for each in steelyard.json("host", "list")))
+    for verb, state in (
+        ("cordon", "cordoned"),
+        ("uncordon", "active"),
+        ("drain", "draining"),
+        ("remove", "removed"),
+    ):
+        assert steelyard.json("host", verb, "delta", "--reason", "a test")["state"] == state
+    assert delta.processes["agent"].wait(20) == 2
+
+    made = steelyard.json(
+        "service", "create", "by-hand", "--listen", address, "--protocol", "http", "--endpoint", endpoint
+    )
+    assert made["listen_port"] == int(address.rpartition(":")[2])
+    assert len(steelyard.json("service", "add", "by-hand", other)["endpoints"]) == 2
+    for verb, state in (("drain", "draining"), ("resume", "active")):
+        states = {
+            each["host"]: each["state"]
+            for each in steelyard.json("service", verb, "by-hand", other)["endpoints"]
+        }
+        assert states["beta"] == state
+    assert len(steelyard.json("service", "drop", "by-hand", other)["endpoints"]) == 1
+    assert steelyard.json("service", "show", "by-hand")["endpoints"][0]["host"] == "alpha"
+    assert {each["name"] for each in steelyard.json("service", "list")} == {"by-hand", "echo", "web"}
+    assert steelyard.json("service", "remove", "by-hand")["state"] == "removed"
+
+    for kind in ("job", "shard", "service"):
+        placed = steelyard.json(
+            "place", kind, "by-hand", "--demand", "cpu=10m", "-d", "memory=1Mi", "-l", "zone=b"
+        )
+        assert placed["host"] == "gamma"
+        assert placed["demand"] == {"cpu": 0.01, "memory": 2**20}
+        assert steelyard.json("place", "why", placed["decision"])["outcome"] == "placed"
+        assert steelyard.json("place", "release", placed["id"])["state"] == "released"
+
+    job = steelyard.json("job", "run", "stack.fail", "--arg", "by hand", "--demand", "cpu=10m")["id"]
+    assert product.ended(job)["error"] == "ValueError: by hand"
+    assert job in {each["id"] for each in steelyard.json("job", "list")}
+    waiting = steelyard.json("job", "run", "stack.add", "--demand", "cpu=5000")["id"]
+    assert steelyard.json("job", "cancel", waiting)["state"] == "cancelled"
+
+    source = ("--size", str(size), "--source", "alpha:by-hand")
+    assert steelyard.json("shard", "create", "by-hand", *source)["name"] == "by-hand"
+    product.ready("by-hand")
+    assert "by-hand" in {each["name"] for each in steelyard.json("shard", "list")}
+    assert steelyard.json("shard", "remove", "by-hand")["state"] == "removed"
+
+    token = steelyard.json("token", "create", "robot", "--role", "viewer", "--days", "1")
+    assert token["key"] in {each["key"] for each in steelyard.json("token", "list")}
+    assert steelyard.json("token", "revoke", token["key"])["state"] == "revoked"
+    assert commands() - {"up"} == steelyard.used
+
+
+def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
+    """Without --json the same is said in a table."""
+    placed = steelyard.json("place", "job", "read-me", "--demand", "cpu=10m")
+
+    assert "alpha" in steelyard.said("host", "list")
+    assert "gamma" in steelyard.said("service", "show", "web")
+    assert str(product.web_port) in steelyard.said("service", "list")
+    assert placed["sentence"] in " ".join(steelyard.said("place", "why", placed["decision"]).split())
+    assert "released" in steelyard.said("place", "release", placed["id"])
+    assert "hosts" in steelyard.said("status")
+    assert "." in steelyard.said("host", "token")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("place", "job", "x", "--demand", "cpu"), "'cpu' is not KEY=VALUE"),
+        (("place", "job", "x", "--demand", "cpu=lots"), '"lots" is not an amount'),
+        (("place", "job", "x", "--demand", "cpu=-1"), "cpu"),
+        (("place", "job", "x", "--demand", "cpus=1"), "cpus"),
+        (("place", "job", "x", "--demand", "cpu=1", "--label", "zone"), "'zone' is not KEY=VALUE"),
+        (("place", "job", "x", "--demand", "cpu=1", "--policy", "nonsense"), "nonsense"),
+        (("place", "job", "x", "--demand", "cpu=5000"), "cpu"),
+        (("place", "why", "0b1c6b1e-0000-4000-8000-000000000000"), "0b1c6b1e"),
+        (("place", "why", "not-an-id"), "Not Found"),
+        (
+            ("service", "create", "x", "--listen", "nowhere", "--protocol", "http", "--endpoint", "alpha:1"),
+            "listen",
+        ),
+        (
+            (
+                "service",
+                "create",
+                "x",
+                "--listen",
+                "127.0.0.1:1",
+                "--protocol",
+                "ftp",
+                "--endpoint",
+                "alpha:1",
+            ),
+            "ftp",
+        ),
+        (
+            (
+                "service",
+                "create",
+                "x",
+                "--listen",
+                "127.0.0.1:1",
+                "--protocol",
+                "http",
+                "--endpoint",
+                "omega:1",
+            ),
+            "omega",
+        ),
+        (("service", "show", "none"), "none"),
+        (("host", "drain", "omega"), "omega"),
+        (("host", "token", "--life", "0"), "life_s"),
+        (("host", "remove", "alpha"), "alpha still holds"),
+        (("job", "run", "not a task", "--demand", "cpu=1"), "task"),
+        (("job", "cancel", "not-an-id"), "Not Found"),
+        (("shard", "create", "x", "--size", "big", "--source", "alpha:x"), "--size"),
+        (("shard", "create", "x", "--size", "1Gi", "--source", "alpha"), "HOST:PATH is needed"),
+        (("shard", "create", "x", "--size", "1Gi", "--source", "omega:x"), "omega"),
+        (("token", "create", "x", "--role", "emperor"), "emperor"),
+        (("token", "revoke", "nothing"), "nothing"),
+        (("nonsense", "nonsense"), "No such command 'nonsense'"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(steelyard: Steelyard, words: tuple[str, ...], says: str) -> None:
+    """The exit code is not zero, and one line of standard error names what is wrong."""
+    result = steelyard(*words)
+
+    assert result.exit_code in (1, 2)
+    assert result.stdout == ""
+    assert any(says in line for line in result.stderr.splitlines()), result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_refused_placement_says_why_for_each_host(steelyard: Steelyard) -> None:
+    """Under the sentence stands a line a host."""
+    lines = steelyard("place", "job", "x", "--demand", "cpu=5000").stderr.splitlines()
+
+    assert {line.split(":")[0].strip() for line in lines[1:]} == {"alpha", "beta", "gamma"}
+
+
+def test_without_a_console_it_says_so(tmp_path: Path) -> None:
+    """As a command of its own: exit code 1, one line, no trace."""
+    nothing = run(tmp_path, "status")
+    gone = run(
+        tmp_path, "status", STEELYARD_URL=f"http://127.0.0.1:{free_port('127.0.0.1')}", STEELYARD_TOKEN="x"
+    )
+
+    assert (nothing.returncode, len(nothing.stderr.splitlines())) == (1, 1)
+    assert "No console is known here" in nothing.stderr
+    assert (gone.returncode, len(gone.stderr.splitlines())) == (1, 1)
+    assert "does not answer" in gone.stderr
+
+
+def test_a_wrong_token_is_refused(product: Product, tmp_path: Path) -> None:
+    """The command says so and does nothing."""
+    result = run(tmp_path, "host", "drain", "alpha", STEELYARD_URL=product.url, STEELYARD_TOKEN="0" * 64)
+
+    assert result.returncode == 1
+    assert "Unauthorized" in result.stderr
+    assert product.client.host("alpha")["state"] == "active"
+
+
+def test_a_second_up_on_the_same_data_is_refused(product: Product) -> None:
+    """One supervisor a data directory: the second says so, and the first goes on."""
+    result = run(product.place.data, "up")
+
+    assert result.returncode == 1
+    assert "runs already" in result.stderr
+    assert product.supervisor is not None
+    assert product.supervisor.poll() is None
+
+
+@pytest.mark.parametrize("listen", ["nowhere", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:eighty"])
+def test_up_refuses_an_address_that_is_none(tmp_path: Path, listen: str) -> None:
+    """STEELYARD_LISTEN is named, and nothing is started."""
+    result = run(tmp_path, "up", STEELYARD_LISTEN=listen)
+
+    assert result.returncode == 1
+    assert "STEELYARD_LISTEN" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def run(data: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process, with nothing of this one's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEELYARD")}
+    return subprocess.run(
+        [sys.executable, "-c", "from console.cli import main; main()", *words],
+        cwd=ROOT, env={**kept, "STEELYARD_DATA": str(data), **environment},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def commands() -> set[str]:
+    """Every command there is, as its words."""
+
+    def walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[str]:
+        if not hasattr(command, "commands"):
+            yield " ".join(words)
+            return
+        for name, child in command.commands.items():
+            yield from walk(child, (*words, name))
+
+    return set(walk(typer.main.get_command(app)))
