@@ -25,16 +25,26 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmet:
+    """A preference that a host does not meet, and what it is charged for that."""
+
+    preference: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A host that could take the load.
 
-    total: its score, lower is better; margin: how much worse than the winner.
+    total: the sum of its terms' costs, and of what it is charged for unmet preferences; lower is better.
+    margin: how much worse than the winner.
     """
 
     host: str
     total: float
     margin: float
     terms: tuple[Term, ...]
+    unmet: tuple[Unmet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +124,8 @@ class Decision:
             return self
         taken, chosen = ", ".join(self.ranking[:place]), self.candidates[place]
         sentence = (
-            f"{host} takes it, at a cost {chosen.margin:.3g} above the best: the room on {taken} was taken while this "
-            "was decided."
+            f"{host} takes it, at a cost {chosen.margin:.3g} above the best: the room on {taken} was taken "
+            "while this was decided."
         )
         return replace(self, host=host, terms=chosen.terms, sentence=sentence)
 
@@ -126,7 +136,9 @@ class Decision:
         plain["policy"] = {"name": self.policy, "version": plain.pop("policy_version")}
         plain["terms"] = [_plain(term) for term in self.terms]
         plain["candidates"] = [
-            _plain(each) | {"terms": [_plain(term) for term in each.terms]} for each in self.candidates
+            _plain(each)
+            | {"terms": [_plain(term) for term in each.terms], "unmet": [_plain(miss) for miss in each.unmet]}
+            for each in self.candidates
         ]
         plain["rejections"] = [_plain(rejection) for rejection in self.rejections]
         plain["changes"] = [{"host": change.host, "steps": list(change.steps)} for change in self.changes]
@@ -141,15 +153,19 @@ class Decision:
         parts = dict(plain)
         policy = parts.pop("policy")
         parts["terms"] = tuple(Term(**term) for term in parts["terms"])
-        parts["candidates"] = tuple(
-            Candidate(**{**each, "terms": tuple(Term(**term) for term in each["terms"])})
-            for each in parts["candidates"]
-        )
+        parts["candidates"] = tuple(_candidate(each) for each in parts["candidates"])
         parts["rejections"] = tuple(Rejection(**each) for each in parts["rejections"])
         parts["changes"] = tuple(Change(each["host"], tuple(each["steps"])) for each in parts["changes"])
         return cls(policy=policy["name"], policy_version=policy["version"], **parts)
 
 
-def _plain(part: Term | Candidate | Rejection) -> dict[str, Any]:
+def _candidate(plain: Mapping[str, Any]) -> Candidate:
+    # Decisions that were stored before there were preferences have none unmet.
+    terms, unmet = plain["terms"], plain.get("unmet", ())
+    lists = {"terms": tuple(Term(**term) for term in terms), "unmet": tuple(Unmet(**each) for each in unmet)}
+    return Candidate(**{**plain, **lists})
+
+
+def _plain(part: Term | Candidate | Rejection | Unmet) -> dict[str, Any]:
     """The part's fields as they are; dataclasses.asdict would copy every number, at six times the cost."""
     return {name: getattr(part, name) for name in part.__slots__}

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from balancer_core import preferences
 from balancer_core.cost.curves import doubt
 from balancer_core.decision import Candidate, Change, Decision, Rejection, Term
 from balancer_core.filters import COMPILED, FILTERS, fits, healthy
@@ -94,7 +95,8 @@ def _candidates(question: Question, outcome: Outcome) -> tuple[Candidate, ...]:
     names, kinds = snapshot.dimensions.names, snapshot.dimensions.kinds.tolist()
     demand, weights = question.demand.tolist(), question.weights.tolist()
     found = []
-    for row, total in zip(outcome.rows, outcome.totals, strict=True):
+    missed = preferences.unmet(question, outcome.rows)
+    for row, total, unmet in zip(outcome.rows, outcome.totals, missed, strict=True):
         capacity, holds = snapshot.capacity[row].tolist(), snapshot.reserved[row].tolist()
         occupied = [max(hold, use) for hold, use in zip(holds, snapshot.used[row].tolist(), strict=True)]
         doubtful = doubt(question.now - float(snapshot.reported_at[row]))
@@ -104,7 +106,8 @@ def _candidates(question: Question, outcome: Outcome) -> tuple[Candidate, ...]:
             for r, cost in enumerate(costs)
             if capacity[r] > 0.0 and (cost or demand[r])
         )
-        found.append(Candidate(snapshot.names[row], total, total - outcome.totals[0], terms))
+        margin = total - outcome.totals[0]
+        found.append(Candidate(snapshot.names[row], total, margin, terms, unmet))
     return tuple(found)
 
 

@@ -8,48 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from balancer_core.cluster.labels import InvalidLabel, check_labels
-from balancer_core.errors import InvalidInput
+from balancer_core.constraints import Company, InvalidLoad, Preference, Spread, check_contradictions
 from balancer_core.policies import POLICIES, InvalidOption, check_options
 from balancer_core.resources import LEAST_AMOUNT, InvalidAmount, check_amount
 
+__all__ = ["KINDS", "Company", "InvalidLoad", "Load", "Preference", "Spread"]
+
 KINDS: Final = ("service", "job", "shard")
 MAX_SPREADS: Final = 8
+MAX_COMPANIES: Final = 16
 MAX_EXCLUDED: Final = 100_000
+MAX_PRIORITY: Final = 1_000_000
+
+#: Soft terms a load may have: each can double the number of passes over the hosts (preferences.py).
+MAX_SOFT: Final = 6
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/@-]{0,198}[A-Za-z0-9])?")
-
-
-class InvalidLoad(InvalidInput):
-    """A load that cannot be asked for; field says which part of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """At most max_per_domain of a group in one failure domain.
-
-    level: a label's key ("zone", "rack"), or "host" for each host by itself.
-    taken: how many of the group each domain holds already, by label value or host name.
-    """
-
-    level: str
-    taken: Mapping[str, int]
-    max_per_domain: int = 1
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.level, str) or not self.level:
-            raise InvalidLoad("spread.level", "invalid_level", "a level is a label's key or host.")
-        if not _is_count(self.max_per_domain) or self.max_per_domain < 1:
-            raise InvalidLoad(
-                "spread.max_per_domain", "invalid_count", "at least 1 must be allowed in a domain."
-            )
-        if not isinstance(self.taken, Mapping):
-            raise InvalidLoad("spread.taken", "not_a_mapping", "taken is pairs of domain and count.")
-        for domain, count in self.taken.items():
-            if not isinstance(domain, str) or not _is_count(count) or count < 0:
-                raise InvalidLoad(
-                    "spread.taken", "invalid_count", f"{str(domain)[:80]!r} has no valid count."
-                )
-        object.__setattr__(self, "taken", dict(self.taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +31,11 @@ class Load:
     """What is asked of placement. Checked when made, except for resources' names, which only a cluster knows.
 
     demand: resource to amount in base units; what is not named is not needed.
-    labels: that a host must carry. exclude_hosts: that must not take it. spread: every one must hold.
+    labels: that a host must carry. exclude_hosts: that must not take it. pin_hosts: that alone may, if any is
+    named.
+    spread, near, apart: every one must hold, but for companies with a weight; those and prefer are soft.
+    group: what it counts as, for spread, near and apart of the others that are placed in the same call.
+    priority: who may be proposed to leave for whom, -1,000,000 to 1,000,000; nothing leaves by itself.
     policy: a name in POLICIES; options: as its SCHEMA says.
     Errors: InvalidLoad with the field.
     """
@@ -70,6 +48,12 @@ class Load:
     spread: tuple[Spread, ...] = ()
     policy: str = "spread"
     options: Mapping[str, Any] = field(default_factory=dict)
+    pin_hosts: frozenset[str] = frozenset()
+    near: tuple[Company, ...] = ()
+    apart: tuple[Company, ...] = ()
+    prefer: tuple[Preference, ...] = ()
+    group: str = ""
+    priority: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -88,7 +72,9 @@ class Load:
         object.__setattr__(self, "demand", self._checked_demand())
         object.__setattr__(self, "labels", self._checked_labels())
         object.__setattr__(self, "options", dict(self.options))
-        object.__setattr__(self, "exclude_hosts", self._checked_exclusions())
+        for name in ("exclude_hosts", "pin_hosts"):
+            object.__setattr__(self, name, _checked_hosts(getattr(self, name), name))
+        self._check_company()
         object.__setattr__(self, "spread", tuple(self.spread))
         if len(self.spread) > MAX_SPREADS or not all(isinstance(each, Spread) for each in self.spread):
             raise InvalidLoad("spread", "invalid_spread", f"spread is at most {MAX_SPREADS} Spread.")
@@ -118,14 +104,28 @@ class Load:
         except InvalidLabel as error:
             raise InvalidLoad(error.field, error.code, error.reason) from None
 
-    def _checked_exclusions(self) -> frozenset[str]:
-        hosts = self.exclude_hosts
-        if isinstance(hosts, str) or not all(isinstance(name, str) for name in hosts):
-            raise InvalidLoad("exclude_hosts", "invalid_host", "exclude_hosts is a set of host names.")
-        if len(hosts) > MAX_EXCLUDED:
-            raise InvalidLoad("exclude_hosts", "too_many", f"at most {MAX_EXCLUDED:,} hosts can be excluded.")
-        return frozenset(hosts)
+    def _check_company(self) -> None:
+        for name, kind in (("near", Company), ("apart", Company), ("prefer", Preference)):
+            given = tuple(getattr(self, name))
+            if len(given) > MAX_COMPANIES or not all(isinstance(each, kind) for each in given):
+                reason = f"{name} is at most {MAX_COMPANIES} {kind.__name__}."
+                raise InvalidLoad(name, f"invalid_{name}", reason)
+            object.__setattr__(self, name, given)
+        soft = len(self.prefer) + sum(each.weight is not None for each in (*self.near, *self.apart))
+        if soft > MAX_SOFT:
+            raise InvalidLoad("prefer", "too_many", f"{soft} soft terms; at most {MAX_SOFT} are weighed.")
+        if self.group and (not isinstance(self.group, str) or len(self.group) > 200):
+            raise InvalidLoad("group", "invalid_name", "a group has a name of at most 200 characters.")
+        whole = isinstance(self.priority, int) and not isinstance(self.priority, bool)
+        if not whole or abs(self.priority) > MAX_PRIORITY:
+            reason = f"{self.priority!r} is not a whole number of at most {MAX_PRIORITY:,}."
+            raise InvalidLoad("priority", "out_of_range", reason)
+        check_contradictions(self.pin_hosts, self.exclude_hosts, self.near, self.apart)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _checked_hosts(hosts: frozenset[str], name: str) -> frozenset[str]:
+    if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
+        raise InvalidLoad(name, "invalid_host", f"{name} is a set of host names.")
+    if len(hosts) > MAX_EXCLUDED:
+        raise InvalidLoad(name, "too_many", f"at most {MAX_EXCLUDED:,} hosts can be named.")
+    return frozenset(hosts)

@@ -20,8 +20,11 @@ def say_placed(
     """Why the first candidate takes the load: its score, the lead over the next, and what changes there
     most."""
     winner = candidates[0]
-    parts = [
-        f"{winner.host} takes it: it {policy.phrase(figure(winner.total))}, {_lead(candidates, considered)}"
+    score = sum(term.cost for term in winner.terms) if winner.unmet else winner.total
+    parts = [f"{winner.host} takes it: it {policy.phrase(figure(score))}, {_lead(candidates, considered)}"]
+    parts += [
+        f"{missed.preference} was preferred, which counts {figure(missed.cost)} against it"
+        for missed in winner.unmet
     ]
     changing = [term for term in winner.terms if term.after > term.before]
     if changing:

@@ -19,17 +19,19 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from balancer_core import preferences
 from balancer_core._kernels import MAX_TOP, scan
 from balancer_core.cluster.columns import ALL_FLAGS
 from balancer_core.cluster.snapshot import Snapshot
 from balancer_core.decision import Decision
 from balancer_core.explain import Outcome, explain
 from balancer_core.filters import PRECOMPUTED
-from balancer_core.load import InvalidLoad, Load, Spread
+from balancer_core.load import Company, InvalidLoad, Load, Preference, Spread
 from balancer_core.question import Question
 
-__all__ = ["TOP", "InvalidLoad", "Load", "Spread", "decide", "decide_many"]
+__all__ = ["TOP", "Company", "InvalidLoad", "Load", "Preference", "Spread", "decide", "decide_many"]
 
 #: Candidates that a decision keeps: enough to lose a race a few times.
 TOP: Final = 5
@@ -80,6 +82,27 @@ def _answer(question: Question, top: int) -> Decision:
     for verdict in verdicts.values():
         if verdict is not None:
             admissible &= verdict == 0
+    rows, totals, feasible = _best(question, admissible, top)
+    return explain(question, Outcome(rows, totals, feasible, verdicts))
+
+
+def _best(question: Question, admissible: NDArray[np.uint8], top: int) -> tuple[list[int], list[float], int]:
+    """The best admissible rows, their totals, and how many could take the load; preferences included."""
+    charges = preferences.charges(question)
+    if charges is None:
+        return _pass(question, admissible, top)
+    merged: list[tuple[float, float, int]] = []
+    feasible = 0
+    for charge in np.unique(charges[admissible > 0]).tolist():
+        rows, totals, able = _pass(question, admissible & (charges == charge), top)
+        merged += [(total + charge, total, row) for row, total in zip(rows, totals, strict=True)]
+        feasible += able
+    best = sorted(merged)[:top]
+    return [row for _, _, row in best], [total for total, _, _ in best], feasible
+
+
+def _pass(question: Question, admissible: NDArray[np.uint8], top: int) -> tuple[list[int], list[float], int]:
+    snapshot = question.snapshot
     rows, totals = np.empty(top, dtype=np.int64), np.empty(top)
     feasible = scan(
         snapshot.capacity,
@@ -98,4 +121,4 @@ def _answer(question: Question, top: int) -> Decision:
         totals,
     )
     held = min(feasible, top)
-    return explain(question, Outcome(rows[:held].tolist(), totals[:held].tolist(), feasible, verdicts))
+    return rows[:held].tolist(), totals[:held].tolist(), feasible

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer_core.filters import excluded, fits, healthy, labels, schedulable, spread
+from balancer_core.filters import company, excluded, fits, healthy, labels, pinned, schedulable, spread
 from balancer_core.question import Question
 
 __all__ = ["COMPILED", "FILTERS", "PRECOMPUTED", "Filter"]
@@ -48,8 +48,10 @@ class Filter(Protocol):
 COMPILED: Final[dict[str, Filter]] = {healthy.NAME: healthy, schedulable.NAME: schedulable, fits.NAME: fits}
 
 #: These give the kernel its mask of admissible hosts.
-PRECOMPUTED: Final[dict[str, Filter]] = {excluded.NAME: excluded, labels.NAME: labels, spread.NAME: spread}
+PRECOMPUTED: Final[dict[str, Filter]] = {
+    module.NAME: module for module in (excluded, pinned, labels, spread, company)
+}
 
 FILTERS: Final[dict[str, Filter]] = {
-    module.NAME: module for module in (healthy, schedulable, excluded, labels, spread, fits)
+    module.NAME: module for module in (healthy, schedulable, excluded, pinned, labels, spread, company, fits)
 }

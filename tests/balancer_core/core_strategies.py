@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from balancer_core.cluster import ALL_FLAGS, Cluster
-from balancer_core.load import Load, Spread
+from balancer_core.load import Company, Load, Preference, Spread
 from balancer_core.resources import LEAST_AMOUNT, STANDARD, Dimensions
 
 NOW = 1000.0
@@ -47,13 +47,24 @@ def clusters(draw: st.DrawFn) -> Cluster:
 def loads(draw: st.DrawFn) -> Load:
     """A load with any mix of constraints."""
     taken = st.dictionaries(st.sampled_from([*ZONES, "host-0", "host-3"]), st.integers(0, 3))
-    spreads = st.builds(Spread, st.sampled_from(["zone", "host", "rack"]), taken, st.integers(1, 3))
+    levels, limits = st.sampled_from(["zone", "host", "rack"]), st.none() | st.integers(1, 3)
+    spreads = st.builds(Spread, levels, taken, limits, limits)
+    weights = st.sampled_from([0.0, 0.1, 0.3, 1.0, 5.0])
+    near = st.builds(Company, st.sampled_from(["cache", "own"]), taken, levels, st.none() | weights)
+    apart = st.builds(Company, st.sampled_from(["noise", "hum"]), taken, levels, st.none() | weights)
+    wishes = st.sampled_from([("zone", "a"), ("zone", "d"), ("host", "host-2")])
+    prefer = st.builds(lambda wish, weight: Preference(*wish, weight), wishes, weights)
     return Load(
         kind=draw(st.sampled_from(["service", "job", "shard"])),
         name="load-1",
         demand=draw(named(weighable)),
         labels=draw(st.just({}) | st.dictionaries(st.just("zone"), st.sampled_from([*ZONES, "d"]))),
         exclude_hosts=draw(st.frozensets(st.sampled_from(["host-1", "host-2", "gone"]))),
+        pin_hosts=draw(st.just(frozenset()) | st.frozensets(st.sampled_from(["host-0", "host-3", "left"]))),
+        near=tuple(draw(st.just([]) | st.lists(near, max_size=2))),
+        apart=tuple(draw(st.just([]) | st.lists(apart, max_size=2))),
+        prefer=tuple(draw(st.just([]) | st.lists(prefer, max_size=2))),
+        group=draw(st.sampled_from(["", "own"])),
         spread=tuple(draw(st.just([]) | st.lists(spreads, max_size=2))),
         policy=draw(st.sampled_from(["spread", "pack"])),
         options=draw(st.just({}) | named(st.floats(0.0, 10.0)).map(lambda given: {"weights": given})),

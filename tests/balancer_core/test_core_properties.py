@@ -6,7 +6,7 @@ Safety: something bad never happens. Liveness: something good does.
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -16,22 +16,58 @@ from hypothesis import given
 from balancer_core.cluster import Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.filters import FILTERS
-from balancer_core.load import Load
+from balancer_core.load import Company, Load, Spread
 from balancer_core.placement import decide, decide_many
 from balancer_core.question import Question
 from balancer_core.resources import CAPACITY
 
 
+def domain(snapshot: Snapshot, level: str, row: int) -> str | None:
+    """A host's failure domain."""
+    return snapshot.names[row] if level == "host" else snapshot.labels.rows[row].get(level)
+
+
+def labelled(snapshot: Snapshot, load: Load, row: int) -> bool:
+    """Whether a host carries the load's labels."""
+    return all(snapshot.labels.rows[row].get(key) == value for key, value in load.labels.items())
+
+
+def level_with(snapshot: Snapshot, load: Load, spread: Spread, row: int) -> bool:
+    """Whether a spread allows one more in a host's domain."""
+    place = domain(snapshot, spread.level, row)
+    if place is None:
+        return False
+    after = spread.taken.get(place, 0) + 1
+    if spread.max_per_domain is not None and after > spread.max_per_domain:
+        return False
+    open_rows = [
+        each for each in range(len(snapshot)) if not snapshot.flags[each] and labelled(snapshot, load, each)
+    ]
+    known = {domain(snapshot, spread.level, each) for each in open_rows} - {None}
+    least = min(spread.taken.get(str(each), 0) for each in known)
+    return spread.max_skew is None or after - least <= spread.max_skew
+
+
+def in_company(snapshot: Snapshot, load: Load, company: Company, near: bool, row: int) -> bool:
+    """Whether a host's domain holds, or does not hold, what the load is to be near to or apart from."""
+    place = domain(snapshot, company.level, row)
+    if place is None:
+        return False
+    if near and company.group == load.group and not any(company.found.values()):
+        return True
+    return (company.found.get(place, 0) > 0) == near
+
+
 def may_take(snapshot: Snapshot, load: Load, row: int) -> bool:
     """Whether a host may take a load, said once more and without the rules' code."""
-    if snapshot.flags[row] or snapshot.names[row] in load.exclude_hosts:
+    if snapshot.flags[row] or snapshot.names[row] in load.exclude_hosts or not labelled(snapshot, load, row):
         return False
-    labels = snapshot.labels.rows[row]
-    if any(labels.get(key) != value for key, value in load.labels.items()):
+    if load.pin_hosts and snapshot.names[row] not in load.pin_hosts:
         return False
-    for spread in load.spread:
-        domain = snapshot.names[row] if spread.level == "host" else labels.get(spread.level)
-        if domain is None or spread.taken.get(domain, 0) >= spread.max_per_domain:
+    if not all(level_with(snapshot, load, spread, row) for spread in load.spread):
+        return False
+    for company, near in [(each, True) for each in load.near] + [(each, False) for each in load.apart]:
+        if company.weight is None and not in_company(snapshot, load, company, near, row):
             return False
     for name, asks in load.demand.items():
         r = DIMENSIONS.index(name)
@@ -119,7 +155,26 @@ def test_the_best_candidate_has_the_least_total_and_its_terms_sum_to_it(cluster:
         total = 0.0
         for term in candidate.terms:
             total += term.cost
-        assert candidate.total == total
+        charged = 0.0
+        for missed in candidate.unmet:
+            charged += missed.cost
+        assert candidate.total == total + charged
+
+
+@given(clusters(), loads())
+def test_preferences_change_the_order_and_nothing_else(cluster: Cluster, load: Load) -> None:
+    """As many hosts can take the load, and each costs what it did plus what it is charged."""
+    snapshot = cluster.snapshot()
+    wishes = (("near", load.near), ("apart", load.apart))
+    rules = {name: tuple(each for each in given if each.weight is None) for name, given in wishes}
+    bare = decide(snapshot, replace(load, prefer=(), **rules), NOW, top=16)
+    wishful = decide(snapshot, load, NOW, top=16)
+    assert bare.feasible == wishful.feasible
+    before = {candidate.host: candidate for candidate in bare.candidates}
+    assert before.keys() == set(wishful.ranking)
+    for candidate in wishful.candidates:
+        charged = sum(missed.cost for missed in candidate.unmet)
+        assert before[candidate.host].total + charged == candidate.total
 
 
 @given(clusters(), loads())
