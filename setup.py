@@ -4,15 +4,18 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
+# Each is one module of balancer_core/_kernels.
 KERNELS = [
     Extension(
-        "balancer_core._kernels.place",
-        ["balancer_core/_kernels/place.pyx"],
+        f"balancer_core._kernels.{name}",
+        [f"balancer_core/_kernels/{name}.pyx"],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         # No fused multiply-add and no reassociation: the kernel must give the reference's bits.
         extra_compile_args=["-O3", "-ffp-contract=off"],
-    ),
+        depends=["balancer_core/_kernels/bound.h"],
+    )
+    for name in ("place", "hosts", "tournament", "bounds", "index")
 ]
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.
