@@ -31,7 +31,8 @@ class Settings:
 #: module -> the rows it comes to. Modules are imported when they run: the core's benchmarks need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.decisions": (
-        "B2.mixed.100", "B2.mixed.1k", "B2.mixed.10k", "B2.scan.10k", "B2.explain_overhead", "B2.bytes_per_host",
+        "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
+        "B2.bytes_per_host",
     ),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -230,10 +230,12 @@ class Cluster:
         """float64[H, R], live and writable, for a Placer; what it writes it tells reserved_on()."""
         return self._matrix[1, : len(self._names)]
 
-    def reserved_on(self, rows: Iterable[int]) -> None:
+    def reserved_on(self, rows: Sequence[int]) -> None:
         """These rows of open_reserved() were written, one version each."""
-        for row in rows:
-            self._changed(row)
+        self.version += len(rows)
+        self._snapshot = None
+        self._log.extend(rows)
+        self._forget()
 
     def changes_since(self, version: int) -> list[int] | None:
         """The rows that changed after this version, in order and perhaps repeatedly.
@@ -257,9 +259,14 @@ class Cluster:
             self._log, self._logged_from = [], self.version
             return
         self._log.append(row)
-        if len(self._log) > 2 * CHANGES:
-            del self._log[:CHANGES]
-            self._logged_from += CHANGES
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keep the log short."""
+        surplus = len(self._log) - CHANGES
+        if surplus > CHANGES:
+            del self._log[:surplus]
+            self._logged_from += surplus
 
     def _grow(self, count: int) -> None:
         room = len(self._flags)
