@@ -1,8 +1,8 @@
 """B2: decisions of the core, one core, six resources: kernel time of filter, cost, pick and reservation.
 
 Ours is Placer.place_many on the live cluster, checks included, explanation aside (B2.explain_overhead).
-Peers run in turn with it on the same columns and loads: the same rule as a vectorised NumPy scan, and the compiled
-scan. A peer's answers are compared with ours before anything counts. Times are CPU seconds of this process.
+Peers run in turn with it on the same columns and loads: the same rule as a vectorised NumPy scan, and the
+compiled scan. A peer's answers are compared with ours before anything counts. Times are CPU seconds.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
         "B2.bytes_per_host",
     ),
+    "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
     "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),
