@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 class Index:
     """Over H hosts, H >= 1. The columns are not copied; reserved is written by place().
 
-    Whoever else writes a column says so with changed() before the next call. Values are finite and not negative.
-    Results are those of place.scan on the same columns, bit for bit, at any `now`; which hosts were not looked at
-    never shows.
-    Memory: about 16 + 8.6 R bytes a host beside the columns; 12 to 24 more once equal shapes are placed.
+    Whoever else writes a column says so with changed() before the next call.
+    Values are finite and not negative. Results are those of place.scan on the same columns, bit for bit, at
+    any `now`: which hosts were not looked at never shows.
+    Memory: about 21 + 8.6 R bytes a host beside the columns, and 12 to 24 for equal shapes.
     Errors: ValueError for shapes that disagree, no hosts, k out of range, an unknown mode, or now not finite.
     """
 

@@ -16,9 +16,11 @@ def worth(
     most: int,
     totals: NDArray[np.float64],
 ) -> None:
-    """totals[h] = sum over shapes of weights[m] * the copies of shape m that host h has room for, at most `most`.
+    """totals[h] = sum over shapes m of weights[m] * the copies of m that host h has room for.
+
+    No more than `most` copies of a shape are counted.
 
     free: int64[H, A]; devices: int64[H, G] free parts of `whole`; kinds: int64[H], 0 to 63.
-    amounts: int64[M, A]; counts, parts: int64[M]; allowed: uint64[M], a bit for each kind; weights: float64[M].
+    amounts: int64[M, A]; counts, parts: int64[M]; allowed: uint64[M], a bit a kind; weights: float64[M].
     Errors: ValueError for shapes that disagree, a kind out of range, parts below 1.
     """
