@@ -4,6 +4,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
+# Each is one module of balancer_core/_kernels.
 KERNELS = [
     Extension(
         f"balancer_core._kernels.{name}",
@@ -12,8 +13,9 @@ KERNELS = [
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         # No fused multiply-add and no reassociation: the kernel must give the reference's bits.
         extra_compile_args=["-O3", "-ffp-contract=off"],
+        depends=["balancer_core/_kernels/bound.h"],
     )
-    for name in ("place", "hashing")
+    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room")
 ]
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.

@@ -1,228 +1,213 @@
-"""B2: decisions of the core alone, beside the same rule written with NumPy's whole-column operations.
+"""B2: decisions of the core, one core, six resources: kernel time of filter, cost, pick and reservation.
 
-decide() filters, scores, picks the best five and explains; the peer only finds the best one.
-Clusters are mixed: unequal hosts, unequally used, one in fifty cordoned.
-The peer's picks are checked against ours before it is timed.
+Ours is Placer.place_many on the live cluster, checks included, explanation aside (B2.explain_overhead).
+Peers run in turn with it on the same columns and loads: the same rule as a vectorised NumPy scan, and the
+compiled scan. A peer's answers are compared with ours before anything counts. Times are CPU seconds.
 """
 
 from __future__ import annotations
 
 import time
-import tracemalloc
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balancer_core._kernels import scan
-from balancer_core.cluster import CORDONED, Cluster
-from balancer_core.cluster.columns import ALL_FLAGS
-from balancer_core.cluster.snapshot import Snapshot
-from balancer_core.decision import Decision
-from balancer_core.placement import Load, decide
+from balancer_core.cluster import ALL_FLAGS, Cluster
+from balancer_core.load import Load
+from balancer_core.placement import decide
+from balancer_core.placer import Placer
+from balancer_core.policies import POLICIES
 from balancer_core.resources import STANDARD, Dimensions
-from balancer_core.scores.marginal import MODE as MARGINAL
-from bench.figures import Compared, in_turn
+from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 from bench.scan_numpy import best
 
-SIZES = {"100": 100, "1k": 1_000, "10k": 10_000}
-ROUND_S, ROUND_FAST_S = 1.0, 0.05
-NOW = 1_000.0
-CAPACITY = np.array([64.0, 256e9, 4e12, 1e9, 1.25e9, 1.25e9])
-PEER = "NumPy scan"
-#: Both policies' default: every resource counts once.
-WEIGHTS = np.ones(len(STANDARD))
-#: Hosts whose bytes are counted; tracing every allocation of more would take longer than all the rest.
-COUNTED = 2_000
+NOW = 1000.0
+DIMENSIONS = Dimensions(STANDARD)
+HARDWARE = np.array([
+    [16, 64e9, 1e12, 5e8, 1.25e8, 1.25e8],
+    [32, 128e9, 4e12, 2e9, 1.25e9, 1.25e9],
+    [64, 512e9, 8e12, 3e9, 1.25e9, 1.25e9],
+    [96, 384e9, 2e12, 1e9, 3e9, 3e9],
+])  # fmt: skip
+MODE = POLICIES["spread"].SCORE.MODE
+MIXED, EQUAL, BARE, NUMPY = 20_000, 200_000, 100, 20
+MIXED_FAST, EQUAL_FAST, BARE_FAST, NUMPY_FAST = 1_000, 20_000, 20, 3
+EXPLAINED, EXPLAINED_FAST = 100, 10
+NUMPY_SCAN, SCAN = "vectorised NumPy scan", "compiled scan"
+PACKAGES = ("numpy", "cython")
+
+Matrix = NDArray[np.float64]
 
 
-def mixed(hosts: int, seed: int = 7) -> Cluster:
-    """A cluster of unequal hosts, each reported within the last seconds."""
+def cluster_of(hosts: int, seed: int) -> Cluster:
+    """Hosts of four kinds, each resource in use to another degree (5 to 70 %)."""
     rng = np.random.default_rng(seed)
-    cluster, names = Cluster(Dimensions(STANDARD)), [each.name for each in STANDARD]
+    cluster = Cluster(DIMENSIONS)
+    kinds = HARDWARE[rng.integers(0, len(HARDWARE), hosts)]
+    reserved = kinds * rng.uniform(0.1, 0.7, kinds.shape)
+    used = kinds * rng.uniform(0.05, 0.7, kinds.shape)
     for number in range(hosts):
-        size = rng.choice([0.05, 0.125, 0.25, 0.5, 1.0])
-        capacity = CAPACITY * size
-        host = f"host-{number}"
-        labels = {"zone": "abc"[number % 3]}
-        flags = CORDONED if number % 50 == 49 else 0
-        cluster.add_host(host, dict(zip(names, capacity.tolist(), strict=True)), labels, flags)
-        cluster.set_reserved(host, capacity * rng.uniform(0.0, 0.9, len(names)))
-        used = capacity * rng.uniform(0.0, 0.9, len(names))
-        cluster.report(host, dict(zip(names, used.tolist(), strict=True)), NOW - rng.uniform(0.0, 20.0))
+        name = f"host-{number}"
+        cluster.add_host(name, DIMENSIONS.mapping(kinds[number]))
+        cluster.set_reserved(name, reserved[number])
+        cluster.report(name, DIMENSIONS.mapping(used[number]), NOW)
     return cluster
 
 
-def loads(count: int, seed: int = 11) -> list[Load]:
-    """Loads that differ in size and in what they need most."""
+def mixed(count: int, seed: int) -> Matrix:
+    """Loads of which no two are alike: 0.3 to 30 % of a small host, each resource for itself."""
     rng = np.random.default_rng(seed)
-    return [
-        Load("job", f"load-{number}", {
-            "cpu": float(rng.uniform(0.1, 4)), "memory": float(rng.uniform(1e8, 2e10)),
-            "net_out": float(rng.uniform(0, 2e7)) if number % 2 else 0.0,
-        })
-        for number in range(count)
-    ]  # fmt: skip
+    return np.ascontiguousarray(HARDWARE[0] * rng.lognormal(-3.5, 0.8, (count, 6)).clip(0.003, 0.3))
 
 
-def rate(work: Callable[[int], object], seconds: float) -> float:
-    """Calls a second of work(0), work(1), ... for about so long."""
-    done, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
-        work(done)
-        done += 1
-    return done / passed
+def equal(count: int) -> Matrix:
+    """One shape again and again: 0.6 % of a small host."""
+    return np.repeat(HARDWARE[:1] * 0.006, count, axis=0)
 
 
-def kernel_scan(snapshot: Snapshot, demands: Sequence[np.ndarray]) -> Callable[[int], int]:
-    """The compiled pass alone: filter, score and the best five, without a word about it."""
-    admissible = np.ones(len(snapshot), dtype=np.uint8)
+def seconds(call: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def scan_all(cluster: Cluster, demands: Matrix) -> list[int]:
+    """The compiled scan, reserving as it goes, on a copy of the columns."""
+    view, reserved = cluster.view(), cluster.view().reserved.copy()
+    admissible, weights = np.ones(len(view), dtype=np.uint8), np.ones(6)
+    top, total, rows = np.empty(1, dtype=np.int64), np.empty(1), []
+    for demand in demands:
+        columns = (view.capacity, reserved, view.used, view.reported_at, view.flags, admissible, ALL_FLAGS)
+        found = scan(*columns, demand, weights, DIMENSIONS.kinds, MODE, NOW, top, total)
+        rows.append(int(top[0]) if found else -1)
+        if found:
+            reserved[top[0]] += demand
+    return rows
+
+
+def numpy_all(cluster: Cluster, demands: Matrix) -> list[int]:
+    """The same rule over whole columns at once (scan_numpy), reserving as it goes, on a copy of the columns."""
+    draft = replace(cluster.view(), reserved=cluster.view().reserved.copy())
+    rows = []
+    for demand in demands:
+        row, _ = best(draft, demand, NOW)
+        rows.append(row)
+        if row >= 0:
+            draft.reserved[row] += demand
+    return rows
+
+
+class Samples:
+    """One size of cluster: ours and the peers, round by round, in decisions a second."""
+
+    def __init__(self, hosts: int, settings: Settings) -> None:
+        self.hosts, self.settings = hosts, settings
+        self.mixed: list[float] = []
+        self.equal: list[float] = []
+        self.scan: list[float] = []
+        self.numpy: list[float] = []
+
+    def round(self, seed: int) -> None:
+        """Each side once."""
+        pick = self.settings.pick
+        cluster, loads = cluster_of(self.hosts, seed), mixed(pick(MIXED, MIXED_FAST), seed)
+        few, fewer = loads[: pick(BARE, BARE_FAST)], loads[: pick(NUMPY, NUMPY_FAST)]
+        peers: dict[str, list[int]] = {}
+        self.scan.append(len(few) / seconds(lambda: peers.update(scan=scan_all(cluster, few))))
+        self.numpy.append(len(fewer) / seconds(lambda: peers.update(numpy=numpy_all(cluster, fewer))))
+        placer = Placer(cluster)
+        # The index is made with the first decision: the long run is measured, as for a process that goes on.
+        first = placer.place_many(loads[: len(few)], NOW).tolist()
+        if first != peers["scan"] or first[: len(fewer)] != peers["numpy"]:
+            raise AssertionError("ours and the peers disagree on where the loads go")
+        self.mixed.append(
+            (len(loads) - len(few)) / seconds(lambda: placer.place_many(loads[len(few) :], NOW))
+        )
+        same = equal(pick(EQUAL, EQUAL_FAST))
+        placer = Placer(cluster_of(self.hosts, seed))
+        self.equal.append(len(same) / seconds(lambda: placer.place_many(same, NOW)))
+
+
+def explained(cluster: Cluster, count: int) -> tuple[float, float]:
+    """Seconds of decide() with its explanation at top 5, and of the same decisions as a bare scan of five."""
+    snapshot, demands = cluster.snapshot(), mixed(count, 9)
+    loads = [Load("job", "load", DIMENSIONS.mapping(demand)) for demand in demands]
+    admissible, weights = np.ones(len(snapshot), dtype=np.uint8), np.ones(6)
     rows, totals = np.empty(5, dtype=np.int64), np.empty(5)
+    columns = (snapshot.capacity, snapshot.reserved, snapshot.used, snapshot.reported_at, snapshot.flags)
 
-    def work(number: int) -> int:
-        return scan(
-            snapshot.capacity, snapshot.reserved, snapshot.used, snapshot.reported_at, snapshot.flags,
-            admissible, ALL_FLAGS, demands[number % len(demands)], WEIGHTS, snapshot.dimensions.kinds,
-            MARGINAL, NOW, rows, totals,
-        )  # fmt: skip
+    def bare() -> None:
+        for demand in demands:
+            scan(*columns, admissible, ALL_FLAGS, demand, weights, DIMENSIONS.kinds, MODE, NOW, rows, totals)
 
-    return work
-
-
-def decide_one(snapshot: Snapshot, asked: Sequence[Load], number: int) -> Decision:
-    """Ours: the whole decision."""
-    return decide(snapshot, asked[number % len(asked)], NOW)
-
-
-def find_one(snapshot: Snapshot, demands: Sequence[np.ndarray], number: int) -> tuple[int, float]:
-    """The peer's: the best host and its score."""
-    return best(snapshot, demands[number % len(demands)], NOW)
+    return seconds(lambda: [decide(snapshot, load, NOW) for load in loads]), seconds(bare)
 
 
 async def run(settings: Settings) -> list[Row]:
-    asked = loads(64)
-    seconds = settings.pick(ROUND_S, ROUND_FAST_S)
-    rows = []
-    for name, hosts in SIZES.items():
-        settings.say(f"  {hosts:,} hosts")
-        snapshot = mixed(hosts).snapshot()
-        demands = [snapshot.dimensions.vector(load.demand) for load in asked]
-        check_agreement(snapshot, asked, demands)
-        decided, scanned = await _taken(
-            settings,
-            partial(decide_one, snapshot, asked),
-            partial(find_one, snapshot, demands),
-            seconds,
-        )
-        limit = Limit("one pass over the hosts' columns, and explaining the best five")
-        rows.append(_decisions(f"B2.mixed.{name}", Compared.of(decided, scanned), limit))
-    rows += await _inside(settings, snapshot, asked, demands, seconds)
-    rows.append(_bytes(COUNTED))
+    """All rows of B2 that are about decisions."""
+    ten, hundred = Samples(10_000, settings), Samples(100_000, settings)
+    whole, bare = [], []
+    for number in range(settings.rounds):
+        settings.say(f"  round {number + 1} of {settings.rounds}")
+        ten.round(number)
+        hundred.round(number)
+        both = explained(cluster_of(ten.hosts, number), settings.pick(EXPLAINED, EXPLAINED_FAST))
+        whole.append(both[0])
+        bare.append(both[1])
+    growth = [small / large for small, large in zip(ten.mixed, hundred.mixed, strict=True)]
+    scan_growth = [small / large for small, large in zip(ten.scan, hundred.scan, strict=True)]
+    share = [100.0 * (1.0 - without / with_) for with_, without in zip(whole, bare, strict=True)]
+    per_host = cluster_of(ten.hosts, 0).column_bytes / ten.hosts
+    note = "all loads different, reserved one after the other; answers equal to the scan's"
+    ratios = {
+        "B2.mixed.10k": (Compared.of(ten.mixed, ten.numpy), Limit("200,000/s", least=2e5), NUMPY_SCAN, note),
+        "B2.mixed.10k.vs_c_scan": (
+            Compared.of(ten.mixed, ten.scan),
+            Limit("200,000/s", least=2e5),
+            SCAN,
+            note,
+        ),
+        "B2.equal.10k": (
+            Compared.of(ten.equal, ten.scan),
+            Limit("1,000,000/s", least=1e6),
+            SCAN,
+            "one shape",
+        ),
+        "B2.mixed.100k": (
+            Compared.of(hundred.mixed, hundred.numpy),
+            Limit("see B2.growth"),
+            NUMPY_SCAN,
+            note,
+        ),
+    }
+    rows = [
+        row(name, compared, "decisions/s", limit, peer=peer, packages=PACKAGES, note=text)
+        for name, (compared, limit, peer, text) in ratios.items()
+    ]
+    time_note = "time a decision at 100,000 hosts / at 10,000"
+    grown, bound = Compared.of(growth, scan_growth), Limit("3 times", most=3.0)
+    rows.append(row("B2.growth", grown, "times", bound, peer=SCAN, packages=PACKAGES, note=time_note))
+    rest = {
+        "B2.explain_overhead": (
+            share,
+            "% of the decision",
+            10.0,
+            "decide() at top 5 on 10,000 hosts, beyond the scan",
+        ),
+        "B2.bytes_per_host": (
+            [per_host],
+            "bytes",
+            200.0,
+            "columns of 10,000 hosts with their room to grow, no index",
+        ),
+    }
+    for name, (samples, unit, most, text) in rest.items():
+        limit = Limit(f"{most:g} {unit}", most=most)
+        rows.append(row(name, Compared.of(samples), unit, limit, packages=PACKAGES, note=text))
     return rows
-
-
-async def _inside(
-    settings: Settings, snapshot: Snapshot, asked: list[Load], demands: list[np.ndarray], seconds: float
-) -> list[Row]:
-    """At the largest size: the kernel by itself, and what the explanation adds to it."""
-    kernel = kernel_scan(snapshot, demands)
-    ours, peer = await _taken(settings, kernel, partial(find_one, snapshot, demands), seconds)
-    table = np.concatenate([snapshot.capacity, snapshot.reserved, snapshot.used]).ravel()
-    reading = rate(lambda _: table.sum(), seconds)
-    limit = Limit("reading the three tables once")
-    note = f"NumPy sums the three tables {reading:,.0f} times a second"
-    rows = [_decisions("B2.scan.10k", Compared.of(ours, peer), limit, note)]
-    whole, alone = await _taken(settings, partial(decide_one, snapshot, asked), kernel, seconds)
-    times = Compared.of([1e6 / each for each in whole], [1e6 / each for each in alone])
-    rows.append(
-        row(
-            "B2.explain_overhead", times, "us a decision",
-            Limit("the kernel's pass alone (ratio 1)", of="ratio"), peer="the kernel's pass alone",
-            packages=("numpy",),
-        )
-    )  # fmt: skip
-    return rows
-
-
-async def _taken(
-    settings: Settings, ours: Callable[[int], object], peer: Callable[[int], object], seconds: float
-) -> tuple[list[float], list[float]]:
-    async def mine() -> float:
-        return rate(ours, seconds)
-
-    async def theirs() -> float:
-        return rate(peer, seconds)
-
-    return await in_turn(settings.rounds, mine, theirs)
-
-
-def _decisions(identity: str, compared: Compared, limit: Limit, note: str = "") -> Row:
-    return row(identity, compared, "decisions/s", limit, peer=PEER, packages=("numpy",), note=note)
-
-
-def _bytes(hosts: int) -> Row:
-    """What a cluster and its snapshot take for each host, beside the same figures in dictionaries."""
-    ours = _traced(lambda: _with_snapshot(mixed(hosts))) / hosts
-    peer = _traced(lambda: _as_dicts(mixed(hosts))) / hosts
-    figures = 8 * (3 * len(STANDARD) + 1) + 1
-    limit = Limit(
-        f"{figures} bytes of figures, kept twice (live and snapshot), and the host's name and labels"
-    )
-    note = f"{hosts:,} hosts; counted once, since it does not vary"
-    return row(
-        "B2.bytes_per_host", Compared.of([ours], [peer]), "bytes", limit,
-        peer="the same in dictionaries", packages=("numpy",), note=note,
-    )  # fmt: skip
-
-
-def _traced(make: Callable[[], object]) -> int:
-    """Bytes that stay allocated while what make() returns is alive."""
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    kept = make()
-    size = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    del kept
-    return size
-
-
-def _with_snapshot(cluster: Cluster) -> tuple[Cluster, Snapshot]:
-    return cluster, cluster.snapshot()
-
-
-def _as_dicts(cluster: Cluster) -> list[dict[str, object]]:
-    """One dictionary a host, as a program without columns would hold it; the cluster itself is let go."""
-    snapshot, names = cluster.snapshot(), cluster.dimensions.names
-    return [
-        {
-            "name": str(bytes(host, "ascii"), "ascii"),
-            "labels": {"zone": "abc"[position % 3]},
-            "flags": int(snapshot.flags[position]),
-            "reported_at": float(snapshot.reported_at[position]),
-            **{
-                kind: dict(zip(names, table[position].tolist(), strict=True))
-                for kind, table in (
-                    ("capacity", snapshot.capacity), ("reserved", snapshot.reserved), ("used", snapshot.used),
-                )
-            },
-        }
-        for position, host in enumerate(snapshot.names)
-    ]  # fmt: skip
-
-
-class Disagreement(RuntimeError):
-    """The peer computes something else than we do, so comparing speeds means nothing."""
-
-
-def check_agreement(snapshot: Snapshot, asked: Sequence[Load], demands: Sequence[np.ndarray]) -> None:
-    """Raises Disagreement unless the peer picks hosts of the same cost for all loads."""
-    for load, demand in zip(asked, demands, strict=True):
-        decision, (found, total) = decide(snapshot, load, NOW), best(snapshot, demand, NOW)
-        if decision.host is None:
-            agreed = found < 0
-        else:
-            agreed = found >= 0 and abs(total - decision.candidates[0].total) <= 1e-9 * max(1.0, abs(total))
-        if not agreed:
-            raise Disagreement(f"{load.name}: {decision.host} here, row {found} at {total} there")

@@ -28,11 +28,23 @@ class Settings:
         return self.pick(ROUNDS, ROUNDS_FAST)
 
 
+#: Pickers by key, and the members' weights they are measured with (jump knows no weights).
+HASHED = (
+    *((picker, weights) for picker in ("rendezvous", "maglev", "bounded") for weights in ("equal", "mixed")),
+    ("jump", "equal"),
+)
+
 #: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.decisions": (
-        "B2.mixed.100", "B2.mixed.1k", "B2.mixed.10k",
-        "B2.scan.10k", "B2.explain_overhead", "B2.bytes_per_host",
+        "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
+        "B2.bytes_per_host",
+    ),
+    "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
+    "bench.hashing": tuple(
+        f"B2.hash.{picker}.{weights}.{figure}"
+        for picker, weights in HASHED
+        for figure in ("rate", "balance", "remove", "add")
     ),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),

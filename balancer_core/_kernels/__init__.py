@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 try:
+    from balancer_core._kernels.index import Index
     from balancer_core._kernels.place import MAX_TOP, scan
+    from balancer_core._kernels.room import worth
 except ModuleNotFoundError as error:
-    if error.name != "balancer_core._kernels.place":
+    if not str(error.name).startswith("balancer_core._kernels."):
         raise
     raise ImportError("balancer_core's kernels are not compiled: run `make build`") from error
 
-__all__ = ["MAX_TOP", "scan"]
+__all__ = ["MAX_TOP", "Index", "scan", "worth"]

@@ -36,14 +36,14 @@ cdef int MARGINAL = marginal.MODE
 cdef int STRANDED = stranded.MODE
 
 
-cdef inline double doubt(double age_s) noexcept nogil:
+cdef double doubt(double age_s) noexcept nogil:
     if age_s <= DOUBT_GRACE_S:
         return 0.0
     cdef double share = (age_s - DOUBT_GRACE_S) * DOUBT_PER_S
     return share if share < DOUBT_CAP else DOUBT_CAP
 
 
-cdef inline double free_share(double occupied, double capacity, double doubtful) noexcept nogil:
+cdef double free_share(double occupied, double capacity, double doubtful) noexcept nogil:
     cdef double free = 1.0 - occupied / capacity
     return free * (1.0 - doubtful) if free > 0.0 else free
 
@@ -61,7 +61,7 @@ cdef inline double price(uint8_t kind, double free) noexcept nogil:
     return (1.0 - free) / free
 
 
-cdef inline bint admits(
+cdef bint admits(
     const double* capacity, const double* reserved, const double* used, const double* demand, const uint8_t* kinds,
     Py_ssize_t width,
 ) noexcept nogil:
@@ -130,17 +130,39 @@ cdef inline double stranded_total(
     return total
 
 
-cdef inline Py_ssize_t insert(
+cdef bint known_mode(int mode) noexcept nogil:
+    return mode == MARGINAL or mode == STRANDED
+
+
+cdef bint is_marginal(int mode) noexcept nogil:
+    return mode == MARGINAL
+
+
+cdef double total_of(
+    int mode, const double* capacity, const double* reserved, const double* used, const double* demand,
+    const double* weights, const uint8_t* kinds, Py_ssize_t width, double doubtful,
+) noexcept nogil:
+    """The total of one host by the score of this mode."""
+    if mode == MARGINAL:
+        return marginal_total(capacity, reserved, used, demand, weights, kinds, width, doubtful)
+    return stranded_total(capacity, reserved, used, demand, weights, width, doubtful)
+
+
+cdef inline bint before(double total, int64_t row, double than, int64_t other) noexcept nogil:
+    return total < than or (total == than and row < other)
+
+
+cdef Py_ssize_t insert(
     int64_t* rows, double* totals, Py_ssize_t held, Py_ssize_t places, int64_t row, double total,
 ) noexcept nogil:
-    """Keep the places sorted; an equal total stays behind the earlier row. Returns how many are held now."""
+    """Keep the places sorted by total, then by row. Returns how many are held now."""
     cdef Py_ssize_t place
     if held == places:
-        if not total < totals[held - 1]:
+        if not before(total, row, totals[held - 1], rows[held - 1]):
             return held
         held -= 1
     place = held
-    while place > 0 and total < totals[place - 1]:
+    while place > 0 and before(total, row, totals[place - 1], rows[place - 1]):
         totals[place] = totals[place - 1]
         rows[place] = rows[place - 1]
         place -= 1
@@ -172,7 +194,7 @@ def scan(
         or demand.shape[0] != width or weights.shape[0] != width or kinds.shape[0] != width
     ):
         raise ValueError("the columns' shapes disagree")
-    if mode != MARGINAL and mode != STRANDED:
+    if not known_mode(mode):
         raise ValueError(f"no score has mode {mode}")
     with nogil:
         for row in range(hosts):
@@ -181,15 +203,10 @@ def scan(
             if not admits(&capacity[row, 0], &reserved[row, 0], &used[row, 0], &demand[0], &kinds[0], width):
                 continue
             doubtful = doubt(now - reported_at[row])
-            if mode == MARGINAL:
-                total = marginal_total(
-                    &capacity[row, 0], &reserved[row, 0], &used[row, 0], &demand[0], &weights[0], &kinds[0], width,
-                    doubtful,
-                )
-            else:
-                total = stranded_total(
-                    &capacity[row, 0], &reserved[row, 0], &used[row, 0], &demand[0], &weights[0], width, doubtful,
-                )
+            total = total_of(
+                mode, &capacity[row, 0], &reserved[row, 0], &used[row, 0], &demand[0], &weights[0], &kinds[0], width,
+                doubtful,
+            )
             if isfinite(total):
                 found += 1
                 held = insert(&top_rows[0], &top_totals[0], held, places, row, total)

@@ -1,8 +1,8 @@
 """The live cluster: hosts as columns, written by reports and by the ledger, read through snapshots.
 
 Rules
-1. A struct of arrays: one contiguous float64 array per quantity, grown by doubling, so that a scan reads
-   memory in order.
+1. A struct of arrays: one contiguous float64 array per quantity, grown by a quarter, so that a
+   scan reads memory in order.
 2. Every write validates all it was given before it changes anything, and raises version by one.
 3. One writer at a time: the owner (an event loop, a test) serialises its calls. Snapshots may go to any
    thread.
@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +32,17 @@ LOST: Final = 4
 DISTRUSTED: Final = 8
 ALL_FLAGS: Final = CORDONED | DRAINING | LOST | DISTRUSTED
 
+#: Changes that the cluster remembers at least; who is further behind reads everything anew.
+CHANGES: Final = 4096
+
+#: Growth of the columns' room. Small, so that a host never takes much more memory than its numbers do.
+GROWTH: Final = 1.25
+
 #: Giving back what was reserved in other portions leaves rounding dust; this much of the amount is dust, not
 #: a mistake.
 DUST: Final = 1e-9
+
+Number = TypeVar("Number", bound=np.generic)
 
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -55,6 +63,8 @@ class Cluster:
         self._matrix: NDArray[np.float64] = np.zeros((3, 16, len(self.dimensions)))
         self._reported_at: NDArray[np.float64] = np.full(16, -np.inf)
         self._flags: NDArray[np.uint8] = np.zeros(16, dtype=np.uint8)
+        self._log: list[int] = []
+        self._logged_from = 0
         self._roster: tuple[tuple[str, ...], Mapping[str, int], LabelColumns] | None = None
         self._snapshot: Snapshot | None = None
 
@@ -120,20 +130,20 @@ class Cluster:
         """Replace what the host has; what is not named is no longer declared."""
         row, vector = self.row(name), self.dimensions.capacity_vector(capacity)
         self._matrix[0, row] = vector
-        self._changed()
+        self._changed(row)
 
     def set_reserved(self, name: str, vector: NDArray[np.float64]) -> None:
         """Replace what the ledger says is reserved, float64[R]."""
         row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
         self._matrix[1, row] = checked
-        self._changed()
+        self._changed(row)
 
     def reserve(self, name: str, vector: NDArray[np.float64]) -> None:
         """Add float64[R] to what is reserved. The ledger decides whether it may; this only mirrors it."""
         row, checked = self.row(name), self.dimensions.check_vector(vector, "reserved")
         total = self.dimensions.check_vector(self._matrix[1, row] + checked, "reserved")
         self._matrix[1, row] = total
-        self._changed()
+        self._changed(row)
 
     def release(self, name: str, vector: NDArray[np.float64]) -> None:
         """Take float64[R] off what is reserved.
@@ -149,7 +159,7 @@ class Cluster:
                 f"reserved.{resource}", "not_reserved", f"less than that is reserved on {name}."
             )
         self._matrix[1, row] = np.maximum(left, 0.0)
-        self._changed()
+        self._changed(row)
 
     def report(self, name: str, used: Mapping[str, float], now: float) -> None:
         """Take a report: the whole picture of what is used, at the receiver's monotonic second now.
@@ -173,13 +183,13 @@ class Cluster:
                 )
         self._matrix[2, row] = vector
         self._reported_at[row] = now
-        self._changed()
+        self._changed(row)
 
     def set_flags(self, name: str, flags: int) -> None:
         """Replace the host's flags, an OR of CORDONED, DRAINING, LOST and DISTRUSTED."""
         row, checked = self.row(name), _check_flags(flags)
         self._flags[row] = checked
-        self._changed()
+        self._changed(row)
 
     def flags(self, name: str) -> int:
         """The host's flags."""
@@ -189,42 +199,85 @@ class Cluster:
         """Replace the host's labels."""
         row, checked = self.row(name), check_labels(labels)
         self._labels[row] = checked
-        self._changed(roster=True)
+        self._changed(row, roster=True)
 
     def snapshot(self) -> Snapshot:
         """The present state, read-only. O(H R) copy after a change, else the same object as before."""
         if self._snapshot is None:
-            count = len(self._names)
-            if self._roster is None:
-                self._roster = (
-                    tuple(self._names),
-                    MappingProxyType(dict(self._rows)),
-                    LabelColumns(self._labels),
-                )
-            names, rows, labels = self._roster
-            capacity, reserved, used = (_frozen(column[:count]) for column in self._matrix)
-            times, flags = _frozen(self._reported_at[:count]), self._flags[:count].copy()
-            flags.flags.writeable = False
-            self._snapshot = Snapshot(
-                self.dimensions, names, rows, capacity, reserved, used, times, flags, labels, self.version
-            )
+            self._snapshot = self._see(copy=True)
         return self._snapshot
 
-    def _changed(self, roster: bool = False) -> None:
+    def view(self) -> Snapshot:
+        """The live columns, read-only: for the owner, until the next host joins or leaves. O(1)."""
+        return self._see(copy=False)
+
+    def _see(self, copy: bool) -> Snapshot:
+        count = len(self._names)
+        if self._roster is None:
+            self._roster = (
+                tuple(self._names),
+                MappingProxyType(dict(self._rows)),
+                LabelColumns(self._labels),
+            )
+        names, rows, labels = self._roster
+        capacity, reserved, used = (_read_only(column[:count], copy) for column in self._matrix)
+        times, flags = _read_only(self._reported_at[:count], copy), _read_only(self._flags[:count], copy)
+        return Snapshot(
+            self.dimensions, names, rows, capacity, reserved, used, times, flags, labels, self.version
+        )
+
+    def open_reserved(self) -> NDArray[np.float64]:
+        """float64[H, R], live and writable, for a Placer; what it writes it tells reserved_on()."""
+        return self._matrix[1, : len(self._names)]
+
+    def reserved_on(self, rows: Sequence[int]) -> None:
+        """These rows of open_reserved() were written, one version each."""
+        self.version += len(rows)
+        self._snapshot = None
+        self._log.extend(rows)
+        self._forget()
+
+    def changes_since(self, version: int) -> list[int] | None:
+        """The rows that changed after this version, in order and perhaps repeatedly.
+
+        None where it is not known, or where hosts joined or left, so that rows mean other hosts.
+        """
+        return self._log[version - self._logged_from :] if version >= self._logged_from else None
+
+    @property
+    def column_bytes(self) -> int:
+        """What the columns take, room to grow included."""
+        return self._matrix.nbytes + self._reported_at.nbytes + self._flags.nbytes
+
+    def _changed(self, row: int | None = None, roster: bool = False) -> None:
+        """row: the one that changed; None for all of them."""
         self.version += 1
         self._snapshot = None
         if roster:
             self._roster = None
+        if row is None:
+            self._log, self._logged_from = [], self.version
+            return
+        self._log.append(row)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keep the log short."""
+        surplus = len(self._log) - CHANGES
+        if surplus > CHANGES:
+            del self._log[:surplus]
+            self._logged_from += surplus
 
     def _grow(self, count: int) -> None:
         room = len(self._flags)
         if count <= room:
             return
-        matrix = np.zeros((3, 2 * room, len(self.dimensions)))
+        more = int(room * GROWTH) - room
+        matrix = np.zeros((3, room + more, len(self.dimensions)))
         matrix[:, :room] = self._matrix
         self._matrix = matrix
-        self._reported_at = np.concatenate([self._reported_at, np.full(room, -np.inf)])
-        self._flags = np.concatenate([self._flags, np.zeros(room, dtype=np.uint8)])
+        self._reported_at = np.concatenate([self._reported_at, np.full(more, -np.inf)])
+        self._flags = np.concatenate([self._flags, np.zeros(more, dtype=np.uint8)])
 
 
 def _check_flags(flags: int) -> int:
@@ -233,7 +286,7 @@ def _check_flags(flags: int) -> int:
     return flags
 
 
-def _frozen(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    copy = column.copy()
-    copy.flags.writeable = False
-    return copy
+def _read_only(column: NDArray[Number], copy: bool) -> NDArray[Number]:
+    shown = column.copy() if copy else column.view()
+    shown.flags.writeable = False
+    return shown

@@ -20,9 +20,12 @@ from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
-TICKS = "steelyard.ticks"  # live.ticks.Tick: measurements of hosts
-BELLS = "steelyard.bells"  # what changed in the database: see Bell
-TRAFFIC = "steelyard.traffic"  # traffic.picture: what the engines see and what they were told
+# Redis keeps keys apart by database number, but not channels: installations that share a broker
+# would hear each other's hosts. So the number is in the name.
+_NAME = f"steelyard.{redis.connection.parse_url(settings.REDIS_URL).get('db', 0)}"
+TICKS = f"{_NAME}.ticks"  # live.ticks.Tick: measurements of hosts
+BELLS = f"{_NAME}.bells"  # what changed in the database: see bells
+TRAFFIC = f"{_NAME}.traffic"  # traffic.view.TrafficSeen: what the engines see and what they were told
 
 RETRY_S = 0.5
 _TROUBLES = (redis.exceptions.RedisError, OSError)

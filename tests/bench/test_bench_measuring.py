@@ -8,14 +8,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
-from balancer_core.placement import decide
+from balancer_core.placer import Placer
 from bench import decisions, machine
 from bench.bare import BareLink
 from bench.closed_loop import Unexpected, drive, post
-from bench.scan_numpy import best
 from bench.swarm import Swarm
 
 
@@ -101,21 +99,10 @@ async def test_the_swarm_reports_at_its_pace() -> None:
 
 
 @pytest.mark.parametrize("hosts", [1, 50, 700])
-def test_the_peer_scan_decides_as_the_core_does(hosts: int) -> None:
-    """The same cost for every load: only then is its speed worth comparing."""
-    snapshot, asked = decisions.mixed(hosts).snapshot(), decisions.loads(20)
-    demands = [snapshot.dimensions.vector(load.demand) for load in asked]
+def test_the_peers_decide_as_the_core_does(hosts: int) -> None:
+    """The same hosts for every load: only then is their speed worth comparing."""
+    cluster, loads = decisions.cluster_of(hosts, 3), decisions.mixed(40, 3)
+    scanned, columns = decisions.scan_all(cluster, loads), decisions.numpy_all(cluster, loads)
 
-    decisions.check_agreement(snapshot, asked, demands)
-    assert (decide(snapshot, asked[0], decisions.NOW).host is None) == (
-        best(snapshot, demands[0], decisions.NOW)[0] < 0
-    )
-
-
-def test_a_peer_that_decides_otherwise_is_noticed() -> None:
-    """Agreement is checked against the very loads that are timed."""
-    snapshot, asked = decisions.mixed(50).snapshot(), decisions.loads(5)
-    halved = [np.asarray(snapshot.dimensions.vector(load.demand)) / 2 for load in asked]
-
-    with pytest.raises(decisions.Disagreement):
-        decisions.check_agreement(snapshot, asked, halved)
+    assert scanned == Placer(cluster).place_many(loads, decisions.NOW).tolist()
+    assert columns == scanned

@@ -22,7 +22,8 @@ def test_everything_is_chosen_without_a_name() -> None:
 @pytest.mark.parametrize(
     ("only", "modules"),
     [
-        (["B2"], ["bench.decisions"]),
+        (["B2"], ["bench.decisions", "bench.hashing"]),
+        (["B2.growth"], ["bench.decisions"]),
         (["B8.p99"], ["bench.placing"]),
         (["B7.agent_rss", "B8"], ["bench.agent", "bench.placing"]),
     ],
@@ -60,11 +61,11 @@ def test_the_empty_view_runs_as_the_console_does() -> None:
 
 
 def test_the_command_prints_a_table_and_keeps_the_rows(tmp_path: Path, project: Path) -> None:
-    """`python -m bench --fast --only B2` measures, writes its rows with a picture each, and says so."""
+    """`python -m bench --fast --only B2.growth` measures, writes its rows with a picture each, and says so."""
     results, pictures = tmp_path / "results.json", tmp_path / "pictures"
     ran = subprocess.run(
         [
-            sys.executable, "-m", "bench", "--fast", "--only", "B2",
+            sys.executable, "-m", "bench", "--fast", "--only", "B2.growth",
             "--results", str(results), "--pictures", str(pictures),
         ],
         cwd=project, capture_output=True, text=True, timeout=110, check=False,

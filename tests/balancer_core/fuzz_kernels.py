@@ -1,0 +1,53 @@
+"""Random input, also such as validation keeps out, for kernels built with sanitizers. Run as a program."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from balancer_core._kernels import MAX_TOP, Index, scan, worth
+
+EDGES = np.array([0.0, -0.0, 5e-324, 1e-9, 0.3, 1.0, 3.0, 1e18, 1.7e308, np.inf, -np.inf, np.nan, -1.0])
+
+
+def columns(chance: np.random.Generator, hosts: int, width: int) -> list[np.ndarray]:
+    """capacity, reserved, used, reported_at and flags; some of the amounts are edges."""
+    amounts = [np.where(chance.random((hosts, width)) < 0.2, chance.choice(EDGES, (hosts, width)), part)
+               for part in chance.random((3, hosts, width)) * 8.0]  # fmt: skip
+    times = chance.choice([-np.inf, 0.0, 950.0, 999.0, 2e3, np.nan], hosts)
+    return [*amounts, times, chance.choice([0, 0, 0, 1, 16], hosts).astype(np.uint8)]
+
+
+def fuzz(seed: int) -> None:
+    """One cluster, changed and asked in every way the kernels offer."""
+    chance = np.random.default_rng(seed)
+    hosts, width = int(chance.choice([1, 2, 15, 16, 17, 255, 257, 600])), int(chance.integers(1, 33))
+    held = columns(chance, hosts, width)
+    kinds, weights = chance.integers(0, 2, width).astype(np.uint8), chance.choice(EDGES, width)
+    index = Index(*held, kinds, 15)
+    admissible = chance.integers(0, 2, hosts).astype(np.uint8)
+    for step in range(8):
+        mode, now = int(chance.integers(0, 2)), float(chance.choice([0.0, 960.0, 1000.0, 1003.0, 1e308]))
+        places = int(chance.integers(1, MAX_TOP + 1))
+        demand = np.where(chance.random(width) < 0.1, chance.choice(EDGES, width), chance.random(width))
+        rows, totals = np.empty(places, dtype=np.int64), np.empty(places)
+        scan(*held, admissible, 15, demand, weights, kinds, mode, now, rows, totals)
+        index.find(demand, weights, mode, now, admissible if step % 2 else None, rows, totals)
+        many = np.repeat(chance.random((3, width)), chance.integers(1, 300, 3), axis=0)
+        index.place(many, weights, mode, now, np.empty(len(many), dtype=np.int64), np.empty(len(many)))
+        for column, fresh in zip(held, columns(chance, hosts, width), strict=True):
+            column[: hosts // 2] = fresh[: hosts // 2]
+        index.changed(np.repeat(np.arange(hosts // 2), int(chance.integers(0, 40))))
+    shapes = int(chance.integers(0, 9))
+    free, devices = chance.integers(-9, 99, (hosts, width)), chance.integers(-9, 1001, (hosts, 4))
+    amounts, counts = chance.integers(-3, 9, (shapes, width)), chance.integers(-2, 9, shapes)
+    parts, allowed = chance.integers(1, 1001, shapes), chance.integers(0, 2**63, shapes, dtype=np.uint64)
+    device_kinds, weighed = chance.integers(0, 64, hosts), chance.random(shapes)
+    worth(free, devices, device_kinds, amounts, counts, parts, allowed, weighed, 1000, 99, np.empty(hosts))
+
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1])):
+        fuzz(number)
+    print("all went well")
