@@ -21,7 +21,7 @@ from bench.machine import MB, cpu_s, rss_bytes
 from bench.plane import LOOPBACK, NotStarted, clean_environment, stop
 from bench.registry import Settings
 from bench.results import Limit, Row, row
-from console.cli.up import free_port
+from console.supervisor.ports import free_port
 
 #: Five windows: a minute of each side in all, and both have run for two when the last one ends.
 WINDOW_S, WINDOW_FAST_S = 12.0, 2.5

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from clients.rest import Steelyard
-from console.cli.up import free_port
 from console.place import Place
+from console.supervisor.ports import free_port
 
 START_S, STOP_S = 90.0, 30.0
 LOOPBACK = "127.0.0.1"

@@ -63,3 +63,12 @@ class Place:
     @property
     def envoy_admin_socket(self) -> Path:
         return self.envoy / "admin.sock"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Whole or not at all, and for its owner's eyes only."""
+    draft = path.with_name(f"{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

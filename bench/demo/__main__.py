@@ -19,8 +19,9 @@ from bench.demo.work import Outcome, Work
 from bench.rack.rack import Rack
 from bench.rack.specs import fit_cores
 from clients.rest import Steelyard
-from console.cli.up import Failed, Supervisor, free_port
 from console.place import Place
+from console.supervisor.ports import Failed, free_port
+from console.supervisor.supervisor import Supervisor
 
 #: The server that is killed in the middle of the run, and when, as a part of the run.
 VICTIM, KILL_AT = "demo-2", 0.6

@@ -13,8 +13,8 @@ from typing import Self
 from pysqlite3 import dbapi2 as sqlite
 
 from bench.plane import LOOPBACK, START_S, NotStarted, clean_environment, stop
-from console.cli.up import free_port
 from console.place import Place
+from console.supervisor.ports import free_port
 
 OTHER = {"console.asgi:application": "django.core.asgi:get_asgi_application"}
 
@@ -53,7 +53,7 @@ class EmptyView:
             STEELYARD_DATA=str(self._place.data), STEELYARD_LISTEN=f"{LOOPBACK}:{self.port}"
         )
         preparing = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "console.cli.prepare", env=env,
+            sys.executable, "-m", "console.supervisor.prepare", env=env,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await preparing.communicate()

@@ -1,12 +1,11 @@
-"""The command line: `steelyard`. A thin client of the REST API, and `up`, which starts everything on one machine."""
+"""The command line: `steelyard`, a thin client of the REST API."""
 
 from __future__ import annotations
 
 
 def main() -> None:
     """Entry point."""
-    from console.cli.commands import (
-        app,  # imported late: `steelyard-agent` and tests import the package alone
-    )
+    # Imported late: the package alone must not load the command line.
+    from console.cli.commands import app
 
     app()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from console.cli.commands import amounts, pairs
+from console.cli.options import amounts, pairs
 
 
 def test_pairs_are_key_and_value() -> None:

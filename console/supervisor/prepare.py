@@ -1,4 +1,4 @@
-"""`python -m console.cli.prepare`: what must be true before the processes start. Prints one line of JSON.
+"""`python -m console.supervisor.prepare`: what must be true before the processes start. Prints one line of JSON.
 
 Runs as a process of its own, so that the supervisor stays small.
 """

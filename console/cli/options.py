@@ -1,0 +1,42 @@
+"""Options that several commands share, and what their values mean."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from balancer_core.errors import InvalidInput
+from balancer_core.resources import STANDARD, parse_amount
+
+Json = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
+Why = Annotated[str, typer.Option("--reason", help="For the audit trail.")]
+Demand = Annotated[
+    list[str], typer.Option("--demand", "-d", help="RESOURCE=AMOUNT, for instance cpu=0.5 or memory=2Gi.")
+]
+Labels = Annotated[list[str], typer.Option("--label", "-l", help="KEY=VALUE that the host must carry.")]
+Policy = Annotated[str, typer.Option("--policy", help="How to choose.")]
+
+_UNITS = {resource.name: resource.unit for resource in STANDARD}
+
+
+def pairs(items: list[str], option: str) -> dict[str, str]:
+    """KEY=VALUE options as a mapping; anything else ends the command naming the option."""
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint=option)
+        found[key] = value
+    return found
+
+
+def amounts(items: list[str], option: str = "--demand") -> dict[str, float]:
+    """RESOURCE=AMOUNT options in base units."""
+    found = {}
+    for resource, text in pairs(items, option).items():
+        try:
+            found[resource] = parse_amount(text, _UNITS.get(resource, ""), resource)
+        except InvalidInput as error:
+            raise typer.BadParameter(str(error), param_hint=option) from None
+    return found

@@ -1,0 +1,91 @@
+"""`steelyard service ...`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli.client import api, show
+from console.cli.options import Json
+
+app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
+
+
+@app.command("list")
+def service_list(as_json: Json = False) -> None:
+    """The services and where they listen."""
+    with api() as client:
+        services = client.get("services/", limit=1000)["results"]
+    if not as_json:
+        for service in services:
+            service["listen"] = f"{service['listen_address']}:{service['listen_port']}"
+            service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
+    show(services, as_json, "name", "protocol", "listen", "endpoints")
+
+
+@app.command("create")
+def service_create(
+    name: str,
+    listen: Annotated[str, typer.Option(help="ADDR:PORT")],
+    protocol: Annotated[str, typer.Option(help="http, tcp or udp")],
+    endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")],
+    as_json: Json = False,
+) -> None:
+    """One address for many servers."""
+    with api() as client:
+        answer = client.post(
+            "services/", {"name": name, "listen": listen, "protocol": protocol, "endpoints": endpoint}
+        )
+    show(answer, as_json, "name", "protocol", "listen_address", "listen_port")
+
+
+@app.command("show")
+def service_show(name: str, as_json: Json = False) -> None:
+    """A service's endpoints: share, weight and why."""
+    with api() as client:
+        answer = client.get(f"services/{name}/")
+    if as_json:
+        show(answer, True)
+        return
+    rows = [{**each, **(each["engine"] or {}), "state": each["state"]} for each in answer["endpoints"]]
+    show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "reason")
+
+
+@app.command("remove")
+def service_remove(name: str, as_json: Json = False) -> None:
+    """Close the address."""
+    with api() as client:
+        client.delete(f"services/{name}/")
+    show({"name": name, "state": "removed"}, as_json, "name", "state")
+
+
+def _endpoint_verb(verb: str, name: str, endpoint: str, as_json: bool) -> None:
+    with api() as client:
+        answer = client.post(f"services/{name}/{verb}-endpoint/", {"endpoint": endpoint})
+    rows = answer if as_json else answer["endpoints"]
+    show(rows, as_json, "host", "port", "state")
+
+
+@app.command("add")
+def service_add(name: str, endpoint: str, as_json: Json = False) -> None:
+    """Add the endpoint HOST:PORT."""
+    _endpoint_verb("add", name, endpoint, as_json)
+
+
+@app.command("drop")
+def service_drop(name: str, endpoint: str, as_json: Json = False) -> None:
+    """Take the endpoint HOST:PORT away."""
+    _endpoint_verb("remove", name, endpoint, as_json)
+
+
+@app.command("drain")
+def service_drain(name: str, endpoint: str, as_json: Json = False) -> None:
+    """No new requests for the endpoint HOST:PORT."""
+    _endpoint_verb("drain", name, endpoint, as_json)
+
+
+@app.command("resume")
+def service_resume(name: str, endpoint: str, as_json: Json = False) -> None:
+    """Requests for the endpoint HOST:PORT again."""
+    _endpoint_verb("resume", name, endpoint, as_json)

@@ -1,0 +1,66 @@
+"""`steelyard shard ...`"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.client import api, show
+from console.cli.options import Json, amounts
+
+app = typer.Typer(no_args_is_help=True, help="Shards: file trees kept on hosts of different failure domains.")
+
+
+@app.command("create")
+def shard_create(
+    name: str,
+    size: Annotated[str, typer.Option(help="What one replica takes on disk, for instance 2Gi.")],
+    source: Annotated[str, typer.Option(help="HOST:PATH in the import folder of that host's agent.")],
+    replicas: Annotated[int, typer.Option()] = 2,
+    spread: Annotated[str, typer.Option(help='A label that no two replicas share, or "host".')] = "host",
+    as_json: Json = False,
+) -> None:
+    """Place a shard's replicas and copy them there."""
+    host, colon, path = source.partition(":")
+    if not colon:
+        raise typer.BadParameter("HOST:PATH is needed", param_hint="--source")
+    shard = {
+        "name": name,
+        "bytes": round(amounts([f"disk={size}"], "--size")["disk"]),
+        "source_host": host,
+        "source_path": path,
+        "replicas": replicas,
+        "spread": spread,
+    }
+    with api() as client:
+        answer = client.post("shards/", shard)
+    _show_shards([answer], answer, as_json)
+
+
+@app.command("list")
+def shard_list(as_json: Json = False) -> None:
+    """The shards and how far their copies are."""
+    with api() as client:
+        shards = client.get("shards/", limit=1000)["results"]
+    _show_shards(shards, shards, as_json)
+
+
+def _show_shards(shards: list[dict[str, Any]], answer: Any, as_json: bool) -> None:
+    rows = (
+        answer
+        if as_json
+        else [
+            {**shard, "replicas": [f"{each['host']} {each['state']}" for each in shard["replicas"]]}
+            for shard in shards
+        ]
+    )
+    show(rows, as_json, "name", "bytes", "spread_level", "replicas")
+
+
+@app.command("remove")
+def shard_remove(name: str, as_json: Json = False) -> None:
+    """Give up a shard; its hosts delete their copies."""
+    with api() as client:
+        client.delete(f"shards/{name}/")
+    show({"name": name, "state": "removed"}, as_json, "name", "state")
