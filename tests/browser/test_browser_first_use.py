@@ -20,7 +20,11 @@ def drawn(browser: Any) -> int:
     return browser.script("""
         const canvas = document.querySelector("cluster-map canvas");
         if (!canvas?.width) return 0;
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        // Read from a copy made for reading: Chromium warns of a canvas that is read while it is drawn on.
+        const copy = new OffscreenCanvas(canvas.width, canvas.height);
+        const context = copy.getContext("2d", { willReadFrequently: true });
+        context.drawImage(canvas, 0, 0);
+        const { data } = context.getImageData(0, 0, copy.width, copy.height);
         return new Set(new Uint32Array(data.buffer)).size;
     """)
 
