@@ -18,6 +18,8 @@ from console.engines.envoy.stats import read
 BURN_MS = 4
 JOBS, JOB_MS = 60, 60
 SHARDS, REPLICAS = 12, 2
+#: Looks at the engine for a moment when the victim holds a request, each a few milliseconds.
+MOST_LOOKS = 200
 LEAST_REQUESTS, LEAST_JOBS, LEAST_SHARDS = 2000, 50, 10
 
 
@@ -131,10 +133,14 @@ class Work:
     async def kill_one(
         self, victim: DemoHost, generator: Generator, admin_socket: Path, began: float
     ) -> Kill:
-        """Kill one server in the middle of its work, having read how many requests it holds."""
+        """Kill one server in the middle of its work: at a moment when it holds requests, read how many."""
         before = generator.summary().share
         key = f"{victim.host.address}:{HTTP_PORT}"
-        in_flight = (await read(str(admin_socket)))["web"][key].rq_active
+        in_flight = 0
+        for _ in range(MOST_LOOKS):
+            in_flight = (await read(str(admin_socket)))["web"][key].rq_active
+            if in_flight:
+                break
         at = time.monotonic() - began
         await victim.kill_server()
         return Kill(victim.name, in_flight, before.get(victim.name, 0.0), at)
