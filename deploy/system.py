@@ -52,6 +52,7 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
         "chromium": has_command("chromium"),
         "chromium-driver": has_command("chromedriver"),
         "procps": has_command("ps"),
+        "libgcc-12-dev": lambda: any(Path("/usr/lib/gcc").glob("*/*/libasan.so")),
     },
 }
 
