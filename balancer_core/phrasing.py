@@ -26,16 +26,24 @@ def say_placed(
         f"{missed.preference} was preferred, which counts {figure(missed.cost)} against it"
         for missed in winner.unmet
     ]
-    changing = [term for term in winner.terms if term.after > term.before]
-    if changing:
-        most = max(changing, key=lambda term: term.cost)
-        before, after = percentages(most.before, most.after)
-        parts.append(f"{most.resource} would go from {before} to {after}")
+    dearest = max(
+        (each for each in winner.terms.figures() if each[1][1] > each[1][0]), key=_cost, default=None
+    )
+    if dearest:
+        resource, (before, after, _, forecast) = dearest
+        shown = percentages(before, after)
+        parts.append(f"{resource} would go from {shown[0]} to {shown[1]}")
+        if forecast > 0.0:
+            parts.append(f"{percentages(0.0, forecast)[1]} of it is not in use yet but forecast")
     if age_s is None:
         parts.append("it has not reported yet, so its reservations alone were counted")
     elif age_s > DOUBT_GRACE_S:
         parts.append(f"its last report is {age_s:.0f} s old, so part of its free room was doubted")
     return "; ".join(parts) + "."
+
+
+def _cost(term: tuple[str, list[float]]) -> float:
+    return term[1][2]
 
 
 def _lead(candidates: Sequence[Candidate], considered: int) -> str:

@@ -2,9 +2,8 @@
 
 Theory of operation
 - The load is checked against the snapshot's resources; a mistake is InvalidLoad and nothing has happened.
-- Rules that read labels, names or domains give one mask of admissible hosts. The compiled kernel then does
-  the rest
-  in one pass: flags, room, score, and the best few.
+- Rules that read labels, names or domains say first which hosts they refuse. The compiled kernel then does
+  the rest in one pass: flags, room, score, the best few, and for every host the first rule that refused it.
 - Equal scores go to the host that joined earlier (the lower row), so the same input always has the same
   answer.
 - A decision reserves nothing. The caller commits it to the ledger, and goes on to the next of
@@ -22,14 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancer_core import preferences
-from balancer_core._kernels import MAX_TOP, scan
-from balancer_core.cluster.columns import ALL_FLAGS
+from balancer_core._kernels import ELSEWHERE, MAX_TOP
 from balancer_core.cluster.snapshot import Snapshot
 from balancer_core.decision import Decision
 from balancer_core.explain import Outcome, explain
-from balancer_core.filters import PRECOMPUTED
+from balancer_core.filters import FLAG_CODES, code, fits, refusals
 from balancer_core.load import Company, InvalidLoad, Load, Preference, Spread
 from balancer_core.question import Question
+from balancer_core.scores import marginal
+from balancer_core.weighing import totals_of
 
 __all__ = ["TOP", "Company", "InvalidLoad", "Load", "Preference", "Spread", "decide", "decide_many"]
 
@@ -76,49 +76,57 @@ def decide_many(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
 
 
 def _answer(question: Question, top: int) -> Decision:
-    snapshot = question.snapshot
-    admissible = np.ones(len(snapshot), dtype=np.uint8)
-    verdicts = {name: rule.judge(question) for name, rule in PRECOMPUTED.items()}
-    for verdict in verdicts.values():
-        if verdict is not None:
-            admissible &= verdict == 0
-    rows, totals, feasible = _best(question, admissible, top)
-    return explain(question, Outcome(rows, totals, feasible, verdicts))
+    return explain(question, _survey(question, top))
 
 
-def _best(question: Question, admissible: NDArray[np.uint8], top: int) -> tuple[list[int], list[float], int]:
-    """The best admissible rows, their totals, and how many could take the load; preferences included."""
+def _survey(question: Question, top: int) -> Outcome:
+    """What one look at all hosts finds; where the load prefers something, one look for each charge."""
+    hosts = len(question.snapshot)
+    refused = refusals(question)
+    verdicts, counts = np.zeros(hosts, dtype=np.uint8), np.zeros(256, dtype=np.int64)
     charges = preferences.charges(question)
     if charges is None:
-        return _pass(question, admissible, top)
+        best, feasible = _pass(question, refused, verdicts, counts, top)
+        return Outcome([row for _, row in best], [total for total, _ in best], feasible, verdicts, counts)
     merged: list[tuple[float, float, int]] = []
     feasible = 0
-    for charge in np.unique(charges[admissible > 0]).tolist():
-        rows, totals, able = _pass(question, admissible & (charges == charge), top)
-        merged += [(total + charge, total, row) for row, total in zip(rows, totals, strict=True)]
+    for charge in np.unique(charges).tolist():
+        here = np.where(charges == charge, refused, np.uint8(ELSEWHERE))
+        best, able = _pass(question, here, verdicts, counts, top)
+        merged += [(total + charge, total, row) for total, row in best]
         feasible += able
-    best = sorted(merged)[:top]
-    return [row for _, _, row in best], [total for total, _, _ in best], feasible
+    merged = sorted(merged)[:top]
+    return Outcome(
+        [row for _, _, row in merged], [total for total, _, _ in merged], feasible, verdicts, counts
+    )
 
 
-def _pass(question: Question, admissible: NDArray[np.uint8], top: int) -> tuple[list[int], list[float], int]:
-    snapshot = question.snapshot
+def _pass(
+    question: Question,
+    refused: NDArray[np.uint8],
+    verdicts: NDArray[np.uint8],
+    counts: NDArray[np.int64],
+    top: int,
+) -> tuple[list[tuple[float, int]], int]:
+    """(total, row) of the best, and how many could take the load; fills verdicts and counts."""
     rows, totals = np.empty(top, dtype=np.int64), np.empty(top)
-    feasible = scan(
-        snapshot.capacity,
-        snapshot.reserved,
-        snapshot.used,
-        snapshot.reported_at,
-        snapshot.flags,
-        admissible,
-        ALL_FLAGS,
+    mode = question.policy.SCORE.MODE
+    feasible = question.snapshot.columns.scan(
+        refused,
+        FLAG_CODES,
+        code(fits.NAME),
         question.demand,
         question.weights,
-        snapshot.dimensions.kinds,
-        question.policy.SCORE.MODE,
+        # What the kernel does not weigh it still filters.
+        marginal.MODE if mode is None else mode,
         question.now,
+        verdicts,
+        counts,
         rows,
         totals,
     )
+    if mode is None:
+        able = totals_of(question, np.flatnonzero((verdicts == 0) & (refused == 0)).tolist())
+        return able[:top], len(able)
     held = min(feasible, top)
-    return rows[:held].tolist(), totals[:held].tolist(), feasible
+    return list(zip(totals[:held].tolist(), rows[:held].tolist(), strict=True)), feasible

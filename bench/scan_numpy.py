@@ -26,13 +26,12 @@ def best(snapshot: Snapshot, demand: Column, now: float) -> tuple[int, float]:
     for r in np.flatnonzero(demand > 0.0).tolist():
         has, holds, asks = snapshot.capacity[:, r], snapshot.reserved[:, r], demand[r]
         occupied = np.maximum(holds, snapshot.used[:, r])
+        soon = np.maximum(occupied, snapshot.expected[:, r])
         kind = snapshot.dimensions.kinds[r]
         promised = occupied if kind == CAPACITY else holds
         fits &= (has > 0.0) & (promised + asks <= has)
         with np.errstate(divide="ignore", invalid="ignore"):
-            total += _price(kind, _free(occupied + asks, has, certain)) - _price(
-                kind, _free(occupied, has, certain)
-            )
+            total += _price(kind, _free(soon + asks, has, certain)) - _price(kind, _free(soon, has, certain))
     total[~fits | ~np.isfinite(total)] = np.inf
     row = int(total.argmin())
     return (row, float(total[row])) if np.isfinite(total[row]) else (-1, float("inf"))

@@ -43,7 +43,9 @@ def check_options(options: Mapping[str, Any], schema: Mapping[str, Any]) -> None
 def weights(options: Mapping[str, Any], dimensions: Dimensions) -> NDArray[np.float64]:
     """float64[R] of the option weights. Errors: InvalidOption naming options.weights.resource."""
     vector = np.ones(len(dimensions))
-    given = options.get("weights", {})
+    if "weights" not in options:
+        return vector
+    given = options["weights"]
     if not isinstance(given, Mapping):
         raise InvalidOption("options.weights", "not_a_mapping", "weights are pairs of resource and number.")
     for name, weight in given.items():
