@@ -127,6 +127,7 @@ class Decision:
     report_age_s: of the winner's last report; oldest_report_s: over all hosts that ever reported; None if
     none did.
     never_reported: hosts judged by their reservations alone.
+    batch: what being decided together with others meant for it; empty where it was decided alone.
     """
 
     kind: str
@@ -149,6 +150,7 @@ class Decision:
     report_age_s: float | None
     oldest_report_s: float | None
     never_reported: int
+    batch: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "demand", MappingProxyType(dict(self.demand)))

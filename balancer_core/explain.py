@@ -8,7 +8,6 @@ Cost: O(top R + REJECTIONS) for a load that is placed; O(H R) more for one that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from balancer_core.decision import NO_TERMS, Candidate, Change, Decision, Reject
 from balancer_core.filters import FILTERS, VERDICT_BITS, fits, healthy
 from balancer_core.phrasing import say_placed, say_refused
 from balancer_core.question import Question
+from balancer_core.survey import Outcome
 from balancer_core.weighing import terms_of
 
 #: Hosts whose reasons a refusal lists; more fill a page and say nothing new.
@@ -31,23 +31,8 @@ REJECTIONS_PLACED: Final = 20
 CHANGES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the look at all hosts found: the best rows and their totals, best first, and how many could.
-
-    verdicts: uint8[H], the code of the first rule that refused each host (filters.code), 0 where none did.
-    counts: int64[256], hosts by code.
-    """
-
-    rows: list[int]
-    totals: list[float]
-    feasible: int
-    verdicts: NDArray[np.uint8]
-    counts: NDArray[np.int64]
-
-
-def explain(question: Question, outcome: Outcome) -> Decision:
-    """The decision for this outcome."""
+def explain(question: Question, outcome: Outcome, batch: str = "") -> Decision:
+    """The decision for this outcome. batch: what being decided together with others meant."""
     snapshot, load = question.snapshot, question.load
     considered = len(snapshot)
     candidates = _candidates(question, outcome)
@@ -87,6 +72,7 @@ def explain(question: Question, outcome: Outcome) -> Decision:
         report_age_s=age,
         oldest_report_s=max(0.0, question.now - oldest_at) if never < considered else None,
         never_reported=never,
+        batch=batch,
     )
 
 

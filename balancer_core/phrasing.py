@@ -51,6 +51,8 @@ def _lead(candidates: Sequence[Candidate], considered: int) -> str:
         second = candidates[1]
         if second.margin > 0.0:
             return f"{figure(second.margin)} less than {second.host}"
+        if second.margin < 0.0:
+            return f"{figure(-second.margin)} more than {second.host}, for the sake of the others it was decided with"
         return f"the same as {second.host}, which joined later"
     hosts = "host" if considered == 1 else "hosts"
     return "the only host there is" if considered == 1 else f"the only one of {considered:,} {hosts} that can"

@@ -170,6 +170,8 @@ def _find(
 def _mode(policy: Policy) -> int:
     """The kernel's number of the policy's score. Errors: InvalidLoad, code not_compiled."""
     if policy.SCORE.MODE is None:
-        reason = f"the score of {policy.NAME} is not compiled, so there is no index for it; decide() knows it."
+        reason = (
+            f"the score of {policy.NAME} is not compiled, so there is no index for it; decide() knows it."
+        )
         raise InvalidLoad("policy", "not_compiled", reason)
     return policy.SCORE.MODE

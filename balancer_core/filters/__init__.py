@@ -136,11 +136,13 @@ def _flag_codes() -> NDArray[np.uint8]:
 FLAG_CODES: Final = _flag_codes()
 
 
-def refusals(question: Question) -> NDArray[np.uint8]:
-    """uint8[H]: the code of the first precomputed rule that refuses each host, 0 where none does."""
-    codes = np.zeros(len(question.snapshot), dtype=np.uint8)
+def refusals(question: Question) -> NDArray[np.uint8] | None:
+    """uint8[H]: the code of the first precomputed rule that refuses each host, 0 where none does; None if none
+    of them has anything to say."""
+    codes: NDArray[np.uint8] | None = None
     for name, rule in PRECOMPUTED.items():
         verdicts = rule.judge(question)
         if verdicts is not None:
+            codes = np.zeros(len(verdicts), dtype=np.uint8) if codes is None else codes
             np.copyto(codes, verdicts + np.uint8(code(name)), where=(codes == 0) & (verdicts > 0))
     return codes

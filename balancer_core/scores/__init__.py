@@ -18,6 +18,7 @@ class Score(Protocol):
 
     NAME: str
     MODE: int | None
+    ADDS_UP: bool
 
     def terms(
         self,
@@ -38,9 +39,13 @@ def add(score: Score) -> None:
     """One more score, for policies that are added. Errors: InvalidRule."""
     name = check_name(score, SCORES)
     check_callables(score, name, ("terms",))
-    if score.MODE is not None:
+    if getattr(score, "MODE", 0) is not None:
         raise InvalidRule(
             f"{name}.MODE", "invalid", "only the kernel's own scores have a MODE; write MODE = None."
+        )
+    if not isinstance(getattr(score, "ADDS_UP", None), bool):
+        raise InvalidRule(
+            f"{name}.ADDS_UP", "missing", "say True if totals add up over hosts to one sum, else False."
         )
     SCORES[name] = score
 

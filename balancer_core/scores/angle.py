@@ -22,6 +22,9 @@ from balancer_core.cost.curves import free_share
 NAME: Final = "angle"
 MODE: Final = 2
 
+#: An angle is of one load and one host; it adds up to nothing over a cluster.
+ADDS_UP: Final = False
+
 #: What a host in use from end to end counts against a right angle.
 EVEN: Final = 0.1
 

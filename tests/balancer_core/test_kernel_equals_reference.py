@@ -105,7 +105,10 @@ def asked_of(cluster: Cluster, load: Load) -> dict[str, object]:
     snapshot = cluster.snapshot()
     question = Question.put(snapshot, load, NOW)
     arguments: dict[str, object] = {name: getattr(snapshot, name) for name in COLUMNS[:-1]}
-    arguments |= {"kinds": snapshot.dimensions.kinds, "refused": refusals(question), "flag_codes": FLAG_CODES}
+    refused = refusals(question)
+    nobody = np.zeros(len(snapshot), dtype=np.uint8)
+    arguments |= {"kinds": snapshot.dimensions.kinds, "flag_codes": FLAG_CODES}
+    arguments |= {"refused": nobody if refused is None else refused}
     arguments |= {
         "fits_code": code("fits"),
         "demand": question.demand,
