@@ -5,13 +5,14 @@ Theory of operation
    small ones fill what the large ones leave; among tenants that ask for it (policy tenant_fair) whoever's
    dominant share is smallest goes first instead.
 2. Each load goes to the best host of a draft that holds the earlier ones.
+   Where some find none, the order given and the score of pack are tried as well, and what places most counts:
+   so a batch never places less than the same loads would one at a time.
 3. Room: for a load that found none, a host is looked for that other loads of the batch can leave, each to
    another host. At most HOSTS_TRIED hosts for one load.
 4. Cost: with a score whose totals add up to what the whole cluster costs (spread), every load is taken off and
    put where it costs least beside all the others, SWEEPS times or until nothing moves; the sum only falls.
 5. Each load is explained as it stands in the end: taken off, decided with all others where they are.
 Loads with a group or with rules about others (spread, near, apart) stay where step 2 put them.
-The same loads in another order give the same hosts to loads that differ in size.
 Idea: first-fit decreasing (Johnson 1973) with ejection chains and coordinate descent.
 Cost: for N loads about 3 N searches of the index and N looks at all hosts; O(N H R).
 When not to use it: for loads that can be asked for one by one as they come; decide() answers at once.
@@ -19,7 +20,7 @@ When not to use it: for loads that can be asked for one by one as they come; dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -68,47 +69,79 @@ def decide_many(
     check_top(top)
     if len(loads) > MAX_LOADS:
         raise InvalidLoad("loads", "out_of_range", f"{len(loads):,} loads; at most {MAX_LOADS:,} at once.")
-    return _Batch(snapshot, loads, now, held or {}).decisions(top)
+    best: _Batch | None = None
+    for order, packed in _plans(snapshot, loads, now, held or {}):
+        batch = _Batch(snapshot, loads, now, order, packed)
+        if best is None or batch.worth > best.worth:
+            best = batch
+        if best.complete:
+            break
+    return [] if best is None else best.decisions(top)
+
+
+def _plans(
+    snapshot: Snapshot, loads: Sequence[Load], now: float, held: Mapping[str, Mapping[str, float]]
+) -> Iterator[tuple[list[int], bool]]:
+    """Orders to try, each with whether to pack, the most promising first."""
+    draft, sizes = Draft(snapshot, now), []
+    usual = np.median(snapshot.capacity, axis=0) if len(snapshot) else np.zeros(len(snapshot.dimensions))
+    usual[usual <= 0.0] = np.inf
+    for position, load in enumerate(loads):
+        try:
+            sizes.append(float((draft.question(load).demand / usual).max()))
+        except InvalidLoad as error:
+            raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
+    if any(load.policy == "tenant_fair" for load in loads):
+        weights = {load.tenant: float(load.options.get("tenant_weight", 1.0)) for load in loads}
+        yield tenant_fair(snapshot, loads, [load.tenant for load in loads], held, weights), False
+        return
+    given = sorted(range(len(loads)), key=lambda position: -loads[position].priority)
+    by_size = sorted(given, key=lambda position: (-loads[position].priority, -sizes[position]))
+    yield by_size, False
+    yield given, False
+    yield by_size, True
+    yield given, True
 
 
 class _Batch:
+    """One try: everything placed that finds a place in this order.
+
+    packed: by the score of pack, whatever the loads' own policies say. worth: what is placed, as shares of the
+    cluster, by priority from the highest.
+    """
+
     def __init__(
-        self, snapshot: Snapshot, loads: Sequence[Load], now: float, held: Mapping[str, Mapping[str, float]]
+        self, snapshot: Snapshot, loads: Sequence[Load], now: float, order: list[int], packed: bool
     ) -> None:
-        self._loads, self._draft = loads, Draft(snapshot, now)
-        self._questions = [self._asked(position) for position in range(len(loads))]
-        self._order = self._ordered(held)
-        self._turn = {position: turn for turn, position in enumerate(self._order, 1)}
+        self._loads, self._draft, self._order, self._packed = loads, Draft(snapshot, now), order, packed
+        self._questions = [self._draft.question(load) for load in loads]
+        self._turn = {position: turn for turn, position in enumerate(order, 1)}
         self._came_from: dict[int, int] = {}
-        for position in self._order:
+        for position in order:
             self._place(position)
-        refused = [position for position in self._order if self._draft.row(position) is None]
+        refused = [position for position in order if self._draft.row(position) is None]
         for position in refused[:LOADS_TRIED]:
             self._make_room(position)
-        self._sweep()
-        for position in refused:
-            if self._draft.row(position) is None:
-                self._place(position)
+        self.complete = all(self._draft.row(position) is not None for position in refused)
+        self.worth = self._worth()
 
     def decisions(self, top: int) -> list[Decision]:
-        """Each load as it stands."""
+        """Each load as it stands once nothing more can be gained."""
+        self._packed = False
+        self._sweep()
+        for position in self._order:
+            if self._draft.row(position) is None:
+                self._place(position)
         return [self._explained(position, top) for position in range(len(self._loads))]
 
-    def _asked(self, position: int) -> Question:
-        try:
-            return self._draft.question(self._loads[position])
-        except InvalidLoad as error:
-            raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
-
-    def _ordered(self, held: Mapping[str, Mapping[str, float]]) -> list[int]:
-        loads, snapshot = self._loads, self._draft.snapshot
-        if any(load.policy == "tenant_fair" for load in loads):
-            weights = {load.tenant: float(load.options.get("tenant_weight", 1.0)) for load in loads}
-            return tenant_fair(snapshot, loads, [load.tenant for load in loads], held, weights)
-        usual = np.median(snapshot.capacity, axis=0) if len(snapshot) else np.ones(len(snapshot.dimensions))
-        usual[usual <= 0.0] = np.inf
-        sizes = [float((question.demand / usual).max()) for question in self._questions]
-        return sorted(range(len(loads)), key=lambda position: (-loads[position].priority, -sizes[position]))
+    def _worth(self) -> list[float]:
+        total = self._draft.snapshot.capacity.sum(axis=0)
+        total[total <= 0.0] = np.inf
+        worth = {load.priority: 0.0 for load in self._loads}
+        for position, question in enumerate(self._questions):
+            if self._draft.row(position) is not None:
+                worth[question.load.priority] += float((question.demand / total).sum())
+        return [worth[priority] for priority in sorted(worth, reverse=True)]
 
     def _place(self, position: int) -> bool:
         question = self._question(position)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from balancer_core.cost.curves import DOUBT_GRACE_S
 from balancer_core.decision import Candidate, Change
 from balancer_core.filters import FILTERS
 from balancer_core.load import Load
 from balancer_core.policies import Policy
-
-_PHRASES: Final = {code: phrase for rule in FILTERS.values() for code, phrase in rule.PHRASES.items()}
 
 
 def say_placed(
@@ -62,7 +59,8 @@ def say_refused(load: Load, considered: int, rejected: Mapping[str, int], change
     """Why no host takes the load: how many for which reason, and the nearest way out."""
     if considered == 0:
         return f"No host can take {load.kind} {load.name}: there are no hosts yet."
-    counts = ", ".join(f"{count:,} {_PHRASES[code]}" for code, count in rejected.items())
+    phrases = {code: phrase for rule in FILTERS.values() for code, phrase in rule.PHRASES.items()}
+    counts = ", ".join(f"{count:,} {phrases[code]}" for code, count in rejected.items())
     of = "The one host there is cannot" if considered == 1 else f"None of {considered:,} hosts can"
     sentence = f"{of} take {load.kind} {load.name}: {counts}."
     if changes:

@@ -172,6 +172,22 @@ def test_safety_a_batch_costs_no_more_than_one_at_a_time_in_its_order(seed: int)
     assert all(decision.ranking[0] == decision.host for decision in decisions)
 
 
+@given(st.integers(0, 2**32))
+def test_liveness_a_batch_places_as_much_as_one_at_a_time(seed: int) -> None:
+    """On a cluster that is too small for all, at least as large a part of it is held."""
+    rng = np.random.default_rng(seed)
+    cluster = rack(*rng.choice([2.0, 4.0, 8.0], 5).tolist())
+    some = [job(float(cores), name=f"j{n}") for n, cores in enumerate(rng.choice([0.5, 1, 3, 4, 5], 14))]
+    snapshot = cluster.snapshot()
+    alone = one_at_a_time(snapshot, some, 1.0)
+    together = hosts(decide_many(snapshot, some, 1.0))
+    held = [
+        sum(load.demand["cpu"] for load, host in zip(some, found, strict=True) if host is not None)
+        for found in (alone, together)
+    ]
+    assert held[0] <= held[1]
+
+
 def test_a_dominant_share_is_of_what_the_cluster_has() -> None:
     """The turn's figure: one core of five."""
     share, resource = dominant_share(np.array([1.0]), np.array([5.0]))
