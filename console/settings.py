@@ -3,6 +3,7 @@
 STEELYARD_DATA      folder of the database, secrets, sockets and logs
 STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
+STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
 DATABASE_URL        PostgreSQL instead of SQLite
 REDIS_URL           Redis or Valkey instead of the embedded one
 """
@@ -20,6 +21,8 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 STEELYARD_DATA = Path(env.str("STEELYARD_DATA", "") or Path.home() / ".local/state/steelyard").absolute()
+#: Extra resources that come in whole units only, such as gpu or licence.
+STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", default=[]))
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
 
 DEBUG = False

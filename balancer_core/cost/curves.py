@@ -11,8 +11,9 @@ Theory of operation
 - Both curves are written over the free share f = 1-u, because doubt acts on what is free: a report that is
   old makes part of the free room doubtful, and doubtful room is not counted. doubt() grows with age and is
   capped.
-- u counts the larger of what is reserved and what is measured: a reservation whose load has not started yet
-  is not visible in measurements, and use that nobody reserved is not visible in the ledger.
+- u counts the largest of what is reserved, what is measured and what is expected soon (forecast.soon): a
+  reservation whose load has not started yet is not visible in measurements, use that nobody reserved is not
+  visible in the ledger, and what rises now is not what it will be when the load has come.
 
 Assumption: what is measured and what is reserved are mostly the same load. Where a host runs much that no
 placement knows of, the larger of the two is too small by the smaller one; declare a lower capacity there.

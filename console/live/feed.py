@@ -101,6 +101,7 @@ class Feed:
                 pass  # no bell: look all the same
             self._look.clear()
             await in_thread(picture.load)
+            await in_thread(picture.foresee, time.monotonic())
             known = set(picture.names())
             for host in links.names():
                 if host not in known:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from agents.wire import Report
 from balancer_core.cluster import Cluster
 from balancer_core.errors import InvalidInput
-from balancer_core.resources import MAX_RESOURCES, Dimensions, Resource
-from console.live.picture import Picture
+from balancer_core.resources import MAX_RESOURCES, Dimensions
+from console.live.picture import Picture, extra
 
 refused = Counter[str]()  # by code, since this process started
 
@@ -58,7 +58,7 @@ def check_capacity_report(picture: Picture, host: str, last_seq: int, report: Re
     if fault := _ours(host, last_seq, report):
         return refuse(fault)
     known = {resource.name: resource for resource in picture.view()[0].dimensions.resources}
-    more = [Resource(name, "", "capacity") for name in report.capacity or {} if name not in known]
+    more = [extra(name) for name in report.capacity or {} if name not in known]
     try:
         trial = Cluster(Dimensions((*known.values(), *more[: MAX_RESOURCES - len(known)])))
         trial.add_host(host, report.capacity)

@@ -9,18 +9,21 @@ held for microseconds.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from django.conf import settings
 
 from balancer_core.batch import decide_many
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.errors import InvalidInput
+from balancer_core.forecast import soon
 from balancer_core.placement import Load, decide
 from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
@@ -31,6 +34,15 @@ from console.placements.models import Ledger
 #: Older reports than this are shown as unknown, never as healthy: three keepalives.
 SILENT_AFTER_S = 15.0
 HISTORY_POINTS = 300
+
+#: What a load that is placed now meets when it is at work.
+FORECAST_HORIZON_S = 60.0
+#: Long enough to see through a burst, short enough to follow a morning.
+FORECAST_WINDOW_S = 180.0
+FORECAST_SAMPLES = 16
+FORECAST_EVERY_S = 15.0
+#: Hosts at one look, so that no look takes longer than some tens of milliseconds.
+FORECASTS_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +62,14 @@ class Measured:
     history: deque[tuple[float, dict[str, float]]] = field(
         default_factory=lambda: deque(maxlen=HISTORY_POINTS)
     )
+    # What is forecast to be in use soon, of resources that clearly rise; and when that was last looked at.
+    expected: dict[str, float] = field(default_factory=dict)
+    foreseen_at: float = -math.inf
+
+
+def extra(name: str) -> Resource:
+    """A resource that some host declares beside the standard ones."""
+    return Resource(name, "", "capacity", whole=name in settings.STEELYARD_WHOLE_RESOURCES)
 
 
 class Picture:
@@ -130,7 +150,7 @@ class Picture:
         room = MAX_RESOURCES - len(self.cluster.dimensions)
         if not room:
             return
-        more = (Resource(name, "", "capacity") for name in extras[:room])
+        more = (extra(name) for name in extras[:room])
         self.cluster = Cluster(Dimensions((*self.cluster.dimensions.resources, *more)))
         self._directory.clear()
         self.directory_version += 1
@@ -143,6 +163,37 @@ class Picture:
                     self.cluster.report(name, measured.used, measured.history[-1][0])
 
     # -- from the agents -----------------------------------------------------------------------
+
+    def foresee(self, now: float) -> int:
+        """Bring the forecasts of some hosts up to date, those first that waited longest; how many."""
+        with self._lock:
+            due = [
+                (name, measured)
+                for name, measured in self._measured.items()
+                if now - measured.foreseen_at >= FORECAST_EVERY_S and name in self.cluster
+            ]
+            due = sorted(due, key=lambda each: each[1].foreseen_at)[:FORECASTS_AT_ONCE]
+            names = self.cluster.dimensions.names
+            for name, measured in due:
+                measured.foreseen_at = now
+                samples = [each for each in measured.history if now - each[0] <= FORECAST_WINDOW_S]
+                step = len(samples) // FORECAST_SAMPLES + 1
+                samples = samples[::-step][::-1]
+                expected: dict[str, float] = {}
+                if len(samples) >= FORECAST_SAMPLES // 2:
+                    amounts = np.array(
+                        [[used.get(resource, 0.0) for resource in names] for _, used in samples]
+                    )
+                    rising = soon([at for at, _ in samples], amounts, now, FORECAST_HORIZON_S)
+                    expected = {
+                        resource: amount
+                        for resource, amount in zip(names, rising.tolist(), strict=True)
+                        if amount
+                    }
+                if expected or measured.expected:
+                    self.cluster.expect(name, expected)
+                measured.expected = expected
+            return len(due)
 
     def knows(self, host: str) -> bool:
         with self._lock:
@@ -231,7 +282,9 @@ class Picture:
     def measured(self, host: str) -> Measured:
         with self._lock:
             found = self._measured.get(host)
-            return Measured(dict(found.used), deque(found.history)) if found else Measured()
+            return (
+                replace(found, used=dict(found.used), history=deque(found.history)) if found else Measured()
+            )
 
     def used(self, host: str) -> dict[str, float]:
         """The host's last measurements by resource; empty before the first."""

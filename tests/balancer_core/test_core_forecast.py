@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer_core.cluster import Cluster
-from balancer_core.forecast import InvalidSeries, headroom, trend
+from balancer_core.forecast import InvalidSeries, headroom, soon, trend
 from balancer_core.load import Load
 from balancer_core.placement import decide
 
@@ -99,3 +99,46 @@ def test_headroom_counts_what_really_fits() -> None:
         cluster.report("large", {"memory": 8 + cluster.snapshot().reserved[1, 1]}, 0.0)
     assert not decide(cluster.snapshot(), load, 1.0).placed
     assert np.isclose(cluster.snapshot().reserved[:, 0].sum(), 7.5)
+
+
+def test_what_clearly_rises_is_expected_and_noise_is_not() -> None:
+    """A leak of 1 a second will be 60 higher in a minute; what jumps about, falls or stands still is not."""
+    rng = np.random.default_rng(7)
+    times = [float(second) for second in range(0, 160, 10)]
+    columns = [np.array(times), rng.normal(50.0, 5.0, 16), 200.0 - np.array(times), np.full(16, 30.0)]
+    expected = soon(times, np.column_stack(columns), 155.0, 60.0)
+    assert [pytest.approx(215.0), 0.0, 0.0, 0.0] == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("times", "amounts", "field"),
+    [
+        ([1.0, 2.0], np.ones((2, 1)), "times"),
+        ([1.0, 2.0, 3.0], np.ones((2, 1)), "amounts"),
+        ([1.0, 2.0, 3.0], np.ones(3), "amounts"),
+        ([1.0, 2.0, 3.0], np.array([[1.0], [np.nan], [1.0]]), "amounts"),
+        ([3.0, 2.0, 1.0], np.ones((3, 1)), "times"),
+    ],
+)
+def test_samples_that_say_nothing_are_refused(times: list[float], amounts: np.ndarray, field: str) -> None:
+    """With the field that is wrong."""
+    with pytest.raises(InvalidSeries) as refused:
+        soon(times, amounts, 4.0, 60.0)
+    assert field == refused.value.field
+
+
+def test_an_expected_rise_makes_a_host_dearer_and_never_full() -> None:
+    """Of two equal hosts the one whose memory leaks is avoided; alone it still takes the load, and says why it
+    looks so full."""
+    cluster = Cluster()
+    for name in ("leaks", "steady"):
+        cluster.add_host(name, {"memory": 64e9})
+        cluster.report(name, {"memory": 20e9}, NOW)
+    cluster.expect("leaks", {"memory": 70e9})
+    load = Load("job", "j", {"memory": 8e9})
+    assert "steady" == decide(cluster.snapshot(), load, NOW).host
+    cluster.remove_host("steady")
+    alone = decide(cluster.snapshot(), load, NOW)
+    assert "leaks" == alone.host
+    assert pytest.approx((70e9 - 20e9) / 64e9) == alone.terms[0].forecast
+    assert "78 % of it is not in use yet but forecast" in alone.sentence

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from balancer_core.cluster import Cluster
+from balancer_core.load import InvalidLoad, Load
+from balancer_core.placement import decide
 from balancer_core.resources import STANDARD, Dimensions, InvalidAmount, Resource
 
 
@@ -85,3 +88,18 @@ def test_dimensions_must_be_few_and_different(resources: list[Resource]) -> None
     """None, repeated, nameless or too many resources are refused."""
     with pytest.raises(ValueError, match="resources"):
         Dimensions(resources)
+
+
+def test_whole_resources_are_asked_for_and_owned_in_whole_units() -> None:
+    """One and a half devices are a mistake in a demand and in a capacity; in use there may be any amount."""
+    cluster = Cluster(Dimensions((*STANDARD, Resource("gpu", "", "capacity", whole=True))))
+    with pytest.raises(InvalidAmount) as refused:
+        cluster.add_host("h", {"cpu": 8.0, "gpu": 1.5})
+    assert ("capacity.gpu", "not_whole") == (refused.value.field, refused.value.code)
+    assert 0 == len(cluster)
+    cluster.add_host("h", {"cpu": 8.0, "gpu": 2.0})
+    cluster.report("h", {"gpu": 0.4}, 1.0)
+    with pytest.raises(InvalidLoad) as asked:
+        decide(cluster.snapshot(), Load("job", "j", {"gpu": 0.5}), 1.0)
+    assert ("demand.gpu", "not_whole") == (asked.value.field, asked.value.code)
+    assert "h" == decide(cluster.snapshot(), Load("job", "j", {"gpu": 1.0}), 1.0).host
