@@ -70,7 +70,7 @@ def decide_replicas(
         raise InvalidLoad(
             "replicas", "out_of_range", f"{replicas!r} is not a number from 1 to {MAX_LOADS:,}."
         )
-    draft, decisions = _Draft(snapshot), []
+    draft, decisions = Draft(snapshot), []
     for number in range(1, replicas + 1):
         each = replace(load, name=f"{load.name}-{number}", group=load.group or load.name)
         decisions.append(draft.decide(each, now, top))
@@ -93,7 +93,7 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
             raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
     order = list(range(len(loads)))
     for tries in range(1, TRIES + 1):
-        draft, found = _Draft(snapshot), {}
+        draft, found = Draft(snapshot), {}
         for position in order:
             found[position] = draft.decide(loads[position], now, top)
             if not found[position].placed:
@@ -113,14 +113,18 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
     return Gang(False, (), blocking, tries, sentence)
 
 
-class _Draft:
-    """The snapshot as it would be with the loads decided so far."""
+class Draft:
+    """The snapshot as it would be with the loads decided so far: for who decides a list with groups itself.
+
+    Not safe for threads.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._hosts: dict[str, Counter[str]] = {}
 
-    def decide(self, load: Load, now: float, top: int) -> Decision:
+    def decide(self, load: Load, now: float, top: int = TOP) -> Decision:
+        """As placement.decide(), and count it. O(H R). Errors: InvalidLoad."""
         decision = decide(self._snapshot, self._counted(load), now, top)
         if decision.host is not None:
             # A snapshot of its own for each step, so that nothing kept for the earlier one is taken for this

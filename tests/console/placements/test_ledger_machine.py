@@ -21,7 +21,9 @@ from console.fleet.actions.join import ChangeCapacity
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.live.picture import picture
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere, Place, PlaceMany
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
+from console.placements.actions.place_many import PlaceMany
 from console.placements.actions.release import Release
 from console.placements.models import Ledger, Placement
 
