@@ -16,15 +16,33 @@ Constraint = TypeVar("Constraint")
 
 
 class Strict(serializers.Serializer):
-    """Refuses fields that it does not have: a misspelt rule must not be a rule that nobody keeps."""
+    """Refuses fields that it does not have: a misspelt rule must not be a rule that nobody keeps.
+
+    Every field is required or has a default. Those that are left out are not asked one by one, as a serializer
+    does: most of a load's are, and every placement waits for it.
+    """
 
     CALLED = "a load"
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, dict) and (extra := sorted(set(data) - set(self.fields))):
-            known = f"no such field; {self.CALLED} has {', '.join(self.fields)}"
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)  # says what is wrong
+        fields = self.fields
+        if extra := sorted(set(data) - set(fields)):
+            known = f"no such field; {self.CALLED} has {', '.join(fields)}"
             raise serializers.ValidationError({str(name): [known] for name in extra})
-        return super().to_internal_value(data)
+        found, errors = {}, {}
+        for name, field in fields.items():
+            if name not in data and not field.required:
+                found[name] = field.default() if callable(field.default) else field.default
+                continue
+            try:
+                found[name] = field.run_validation(data.get(name, serializers.empty))
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        return found
 
 
 def _counts(what: str) -> serializers.DictField:
