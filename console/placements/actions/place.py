@@ -43,7 +43,7 @@ class Place(Action[Placement]):
         try:
             if is_counted(self.load):
                 picture.check(self.load)
-                return PlaceGang([self.load], self.request_key).run(actor).placements[0]
+                return PlaceGang([self.load], request_key=self.request_key).run(actor).placements[0]
             return self._run_alone(actor)
         except IntegrityError:
             # The same request key came twice at once: the other one is the placement.
