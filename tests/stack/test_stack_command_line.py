@@ -186,7 +186,7 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("place", "job", "x", "-d", "cpu=1", "--prefer", "zone"), "'zone' is not LEVEL=VALUE"),
         (("place", "job", "x", "-d", "cpu=1", "--option", "colour=red"), "options.colour"),
         (("place", "job", "x", "-d", "cpu=1", "--replicas", "0"), "replicas"),
-        (("place", "job", "x", "-d", "cpu=1", "--priority", "high"), "'high' is not a valid"),
+        (("place", "job", "x", "-d", "cpu=1", "--priority", "high"), "Invalid value for '--priority'"),
         (("place", "job", "x", "-d", "cpu=1", "--pin", "alpha", "--exclude", "alpha"), "pinned and excluded"),
         (("place", "gang", "/nowhere/gang.json"), "No such file"),
         (("place", "gang", "/dev/null"), "is not JSON"),
