@@ -172,12 +172,12 @@ def place_why(decision: str, as_json: Json = False) -> None:
     out.print(answer["sentence"], highlight=False, markup=False)
     show(answer["document"]["candidates"], False, "host", "total", "margin")
     for key, value in (answer["asked"] or {}).items():
-        out.print(f"  asked {key}: {json.dumps(value)}", highlight=False, markup=False)
+        out.print(f"  asked {key}: {json.dumps(value)}", highlight=False, markup=False, soft_wrap=True)
     for candidate in answer["document"]["candidates"]:
         for miss in candidate.get("unmet", ()):
             said = f"  {candidate['host']} does not meet {miss['preference']}: {miss['cost']:g}"
-            out.print(said, highlight=False, markup=False)
+            out.print(said, highlight=False, markup=False, soft_wrap=True)
     if answer["preemption"]:
-        out.print(f"  {answer['preemption']['sentence']}", highlight=False, markup=False)
+        out.print(f"  {answer['preemption']['sentence']}", highlight=False, markup=False, soft_wrap=True)
     for rejection in answer["document"]["rejections"]:
         out.print(f"  not {rejection['host']}: {rejection['reason']}", highlight=False, markup=False)
