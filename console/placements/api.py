@@ -30,6 +30,7 @@ class PlacementShown(serializers.ModelSerializer):
     address = serializers.CharField(source="host.address")
     decision = serializers.UUIDField(source="decision_id")
     sentence = serializers.CharField(source="decision.sentence")
+    priority = serializers.IntegerField()  # else the schema would say what the database at hand can count to
 
     class Meta:
         model = Placement

@@ -64,6 +64,8 @@ def _weight(**options: Any) -> serializers.FloatField:
 
 
 class SpreadRequest(Strict):
+    """How evenly a group lies over failure domains."""
+
     CALLED = "a spread"
 
     level = _level()
@@ -80,6 +82,8 @@ class SpreadRequest(Strict):
 
 
 class CompanyRequest(Strict):
+    """What the load shall be near to, or apart from: in the same domain of the level, or in another one."""
+
     CALLED = "a company"
 
     group = serializers.CharField(max_length=200, trim_whitespace=False)
@@ -93,6 +97,8 @@ class CompanyRequest(Strict):
 
 
 class PreferenceRequest(Strict):
+    """A label's value, or a host, that is preferred."""
+
     CALLED = "a preference"
 
     level = _level()

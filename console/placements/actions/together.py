@@ -105,11 +105,9 @@ class _PlaceTogether(Action[Together]):
         raise refusal(last.decided, last.load, proposes=True)
 
     def execute(self, actor: Actor) -> Together:
-        if picture.ahead or self._round > 1:
-            picture.load()
         groups = groups_of(self._all)
         take_turn(groups)
-        decided = self._decide(Counts.read(groups), picture.view()[0], time.monotonic())
+        decided = self._answers(Counts.read(groups))
         hosts = hosts_of([answer for _, answer in decided])
         together = uuid.uuid4() if len(self._all) > 1 else None
         placements: list[Placement] = []
@@ -134,6 +132,19 @@ class _PlaceTogether(Action[Together]):
             for each in placements
         )
         return Together(together, len(self._all), placements, refused)
+
+    def _answers(self, counts: Counts) -> list[tuple[Load, CoreDecision]]:
+        """_decide() on the picture; as the database has it before the answer is no, and in later rounds."""
+        if self._round == 1:
+            try:
+                decided = self._decide(counts, picture.view()[0], time.monotonic())
+                if decided[-1][1].placed or not picture.ahead:
+                    return decided
+            except _Refused:
+                if not picture.ahead:
+                    raise
+        picture.load()
+        return self._decide(counts, picture.view()[0], time.monotonic())
 
     def committed(self, result: Together) -> None:
         for placement in result.placements:
