@@ -5,35 +5,83 @@ Immutable, and JSON-safe through to_dict(); the console and the API show only th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One resource's part in a score.
 
-    before, after: utilisation (1.0 = all of the capacity), without doubt.
+    before, after: utilisation (1.0 = all of the capacity), without doubt: the largest of what is reserved,
+    measured and forecast. forecast: how much of both is forecast alone.
     """
 
     resource: str
     before: float
     after: float
     cost: float
+    forecast: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet:
+class Terms(Sequence[Term]):
+    """The terms of one host. Kept as numbers, since most decisions are read by nobody; each Term is made when it
+    is looked at.
+
+    names: of R resources. parts: float64[R, 4] of Term's figures, NaN where there is no term; not copied.
+    """
+
+    __slots__ = ("_names", "_parts")
+
+    def __init__(self, names: Sequence[str], parts: NDArray[np.float64]) -> None:
+        self._names, self._parts = names, parts
+
+    @classmethod
+    def of(cls, terms: Sequence[Term]) -> Terms:
+        """These terms."""
+        parts = np.array([term[1:] for term in terms], dtype=np.float64).reshape(len(terms), 4)
+        return cls(tuple(term.resource for term in terms), parts)
+
+    def figures(self) -> list[tuple[str, list[float]]]:
+        """(resource, the other fields of its Term in order) for each term."""
+        every = zip(self._names, self._parts.tolist(), strict=True)
+        return [(name, parts) for name, parts in every if parts[0] == parts[0]]
+
+    def __iter__(self) -> Iterator[Term]:
+        return (Term(name, *parts) for name, parts in self.figures())
+
+    @overload
+    def __getitem__(self, place: int) -> Term: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Term, ...]: ...
+    def __getitem__(self, place: int | slice) -> Term | tuple[Term, ...]:
+        return tuple(self)[place]
+
+    def __len__(self) -> int:
+        return len(self.figures())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Terms) and self.figures() == other.figures()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Terms{tuple(self)!r}"
+
+
+class Unmet(NamedTuple):
     """A preference that a host does not meet, and what it is charged for that."""
 
     preference: str
     cost: float
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A host that could take the load.
 
     total: the sum of its terms' costs, and of what it is charged for unmet preferences; lower is better.
@@ -43,12 +91,11 @@ class Candidate:
     host: str
     total: float
     margin: float
-    terms: tuple[Term, ...]
+    terms: Terms
     unmet: tuple[Unmet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """Why one host may not take the load: the first rule that said no, and its sentence."""
 
     host: str
@@ -64,6 +111,10 @@ class Change:
     steps: tuple[str, ...]
 
 
+#: Of a decision that has none.
+NO_TERMS: Final = Terms((), np.empty((0, 4)))
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Where a load goes and why, or why nowhere.
@@ -76,6 +127,7 @@ class Decision:
     report_age_s: of the winner's last report; oldest_report_s: over all hosts that ever reported; None if
     none did.
     never_reported: hosts judged by their reservations alone.
+    batch: what being decided together with others meant for it; empty where it was decided alone.
     """
 
     kind: str
@@ -86,7 +138,7 @@ class Decision:
     outcome: Literal["placed", "refused"]
     host: str | None
     sentence: str
-    terms: tuple[Term, ...]
+    terms: Terms
     candidates: tuple[Candidate, ...]
     rejected: Mapping[str, int]
     rejections: tuple[Rejection, ...]
@@ -98,6 +150,7 @@ class Decision:
     report_age_s: float | None
     oldest_report_s: float | None
     never_reported: int
+    batch: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "demand", MappingProxyType(dict(self.demand)))
@@ -134,13 +187,16 @@ class Decision:
         plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["demand"], plain["rejected"] = dict(self.demand), dict(self.rejected)
         plain["policy"] = {"name": self.policy, "version": plain.pop("policy_version")}
-        plain["terms"] = [_plain(term) for term in self.terms]
+        plain["terms"] = [term._asdict() for term in self.terms]
         plain["candidates"] = [
-            _plain(each)
-            | {"terms": [_plain(term) for term in each.terms], "unmet": [_plain(miss) for miss in each.unmet]}
+            each._asdict()
+            | {
+                "terms": [term._asdict() for term in each.terms],
+                "unmet": [miss._asdict() for miss in each.unmet],
+            }
             for each in self.candidates
         ]
-        plain["rejections"] = [_plain(rejection) for rejection in self.rejections]
+        plain["rejections"] = [rejection._asdict() for rejection in self.rejections]
         plain["changes"] = [{"host": change.host, "steps": list(change.steps)} for change in self.changes]
         return plain
 
@@ -152,7 +208,7 @@ class Decision:
         """
         parts = dict(plain)
         policy = parts.pop("policy")
-        parts["terms"] = tuple(Term(**term) for term in parts["terms"])
+        parts["terms"] = Terms.of([Term(**term) for term in parts["terms"]])
         parts["candidates"] = tuple(_candidate(each) for each in parts["candidates"])
         parts["rejections"] = tuple(Rejection(**each) for each in parts["rejections"])
         parts["changes"] = tuple(Change(each["host"], tuple(each["steps"])) for each in parts["changes"])
@@ -162,10 +218,8 @@ class Decision:
 def _candidate(plain: Mapping[str, Any]) -> Candidate:
     # Decisions that were stored before there were preferences have none unmet.
     terms, unmet = plain["terms"], plain.get("unmet", ())
-    lists = {"terms": tuple(Term(**term) for term in terms), "unmet": tuple(Unmet(**each) for each in unmet)}
+    lists = {
+        "terms": Terms.of([Term(**term) for term in terms]),
+        "unmet": tuple(Unmet(**each) for each in unmet),
+    }
     return Candidate(**{**plain, **lists})
-
-
-def _plain(part: Term | Candidate | Rejection | Unmet) -> dict[str, Any]:
-    """The part's fields as they are; dataclasses.asdict would copy every number, at six times the cost."""
-    return {name: getattr(part, name) for name in part.__slots__}

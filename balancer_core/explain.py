@@ -1,25 +1,25 @@
 """The last step of placement: turn rows and totals into a Decision that a person can read.
 
-Terms are computed again by the score's own terms() for the few hosts that are shown, so that what is
-explained is what was decided. Refusals are asked of the rules, only where a host was in fact refused.
-Cost: O(top R) for a load that every host could take; O(H R) more where some could not.
+Terms are computed by the kernel's own arithmetic for the few hosts that are shown, so that what is explained
+is what was decided. Sentences are made only for hosts that are shown; a refusal asks every rule once more for
+what would have to change.
+Cost: O(top R + REJECTIONS) for a load that is placed; O(H R) more for one that is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balancer_core import preferences
-from balancer_core.cost.curves import doubt
-from balancer_core.decision import Candidate, Change, Decision, Rejection, Term
-from balancer_core.filters import COMPILED, FILTERS, fits, healthy
+from balancer_core.decision import NO_TERMS, Candidate, Change, Decision, Rejection, Terms
+from balancer_core.filters import FILTERS, VERDICT_BITS, fits, healthy
 from balancer_core.phrasing import say_placed, say_refused
 from balancer_core.question import Question
+from balancer_core.survey import Outcome
+from balancer_core.weighing import terms_of
 
 #: Hosts whose reasons a refusal lists; more fill a page and say nothing new.
 REJECTIONS_REFUSED: Final = 200
@@ -30,37 +30,22 @@ REJECTIONS_PLACED: Final = 20
 #: Nearly fitting hosts for which a refusal says what would have to change.
 CHANGES: Final = 5
 
-Verdicts = Mapping[str, NDArray[np.uint8] | None]
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the pass over the hosts found: the best rows and their totals, best first, and how many could.
-
-    verdicts: of the rules that were asked before the pass, by name.
-    """
-
-    rows: list[int]
-    totals: list[float]
-    feasible: int
-    verdicts: Verdicts
-
-
-def explain(question: Question, outcome: Outcome) -> Decision:
-    """The decision for this outcome."""
+def explain(question: Question, outcome: Outcome, batch: str = "") -> Decision:
+    """The decision for this outcome. batch: what being decided together with others meant."""
     snapshot, load = question.snapshot, question.load
     considered = len(snapshot)
     candidates = _candidates(question, outcome)
-    verdicts: Verdicts = {}
+    rejected: dict[str, int] = {}
+    rejections: tuple[Rejection, ...] = ()
+    refused = 0
     if outcome.feasible < considered:
-        verdicts = {**outcome.verdicts, **{name: rule.judge(question) for name, rule in COMPILED.items()}}
-    first = _first_refusals(considered, verdicts)
-    rejected = _counts(first, verdicts)
-    refused = np.flatnonzero(first >= 0)
-    shown = REJECTIONS_PLACED if candidates else REJECTIONS_REFUSED
-    rejections = tuple(_rejection(question, row, first, verdicts) for row in refused[:shown].tolist())
-    changes = () if candidates else _changes(question, verdicts)
-    oldest, never = _oldest_report(question)
+        rejected = _counts(outcome.counts)
+        refused = sum(rejected.values())
+        most = REJECTIONS_PLACED if candidates else REJECTIONS_REFUSED
+        rejections = tuple(_rejection(question, row, outcome) for row in _first(outcome.verdicts, most))
+    changes = () if candidates else _changes(question)
+    oldest_at, never = snapshot.reports
     age = _age(question, outcome.rows[0]) if candidates else None
     return Decision(
         kind=load.kind,
@@ -75,73 +60,68 @@ def explain(question: Question, outcome: Outcome) -> Decision:
             if candidates
             else say_refused(load, considered, rejected, changes)
         ),
-        terms=candidates[0].terms if candidates else (),
+        terms=candidates[0].terms if candidates else NO_TERMS,
         candidates=candidates,
         rejected=rejected,
         rejections=rejections,
-        rejections_more=len(refused) - len(rejections),
+        rejections_more=refused - len(rejections),
         changes=changes,
         considered=considered,
         feasible=outcome.feasible,
         snapshot_version=snapshot.version,
         report_age_s=age,
-        oldest_report_s=oldest,
+        oldest_report_s=max(0.0, question.now - oldest_at) if never < considered else None,
         never_reported=never,
+        batch=batch,
     )
 
 
 def _candidates(question: Question, outcome: Outcome) -> tuple[Candidate, ...]:
-    snapshot = question.snapshot
-    names, kinds = snapshot.dimensions.names, snapshot.dimensions.kinds.tolist()
-    demand, weights = question.demand.tolist(), question.weights.tolist()
-    found = []
+    if not outcome.rows:
+        return ()
+    snapshot, score = question.snapshot, question.policy.SCORE
+    if score.MODE is None:
+        terms = [Terms.of(each) for each in terms_of(question, outcome.rows)]
+    else:
+        names = snapshot.dimensions.names
+        rows = np.array(outcome.rows, dtype=np.int64)
+        parts = np.empty((len(rows), len(names), 4))
+        snapshot.columns.terms(rows, question.demand, question.weights, score.MODE, question.now, parts)
+        terms = [Terms(names, each) for each in parts]
+    hosts, best = snapshot.names, outcome.totals[0]
     missed = preferences.unmet(question, outcome.rows)
-    for row, total, unmet in zip(outcome.rows, outcome.totals, missed, strict=True):
-        capacity, holds = snapshot.capacity[row].tolist(), snapshot.reserved[row].tolist()
-        occupied = [max(hold, use) for hold, use in zip(holds, snapshot.used[row].tolist(), strict=True)]
-        doubtful = doubt(question.now - float(snapshot.reported_at[row]))
-        costs = question.policy.SCORE.terms(capacity, occupied, demand, weights, kinds, doubtful)
-        terms = tuple(
-            Term(names[r], occupied[r] / capacity[r], (occupied[r] + demand[r]) / capacity[r], cost)
-            for r, cost in enumerate(costs)
-            if capacity[r] > 0.0 and (cost or demand[r])
-        )
-        margin = total - outcome.totals[0]
-        found.append(Candidate(snapshot.names[row], total, margin, terms, unmet))
-    return tuple(found)
+    found = zip(outcome.rows, outcome.totals, terms, missed, strict=True)
+    return tuple(
+        [Candidate(hosts[row], total, total - best, each, unmet) for row, total, each, unmet in found]
+    )
 
 
-def _first_refusals(considered: int, verdicts: Verdicts) -> NDArray[np.int8]:
-    """int8[H]: the position in FILTERS of the first rule that said no, -1 where none did."""
-    first = np.full(considered, -1, dtype=np.int8)
-    for position, name in enumerate(FILTERS):
-        verdict = verdicts.get(name)
-        if verdict is not None:
-            np.copyto(first, np.int8(position), where=(first < 0) & (verdict > 0))
-    return first
+def _counts(counts: NDArray[np.int64]) -> dict[str, int]:
+    """Reason code to number of hosts, by first refusal, in the order in which rules are asked."""
+    reasons = tuple(FILTERS.values())
+    found = {}
+    for byte in np.flatnonzero(counts).tolist():
+        place, verdict = divmod(byte, 1 << VERDICT_BITS)
+        found[tuple(reasons[place].REASONS)[verdict - 1]] = int(counts[byte])
+    return found
 
 
-def _counts(first: NDArray[np.int8], verdicts: Verdicts) -> dict[str, int]:
-    """Reason code to number of hosts, by first refusal."""
-    counts: dict[str, int] = {}
-    for position, (name, rule) in enumerate(FILTERS.items()):
-        verdict = verdicts.get(name)
-        if verdict is not None:
-            numbers = np.bincount(verdict[first == position], minlength=len(rule.REASONS) + 1).tolist()
-            counts |= {code: count for code, count in zip(rule.REASONS, numbers[1:], strict=True) if count}
-    return counts
+def _first(verdicts: NDArray[np.uint8], most: int) -> list[int]:
+    """The first rows that were refused."""
+    rows: list[int] = np.flatnonzero(verdicts)[:most].tolist()
+    return rows
 
 
-def _rejection(question: Question, row: int, first: NDArray[np.int8], verdicts: Verdicts) -> Rejection:
-    name = tuple(FILTERS)[first[row]]
-    verdict = _verdict(verdicts, name, row)
-    rule = FILTERS[name]
-    code = tuple(rule.REASONS)[verdict - 1]
-    return Rejection(question.snapshot.names[row], code, rule.reason(question, row, verdict))
+def _rejection(question: Question, row: int, outcome: Outcome) -> Rejection:
+    place, verdict = divmod(int(outcome.verdicts[row]), 1 << VERDICT_BITS)
+    rule = tuple(FILTERS.values())[place]
+    reason = tuple(rule.REASONS)[verdict - 1]
+    return Rejection(question.snapshot.names[row], reason, rule.reason(question, row, verdict))
 
 
-def _changes(question: Question, verdicts: Verdicts) -> tuple[Change, ...]:
+def _changes(question: Question) -> tuple[Change, ...]:
     """The hosts with the fewest obstacles first, then those that lack the smallest share of what is asked."""
+    verdicts = {name: rule.judge(question) for name, rule in FILTERS.items()}
     obstacles = np.zeros(len(question.snapshot), dtype=np.int8)
     for name, verdict in verdicts.items():
         if verdict is not None:
@@ -150,26 +130,13 @@ def _changes(question: Question, verdicts: Verdicts) -> tuple[Change, ...]:
     nearest = np.lexsort((fits.lack(question), obstacles))[:CHANGES].tolist()
     changes = []
     for row in nearest:
-        noes = [(rule, _verdict(verdicts, name, row)) for name, rule in FILTERS.items()]
+        noes = [(FILTERS[name], int(each[row])) for name, each in verdicts.items() if each is not None]
         steps = tuple(rule.step(question, row, verdict) for rule, verdict in noes if verdict)
         changes.append(Change(question.snapshot.names[row], steps))
     return tuple(changes)
-
-
-def _verdict(verdicts: Verdicts, name: str, row: int) -> int:
-    verdict = verdicts.get(name)
-    return 0 if verdict is None else int(verdict[row])
 
 
 def _age(question: Question, row: int) -> float | None:
     """Seconds since the host's last report, None if it never reported."""
     reported_at = float(question.snapshot.reported_at[row])
     return None if reported_at == -np.inf else max(0.0, question.now - reported_at)
-
-
-def _oldest_report(question: Question) -> tuple[float | None, int]:
-    """The age of the oldest report there is, and how many hosts have none."""
-    times = question.snapshot.reported_at
-    known = times[times > -np.inf]
-    never = len(times) - len(known)
-    return (max(0.0, question.now - float(known.min())), never) if len(known) else (None, never)

@@ -12,17 +12,15 @@ Cost: TRIES times one decision for each load.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from balancer_core.cluster.snapshot import Snapshot
-from balancer_core.constraints import Company
 from balancer_core.decision import Decision
-from balancer_core.domains import domain
+from balancer_core.draft import Draft
 from balancer_core.load import InvalidLoad, Load
-from balancer_core.placement import TOP, decide
+from balancer_core.placement import TOP
 from balancer_core.question import Question
 
 #: Orders in which a gang is tried: most gangs that fit at all do so within three.
@@ -70,10 +68,10 @@ def decide_replicas(
         raise InvalidLoad(
             "replicas", "out_of_range", f"{replicas!r} is not a number from 1 to {MAX_LOADS:,}."
         )
-    draft, decisions = Draft(snapshot), []
+    draft, decisions = Draft(snapshot, now), []
     for number in range(1, replicas + 1):
         each = replace(load, name=f"{load.name}-{number}", group=load.group or load.name)
-        decisions.append(draft.decide(each, now, top))
+        decisions.append(decide_onto(draft, number, each, top))
         if not decisions[-1].placed:
             break
     return tuple(decisions)
@@ -93,9 +91,9 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
             raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
     order = list(range(len(loads)))
     for tries in range(1, TRIES + 1):
-        draft, found = Draft(snapshot), {}
-        for position in order:
-            found[position] = draft.decide(loads[position], now, top)
+        draft, found = Draft(snapshot, now), {}
+        for ticket, position in enumerate(order):
+            found[position] = decide_onto(draft, ticket, loads[position], top)
             if not found[position].placed:
                 break
         else:
@@ -113,49 +111,14 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
     return Gang(False, (), blocking, tries, sentence)
 
 
-class Draft:
-    """The snapshot as it would be with the loads decided so far: for who decides a list with groups itself.
+def decide_onto(draft: Draft, ticket: int, load: Load, top: int) -> Decision:
+    """Decide on the draft and put the load there, as replicas and gangs do one after the other.
 
-    Not safe for threads.
+    Tickets rise from call to call, so that what is added up is what the decision saw. Errors: InvalidLoad.
     """
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._hosts: dict[str, Counter[str]] = {}
-
-    def decide(self, load: Load, now: float, top: int = TOP) -> Decision:
-        """As placement.decide(), and count it. O(H R). Errors: InvalidLoad."""
-        decision = decide(self._snapshot, self._counted(load), now, top)
-        if decision.host is not None:
-            # A snapshot of its own for each step, so that nothing kept for the earlier one is taken for this
-            # one.
-            reserved = self._snapshot.reserved.copy()
-            reserved[self._snapshot.rows[decision.host]] += self._snapshot.dimensions.vector(load.demand)
-            self._snapshot = replace(self._snapshot, reserved=reserved)
-            if load.group:
-                self._hosts.setdefault(load.group, Counter())[decision.host] += 1
-        return decision
-
-    def _counted(self, load: Load) -> Load:
-        """The load with those of its groups counted that were decided before it."""
-        if not self._hosts:
-            return load
-        spread = tuple(
-            replace(each, taken=self._more(each.taken, load.group, each.level)) for each in load.spread
-        )
-        return replace(
-            load, spread=spread, near=self._companies(load.near), apart=self._companies(load.apart)
-        )
-
-    def _companies(self, companies: tuple[Company, ...]) -> tuple[Company, ...]:
-        return tuple(
-            replace(each, found=self._more(each.found, each.group, each.level)) for each in companies
-        )
-
-    def _more(self, counts: Mapping[str, int], group: str, level: str) -> dict[str, int]:
-        total = Counter(counts)
-        for host, count in self._hosts.get(group, {}).items():
-            name = domain(self._snapshot, level, self._snapshot.rows[host])
-            if name is not None:
-                total[name] += count
-        return dict(total)
+    decision = draft.decide(load, top)
+    if decision.host is not None:
+        row = draft.snapshot.rows[decision.host]
+        if not draft.put(ticket, draft.question(load), row):
+            raise AssertionError(f"{decision.host} had the room a moment ago")
+    return decision

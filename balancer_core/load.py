@@ -36,6 +36,7 @@ class Load:
     spread, near, apart: every one must hold, but for companies with a weight; those and prefer are soft.
     group: what it counts as, for spread, near and apart of the others that are placed in the same call.
     priority: who may be proposed to leave for whom, -1,000,000 to 1,000,000; nothing leaves by itself.
+    tenant: whose it is, for the policy tenant_fair.
     policy: a name in POLICIES; options: as its SCHEMA says.
     Errors: InvalidLoad with the field.
     """
@@ -54,6 +55,7 @@ class Load:
     prefer: tuple[Preference, ...] = ()
     group: str = ""
     priority: int = 0
+    tenant: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -114,8 +116,10 @@ class Load:
         soft = len(self.prefer) + sum(each.weight is not None for each in (*self.near, *self.apart))
         if soft > MAX_SOFT:
             raise InvalidLoad("prefer", "too_many", f"{soft} soft terms; at most {MAX_SOFT} are weighed.")
-        if self.group and (not isinstance(self.group, str) or len(self.group) > 200):
-            raise InvalidLoad("group", "invalid_name", "a group has a name of at most 200 characters.")
+        for name in ("group", "tenant"):
+            given = getattr(self, name)
+            if not isinstance(given, str) or len(given) > 200:
+                raise InvalidLoad(name, "invalid_name", f"a {name} has a name of at most 200 characters.")
         whole = isinstance(self.priority, int) and not isinstance(self.priority, bool)
         if not whole or abs(self.priority) > MAX_PRIORITY:
             reason = f"{self.priority!r} is not a whole number of at most {MAX_PRIORITY:,}."

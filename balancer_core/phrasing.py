@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from balancer_core.cost.curves import DOUBT_GRACE_S
 from balancer_core.decision import Candidate, Change
 from balancer_core.filters import FILTERS
 from balancer_core.load import Load
 from balancer_core.policies import Policy
-
-_PHRASES: Final = {code: phrase for rule in FILTERS.values() for code, phrase in rule.PHRASES.items()}
 
 
 def say_placed(
@@ -26,11 +23,15 @@ def say_placed(
         f"{missed.preference} was preferred, which counts {figure(missed.cost)} against it"
         for missed in winner.unmet
     ]
-    changing = [term for term in winner.terms if term.after > term.before]
-    if changing:
-        most = max(changing, key=lambda term: term.cost)
-        before, after = percentages(most.before, most.after)
-        parts.append(f"{most.resource} would go from {before} to {after}")
+    dearest = max(
+        (each for each in winner.terms.figures() if each[1][1] > each[1][0]), key=_cost, default=None
+    )
+    if dearest:
+        resource, (before, after, _, forecast) = dearest
+        shown = percentages(before, after)
+        parts.append(f"{resource} would go from {shown[0]} to {shown[1]}")
+        if forecast > 0.0:
+            parts.append(f"{percentages(0.0, forecast)[1]} of it is not in use yet but forecast")
     if age_s is None:
         parts.append("it has not reported yet, so its reservations alone were counted")
     elif age_s > DOUBT_GRACE_S:
@@ -38,11 +39,17 @@ def say_placed(
     return "; ".join(parts) + "."
 
 
+def _cost(term: tuple[str, list[float]]) -> float:
+    return term[1][2]
+
+
 def _lead(candidates: Sequence[Candidate], considered: int) -> str:
     if len(candidates) > 1:
         second = candidates[1]
         if second.margin > 0.0:
             return f"{figure(second.margin)} less than {second.host}"
+        if second.margin < 0.0:
+            return f"{figure(-second.margin)} more than {second.host}, for the sake of the others it was decided with"
         return f"the same as {second.host}, which joined later"
     hosts = "host" if considered == 1 else "hosts"
     return "the only host there is" if considered == 1 else f"the only one of {considered:,} {hosts} that can"
@@ -52,7 +59,8 @@ def say_refused(load: Load, considered: int, rejected: Mapping[str, int], change
     """Why no host takes the load: how many for which reason, and the nearest way out."""
     if considered == 0:
         return f"No host can take {load.kind} {load.name}: there are no hosts yet."
-    counts = ", ".join(f"{count:,} {_PHRASES[code]}" for code, count in rejected.items())
+    phrases = {code: phrase for rule in FILTERS.values() for code, phrase in rule.PHRASES.items()}
+    counts = ", ".join(f"{count:,} {phrases[code]}" for code, count in rejected.items())
     of = "The one host there is cannot" if considered == 1 else f"None of {considered:,} hosts can"
     sentence = f"{of} take {load.kind} {load.name}: {counts}."
     if changes:

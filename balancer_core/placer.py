@@ -27,7 +27,7 @@ from balancer_core.cluster.columns import ALL_FLAGS, Cluster
 from balancer_core.errors import InvalidInput
 from balancer_core.filters import PRECOMPUTED
 from balancer_core.load import InvalidLoad, Load
-from balancer_core.policies import POLICIES, check_options, weights
+from balancer_core.policies import POLICIES, Policy, check_options, weights
 from balancer_core.question import Question
 from balancer_core.resources import AMOUNT_LIMIT, LEAST_AMOUNT
 
@@ -105,7 +105,7 @@ class Placer:
         rows: NDArray[np.int64] = np.full(len(checked), -1, dtype=np.int64)
         index = self._followed()
         if index is not None and len(checked):
-            index.place(checked, weighed, POLICIES[policy].SCORE.MODE, now, rows, np.empty(len(checked)))
+            index.place(checked, weighed, _mode(POLICIES[policy]), now, rows, np.empty(len(checked)))
             cluster.reserved_on(rows[rows >= 0].tolist())
             self._version = cluster.version
         return rows
@@ -135,6 +135,7 @@ class Placer:
             view.capacity,
             self.cluster.open_reserved(),
             view.used,
+            view.expected,
             view.reported_at,
             view.flags,
             view.dimensions.kinds,
@@ -161,6 +162,16 @@ def _find(
     index: Index, question: Question, admissible: NDArray[np.uint8] | None, top: int
 ) -> list[tuple[int, float]]:
     rows, totals = np.empty(top, dtype=np.int64), np.empty(top)
-    mode = question.policy.SCORE.MODE
+    mode = _mode(question.policy)
     held = index.find(question.demand, question.weights, mode, question.now, admissible, rows, totals)
     return list(zip(rows[:held].tolist(), totals[:held].tolist(), strict=True))
+
+
+def _mode(policy: Policy) -> int:
+    """The kernel's number of the policy's score. Errors: InvalidLoad, code not_compiled."""
+    if policy.SCORE.MODE is None:
+        reason = (
+            f"the score of {policy.NAME} is not compiled, so there is no index for it; decide() knows it."
+        )
+        raise InvalidLoad("policy", "not_compiled", reason)
+    return policy.SCORE.MODE

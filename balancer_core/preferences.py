@@ -34,6 +34,9 @@ def charges(question: Question) -> NDArray[np.float64] | None:
 def unmet(question: Question, rows: Sequence[int]) -> list[tuple[Unmet, ...]]:
     """For each row the soft terms that do not hold there; their costs, added in this order, are its
     charge."""
+    load = question.load
+    if not (load.prefer or load.near or load.apart):
+        return [()] * len(rows)
     terms = _terms(question)
     return [tuple(term for term, misses in terms if misses[row]) for row in rows]
 

@@ -36,9 +36,9 @@ class Question:
             raise InvalidLoad("now", "not_finite", f"{now!r} is not a time.")
         policy = POLICIES[load.policy]
         try:
-            demand = snapshot.dimensions.vector(load.demand, "demand")
+            demand = snapshot.dimensions.placed(load.demand, "demand")
             weighed = weights(load.options, snapshot.dimensions)
         except (InvalidAmount, InvalidOption) as error:
             raise InvalidLoad(error.field, error.code, error.reason) from None
-        asked = tuple(r for r, amount in enumerate(demand.tolist()) if amount > 0.0)
+        asked = tuple([r for r, amount in enumerate(demand.tolist()) if amount > 0.0])
         return cls(snapshot, load, now, policy, demand, weighed, asked)

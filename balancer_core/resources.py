@@ -44,6 +44,8 @@ CAPACITY: Final = 1
 class Resource:
     """One dimension. unit: what amounts count. kind: "rate" or "capacity".
 
+    whole: demands and capacities come in whole units only (devices, licences); measurements may lie between.
+
     credible: the most a report may claim, as a multiple of the host's capacity; beyond it the
     report is a lie or a bug. Generous for rates whose capacity is a guess or that burst between samples.
     """
@@ -52,6 +54,7 @@ class Resource:
     unit: str
     kind: Literal["rate", "capacity"]
     credible: float = 4.0
+    whole: bool = False
 
 
 STANDARD: Final = (
@@ -117,6 +120,22 @@ class Dimensions:
             vector[self.index(name, f"{field}.{name}")] = check_amount(amount, f"{field}.{name}")
         return vector
 
+    def placed(self, checked: Mapping[str, float], field: str = "amounts") -> NDArray[np.float64]:
+        """vector() of amounts that were checked before: only their resources' names and wholeness are looked
+        at.
+
+        Errors: InvalidAmount, code unknown_resource or not_whole.
+        """
+        vector = np.zeros(len(self.names))
+        for name, amount in checked.items():
+            column = self._index.get(name)
+            if column is None:
+                column = self.index(name, f"{field}.{name}")
+            if self.resources[column].whole and amount != int(amount):
+                raise _not_whole(name, amount, field)
+            vector[column] = amount
+        return vector
+
     def check_vector(self, vector: NDArray[np.float64], field: str = "vector") -> NDArray[np.float64]:
         """The vector as float64[R] when every entry is a valid amount; else InvalidAmount naming the
         resource."""
@@ -132,6 +151,7 @@ class Dimensions:
     def capacity_vector(self, amounts: Mapping[str, float], field: str = "capacity") -> NDArray[np.float64]:
         """Like vector(), and each capacity is 0 (not declared) or large enough to be divided by."""
         vector = self.vector(amounts, field)
+        self.placed(amounts, field)
         for name, amount in self.mapping(vector).items():
             if 0 < amount < LEAST_AMOUNT:
                 raise InvalidAmount(
@@ -155,3 +175,9 @@ class Dimensions:
     def format(self, name: str, amount: float) -> str:
         """An amount of one resource as people read it: 1.5 cores, 2 GiB."""
         return format_amount(amount, self.resources[self._index[name]].unit)
+
+
+def _not_whole(name: str, amount: float, field: str) -> InvalidAmount:
+    return InvalidAmount(
+        f"{field}.{name}", "not_whole", f"{amount:g} of {name}; it comes in whole units only."
+    )

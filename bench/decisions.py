@@ -14,13 +14,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from balancer_core._kernels import scan
-from balancer_core.cluster import ALL_FLAGS, Cluster
+from balancer_core._kernels import Columns
+from balancer_core.cluster import Cluster
+from balancer_core.filters import FLAG_CODES, code
 from balancer_core.load import Load
 from balancer_core.placement import decide
 from balancer_core.placer import Placer
-from balancer_core.policies import POLICIES
 from balancer_core.resources import STANDARD, Dimensions
+from balancer_core.scores import marginal
 from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
@@ -34,7 +35,8 @@ HARDWARE = np.array([
     [64, 512e9, 8e12, 3e9, 1.25e9, 1.25e9],
     [96, 384e9, 2e12, 1e9, 3e9, 3e9],
 ])  # fmt: skip
-MODE = POLICIES["spread"].SCORE.MODE
+MODE = marginal.MODE
+FITS_CODE = code("fits")
 MIXED, EQUAL, BARE, NUMPY = 20_000, 200_000, 100, 20
 MIXED_FAST, EQUAL_FAST, BARE_FAST, NUMPY_FAST = 1_000, 20_000, 20, 3
 EXPLAINED, EXPLAINED_FAST = 100, 10
@@ -77,17 +79,32 @@ def seconds(call: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+class Scan:
+    """The compiled pass alone: who is best, and not why."""
+
+    def __init__(self, columns: Columns, top: int) -> None:
+        self.rows, self.totals = np.empty(top, dtype=np.int64), np.empty(top)
+        self._columns, self._nobody, self._weights = (
+            columns,
+            np.zeros(columns.hosts, dtype=np.uint8),
+            np.ones(6),
+        )
+
+    def __call__(self, demand: Matrix) -> int:
+        """Fill rows and totals; how many hosts could take the demand."""
+        asked = (demand, self._weights, MODE, NOW, None, None, self.rows, self.totals)
+        return self._columns.scan(self._nobody, FLAG_CODES, FITS_CODE, *asked)
+
+
 def scan_all(cluster: Cluster, demands: Matrix) -> list[int]:
     """The compiled scan, reserving as it goes, on a copy of the columns."""
-    view, reserved = cluster.view(), cluster.view().reserved.copy()
-    admissible, weights = np.ones(len(view), dtype=np.uint8), np.ones(6)
-    top, total, rows = np.empty(1, dtype=np.int64), np.empty(1), []
+    draft = replace(cluster.view(), reserved=cluster.view().reserved.copy())
+    scan, rows = Scan(draft.columns, 1), []
     for demand in demands:
-        columns = (view.capacity, reserved, view.used, view.reported_at, view.flags, admissible, ALL_FLAGS)
-        found = scan(*columns, demand, weights, DIMENSIONS.kinds, MODE, NOW, top, total)
-        rows.append(int(top[0]) if found else -1)
+        found = scan(demand)
+        rows.append(int(scan.rows[0]) if found else -1)
         if found:
-            reserved[top[0]] += demand
+            draft.reserved[scan.rows[0]] += demand
     return rows
 
 
@@ -138,15 +155,17 @@ def explained(cluster: Cluster, count: int) -> tuple[float, float]:
     """Seconds of decide() with its explanation at top 5, and of the same decisions as a bare scan of five."""
     snapshot, demands = cluster.snapshot(), mixed(count, 9)
     loads = [Load("job", "load", DIMENSIONS.mapping(demand)) for demand in demands]
-    admissible, weights = np.ones(len(snapshot), dtype=np.uint8), np.ones(6)
-    rows, totals = np.empty(5, dtype=np.int64), np.empty(5)
-    columns = (snapshot.capacity, snapshot.reserved, snapshot.used, snapshot.reported_at, snapshot.flags)
+    scan = Scan(snapshot.columns, 5)
 
     def bare() -> None:
         for demand in demands:
-            scan(*columns, admissible, ALL_FLAGS, demand, weights, DIMENSIONS.kinds, MODE, NOW, rows, totals)
+            scan(demand)
 
-    return seconds(lambda: [decide(snapshot, load, NOW) for load in loads]), seconds(bare)
+    def whole() -> None:
+        for load in loads:
+            decide(snapshot, load, NOW)
+
+    return seconds(whole), seconds(bare)
 
 
 async def run(settings: Settings) -> list[Row]:

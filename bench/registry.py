@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
         "B2.bytes_per_host",
     ),
+    "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),
     "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"

@@ -26,13 +26,12 @@ def best(snapshot: Snapshot, demand: Column, now: float) -> tuple[int, float]:
     for r in np.flatnonzero(demand > 0.0).tolist():
         has, holds, asks = snapshot.capacity[:, r], snapshot.reserved[:, r], demand[r]
         occupied = np.maximum(holds, snapshot.used[:, r])
+        soon = np.maximum(occupied, snapshot.expected[:, r])
         kind = snapshot.dimensions.kinds[r]
         promised = occupied if kind == CAPACITY else holds
         fits &= (has > 0.0) & (promised + asks <= has)
         with np.errstate(divide="ignore", invalid="ignore"):
-            total += _price(kind, _free(occupied + asks, has, certain)) - _price(
-                kind, _free(occupied, has, certain)
-            )
+            total += price(kind, _free(soon + asks, has, certain)) - price(kind, _free(soon, has, certain))
     total[~fits | ~np.isfinite(total)] = np.inf
     row = int(total.argmin())
     return (row, float(total[row])) if np.isfinite(total[row]) else (-1, float("inf"))
@@ -43,7 +42,8 @@ def _free(occupied: Column, capacity: Column, certain: Column) -> Column:
     return np.where(free > 0.0, free * certain, free)
 
 
-def _price(kind: int, free: Column) -> Column:
+def price(kind: int, free: Column) -> Column:
+    """The cost of a resource with these shares free (cost/curves.py)."""
     if kind == CAPACITY:
         over = np.maximum(0.0, (curves.CAPACITY_KNEE - free) / curves.CAPACITY_KNEE)
         return curves.CAPACITY_SLOPE * (1.0 - free) + curves.CAPACITY_BARRIER * over**3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 try:
     from balancer_core._kernels.index import Index
-    from balancer_core._kernels.place import MAX_TOP, scan
+    from balancer_core._kernels.place import ELSEWHERE, MAX_TOP, Columns
     from balancer_core._kernels.room import worth
 except ModuleNotFoundError as error:
     if not str(error.name).startswith("balancer_core._kernels."):
         raise
     raise ImportError("balancer_core's kernels are not compiled: run `make build`") from error
 
-__all__ = ["MAX_TOP", "Index", "scan", "worth"]
+__all__ = ["ELSEWHERE", "MAX_TOP", "Columns", "Index", "worth"]

@@ -200,6 +200,8 @@ cdef class Bounds:
                 holds = fits
             if self.hosts.kinds[r] == CAPACITY:
                 fits = holds
+            if self.hosts.expected[at + r] > holds:
+                holds = self.hosts.expected[at + r]
             slope, bend = 0.0, 0.0
             if blocked or has <= 0.0 or fits > has:
                 slope = OUT

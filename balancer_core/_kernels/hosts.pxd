@@ -1,6 +1,8 @@
 # cython: language_level=3
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
+from balancer_core._kernels.place cimport Host
+
 cdef enum:
     LOG = 8192
 
@@ -11,6 +13,7 @@ cdef class Hosts:
     cdef const double* capacity
     cdef double* reserved
     cdef const double* used
+    cdef const float* expected
     cdef const double* reported_at
     cdef const uint8_t* flags
     cdef const uint8_t* kinds
@@ -24,6 +27,7 @@ cdef class Hosts:
     cdef int32_t log[LOG]
 
     cdef double total(self, int mode, Py_ssize_t row, const double* demand, const double* weights) noexcept nogil
+    cdef Host host(self, Py_ssize_t row) noexcept nogil
     cdef bint same(self, Py_ssize_t one, Py_ssize_t other) noexcept nogil
     cdef void note(self, Py_ssize_t row) noexcept nogil
     cdef void reread(self, Py_ssize_t row) noexcept nogil

@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
 
-from balancer_core._kernels.place cimport admits, doubt, total_of
+from balancer_core._kernels.place cimport Host, admits, doubt, total_of
 from balancer_core.cost import curves
 
 cdef double DOUBT_GRACE_S = curves.DOUBT_GRACE_S
@@ -20,25 +20,29 @@ cdef double DOUBT_CAP = curves.DOUBT_CAP
 
 
 cdef class Hosts:
-    """capacity, reserved, used: float64[H, R]; reported_at: float64[H]; flags: uint8[H]; kinds: uint8[R]. Not copied."""
+    """capacity, reserved, used: float64[H, R]; expected: float32[H, R]; reported_at: float64[H]; flags: uint8[H];
+    kinds: uint8[R]. Not copied."""
 
     def __cinit__(
         self, const double[:, ::1] capacity not None, double[:, ::1] reserved not None,
-        const double[:, ::1] used not None, const double[::1] reported_at not None, const uint8_t[::1] flags not None,
-        const uint8_t[::1] kinds not None, uint8_t blocked,
+        const double[:, ::1] used not None, const float[:, ::1] expected not None,
+        const double[::1] reported_at not None, const uint8_t[::1] flags not None, const uint8_t[::1] kinds not None,
+        uint8_t blocked,
     ):
         cdef Py_ssize_t row
         self.count, self.width = capacity.shape[0], capacity.shape[1]
         if (
             reserved.shape[0] != self.count or reserved.shape[1] != self.width or used.shape[0] != self.count
-            or used.shape[1] != self.width or reported_at.shape[0] != self.count or flags.shape[0] != self.count
+            or used.shape[1] != self.width or expected.shape[0] != self.count or expected.shape[1] != self.width
+            or reported_at.shape[0] != self.count or flags.shape[0] != self.count
             or kinds.shape[0] != self.width
         ):
             raise ValueError("the columns' shapes disagree")
         if self.count == 0 or self.count > 2**31 - 32 or not 1 <= self.width <= 32:
             raise ValueError("hosts or resources out of range")
-        self.kept = (capacity, reserved, used, reported_at, flags, kinds)
+        self.kept = (capacity, reserved, used, expected, reported_at, flags, kinds)
         self.capacity, self.reserved, self.used = &capacity[0, 0], &reserved[0, 0], &used[0, 0]
+        self.expected = &expected[0, 0]
         self.reported_at, self.flags, self.kinds, self.blocked = &reported_at[0], &flags[0], &kinds[0], blocked
         self.doubtful = <double*>calloc(self.count, sizeof(double))
         self.ageing = <int32_t*>calloc(self.count, sizeof(int32_t))
@@ -55,17 +59,19 @@ cdef class Hosts:
 
     cdef double total(self, int mode, Py_ssize_t row, const double* demand, const double* weights) noexcept nogil:
         """The host's total, infinite where it may not take the demand."""
-        cdef Py_ssize_t at = row * self.width
+        cdef Host host = self.host(row)
         cdef double total
-        if self.flags[row] & self.blocked:
+        if self.flags[row] & self.blocked or not admits(host, demand, self.kinds, self.width):
             return INFINITY
-        if not admits(self.capacity + at, self.reserved + at, self.used + at, demand, self.kinds, self.width):
-            return INFINITY
-        total = total_of(
-            mode, self.capacity + at, self.reserved + at, self.used + at, demand, weights, self.kinds, self.width,
-            self.doubtful[row],
-        )
+        total = total_of(mode, host, demand, weights, self.kinds, self.width, self.doubtful[row])
         return total if isfinite(total) else INFINITY
+
+    cdef Host host(self, Py_ssize_t row) noexcept nogil:
+        cdef Host host
+        cdef Py_ssize_t at = row * self.width
+        host.capacity, host.reserved = self.capacity + at, self.reserved + at
+        host.used, host.expected = self.used + at, self.expected + at
+        return host
 
     cdef bint same(self, Py_ssize_t one, Py_ssize_t other) noexcept nogil:
         """Whether two hosts cost the same whatever is asked: equal in everything a total is made of."""
@@ -77,6 +83,7 @@ cdef class Hosts:
             and memcmp(self.reserved + a, self.reserved + b, size) == 0
             and memcmp(self.used + a, self.used + b, size) == 0
             and memcmp(self.capacity + a, self.capacity + b, size) == 0
+            and memcmp(self.expected + a, self.expected + b, self.width * sizeof(float)) == 0
         )
 
     cdef void note(self, Py_ssize_t row) noexcept nogil:

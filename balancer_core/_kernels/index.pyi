@@ -7,7 +7,7 @@ class Index:
     """Over H hosts, H >= 1. The columns are not copied; reserved is written by place().
 
     Whoever else writes a column says so with changed() before the next call.
-    Values are finite and not negative. Results are those of place.scan on the same columns, bit for bit, at
+    Values are finite and not negative. Results are those of place.Columns.scan on the same columns, bit for bit, at
     any `now`: which hosts were not looked at never shows.
     Memory: about 21 + 8.6 R bytes a host beside the columns, and 12 to 24 for equal shapes.
     Errors: ValueError for shapes that disagree, no hosts, k out of range, an unknown mode, or now not finite.
@@ -18,6 +18,7 @@ class Index:
         capacity: NDArray[np.float64],
         reserved: NDArray[np.float64],
         used: NDArray[np.float64],
+        expected: NDArray[np.float32],
         reported_at: NDArray[np.float64],
         flags: NDArray[np.uint8],
         kinds: NDArray[np.uint8],

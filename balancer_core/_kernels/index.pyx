@@ -23,8 +23,8 @@ cdef class Index:
     cdef Tournament last
     cdef int64_t visited, looked_at
 
-    def __cinit__(self, capacity, reserved, used, reported_at, flags, kinds, blocked):
-        self.hosts = Hosts(capacity, reserved, used, reported_at, flags, kinds, blocked)
+    def __cinit__(self, capacity, reserved, used, expected, reported_at, flags, kinds, blocked):
+        self.hosts = Hosts(capacity, reserved, used, expected, reported_at, flags, kinds, blocked)
         self.bounds = Bounds(self.hosts)
         self.last = Tournament(self.hosts)
 

@@ -1,7 +1,7 @@
 """The live cluster: hosts as columns, written by reports and by the ledger, read through snapshots.
 
 Rules
-1. A struct of arrays: one contiguous float64 array per quantity, grown by a quarter, so that a
+1. A struct of arrays: one contiguous float64 array per quantity, grown by an eighth, so that a
    scan reads memory in order.
 2. Every write validates all it was given before it changes anything, and raises version by one.
 3. One writer at a time: the owner (an event loop, a test) serialises its calls. Snapshots may go to any
@@ -36,7 +36,7 @@ ALL_FLAGS: Final = CORDONED | DRAINING | LOST | DISTRUSTED
 CHANGES: Final = 4096
 
 #: Growth of the columns' room. Small, so that a host never takes much more memory than its numbers do.
-GROWTH: Final = 1.25
+GROWTH: Final = 1.125
 
 #: Giving back what was reserved in other portions leaves rounding dust; this much of the amount is dust, not
 #: a mistake.
@@ -61,6 +61,7 @@ class Cluster:
         self._rows: dict[str, int] = {}
         self._labels: list[dict[str, str]] = []
         self._matrix: NDArray[np.float64] = np.zeros((3, 16, len(self.dimensions)))
+        self._expected: NDArray[np.float32] = np.zeros((16, len(self.dimensions)), dtype=np.float32)
         self._reported_at: NDArray[np.float64] = np.full(16, -np.inf)
         self._flags: NDArray[np.uint8] = np.zeros(16, dtype=np.uint8)
         self._log: list[int] = []
@@ -108,6 +109,7 @@ class Cluster:
         row = len(self._names)
         self._grow(row + 1)
         self._matrix[:, row] = 0.0
+        self._expected[row] = 0.0
         self._matrix[0, row] = vector
         self._reported_at[row] = -np.inf
         self._flags[row] = checked_flags
@@ -120,7 +122,7 @@ class Cluster:
     def remove_host(self, name: str) -> None:
         """Forget a host; later rows move up by one. O(H), which is rare and keeps the order of joining."""
         row, last = self.row(name), len(self._names) - 1
-        for column in (*self._matrix, self._reported_at, self._flags):
+        for column in (*self._matrix, self._expected, self._reported_at, self._flags):
             column[row:last] = column[row + 1 : last + 1]
         del self._names[row], self._labels[row]
         self._rows = {each: r for r, each in enumerate(self._names)}
@@ -185,6 +187,16 @@ class Cluster:
         self._reported_at[row] = now
         self._changed(row)
 
+    def expect(self, name: str, amounts: Mapping[str, float]) -> None:
+        """Replace what is forecast to be in use on the host soon (forecast.py); what is not named is not
+        forecast.
+
+        It makes the host dearer, never full: a forecast refuses no load. Errors: InvalidHost, InvalidAmount.
+        """
+        row, vector = self.row(name), self.dimensions.vector(amounts, "expected")
+        self._expected[row] = vector
+        self._changed(row)
+
     def set_flags(self, name: str, flags: int) -> None:
         """Replace the host's flags, an OR of CORDONED, DRAINING, LOST and DISTRUSTED."""
         row, checked = self.row(name), _check_flags(flags)
@@ -221,9 +233,20 @@ class Cluster:
             )
         names, rows, labels = self._roster
         capacity, reserved, used = (_read_only(column[:count], copy) for column in self._matrix)
+        expected = _read_only(self._expected[:count], copy)
         times, flags = _read_only(self._reported_at[:count], copy), _read_only(self._flags[:count], copy)
         return Snapshot(
-            self.dimensions, names, rows, capacity, reserved, used, times, flags, labels, self.version
+            self.dimensions,
+            names,
+            rows,
+            capacity,
+            reserved,
+            used,
+            expected,
+            times,
+            flags,
+            labels,
+            self.version,
         )
 
     def open_reserved(self) -> NDArray[np.float64]:
@@ -247,7 +270,7 @@ class Cluster:
     @property
     def column_bytes(self) -> int:
         """What the columns take, room to grow included."""
-        return self._matrix.nbytes + self._reported_at.nbytes + self._flags.nbytes
+        return self._matrix.nbytes + self._expected.nbytes + self._reported_at.nbytes + self._flags.nbytes
 
     def _changed(self, row: int | None = None, roster: bool = False) -> None:
         """row: the one that changed; None for all of them."""
@@ -276,6 +299,7 @@ class Cluster:
         matrix = np.zeros((3, room + more, len(self.dimensions)))
         matrix[:, :room] = self._matrix
         self._matrix = matrix
+        self._expected = np.concatenate([self._expected, np.zeros((more, len(self.dimensions)), np.float32)])
         self._reported_at = np.concatenate([self._reported_at, np.full(more, -np.inf)])
         self._flags = np.concatenate([self._flags, np.zeros(more, dtype=np.uint8)])
 

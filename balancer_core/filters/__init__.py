@@ -1,6 +1,7 @@
 """Rules that say whether a host may take a load: one file each, with NAME, REASONS, assumptions and cost.
 
 FILTERS is the registry, in the order in which they are asked; a host's reason is the first that said no.
+add() takes rules of others (README.md says how).
 healthy, schedulable and fits are computed again by the kernel in its one pass; tests hold both to the same
 answers.
 """
@@ -13,10 +14,24 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from balancer_core.extending import InvalidRule, check_callables, check_name
 from balancer_core.filters import company, excluded, fits, healthy, labels, pinned, schedulable, spread
 from balancer_core.question import Question
 
-__all__ = ["COMPILED", "FILTERS", "PRECOMPUTED", "Filter"]
+__all__ = [
+    "COMPILED",
+    "FILTERS",
+    "FLAG_CODES",
+    "MAX_FILTERS",
+    "MAX_VERDICTS",
+    "PRECOMPUTED",
+    "VERDICT_BITS",
+    "Filter",
+    "add",
+    "code",
+    "discard",
+    "refusals",
+]
 
 
 class Filter(Protocol):
@@ -47,11 +62,87 @@ class Filter(Protocol):
 #: The kernel computes these itself, from flags and columns.
 COMPILED: Final[dict[str, Filter]] = {healthy.NAME: healthy, schedulable.NAME: schedulable, fits.NAME: fits}
 
-#: These give the kernel its mask of admissible hosts.
+#: These are asked before the kernel's pass, which leaves out the hosts they refuse.
 PRECOMPUTED: Final[dict[str, Filter]] = {
     module.NAME: module for module in (excluded, pinned, labels, spread, company)
 }
 
 FILTERS: Final[dict[str, Filter]] = {
-    module.NAME: module for module in (healthy, schedulable, excluded, pinned, labels, spread, company, fits)
+    module.NAME: module for module in (healthy, schedulable, *PRECOMPUTED.values(), fits)
 }
+
+#: A refusal is one byte: the rule's place in FILTERS, and in the lowest bits its verdict.
+VERDICT_BITS: Final = 3
+MAX_VERDICTS: Final = 2**VERDICT_BITS - 1
+
+#: Code 255 says that a host is not part of a pass, so the last place stays empty.
+MAX_FILTERS: Final = 31
+
+_FIRST_CODES: Final[dict[str, int]] = {}
+
+
+def code(name: str, verdict: int = 0) -> int:
+    """The byte of a rule's verdict."""
+    return _FIRST_CODES[name] | verdict
+
+
+def add(rule: Filter) -> None:
+    """Ask one more rule, before fits. Errors: InvalidRule naming what the rule lacks or that its name is
+    taken."""
+    name = check_name(rule, FILTERS)
+    if len(FILTERS) >= MAX_FILTERS:
+        raise InvalidRule(name, "too_many", f"at most {MAX_FILTERS} rules can be asked.")
+    check_callables(rule, name, ("judge", "reason", "step"))
+    reasons, phrases = getattr(rule, "REASONS", None), getattr(rule, "PHRASES", None)
+    if not isinstance(reasons, Mapping) or not 1 <= len(reasons) <= MAX_VERDICTS:
+        raise InvalidRule(
+            f"{name}.REASONS", "invalid", f"a rule has 1 to {MAX_VERDICTS} reasons, code to sentence."
+        )
+    if not isinstance(phrases, Mapping) or phrases.keys() != reasons.keys():
+        raise InvalidRule(f"{name}.PHRASES", "invalid", "a phrase belongs to each reason.")
+    taken = {known for each in FILTERS.values() for known in each.REASONS} & reasons.keys()
+    if taken:
+        raise InvalidRule(f"{name}.REASONS", "duplicate", f"the code {sorted(taken)[0]} is another rule's.")
+    PRECOMPUTED[name] = rule
+    last = FILTERS.pop(fits.NAME)
+    FILTERS.update({name: rule, fits.NAME: last})
+    _number()
+
+
+def discard(name: str) -> None:
+    """Ask a rule that was added no more. Errors: KeyError."""
+    del FILTERS[name]
+    del PRECOMPUTED[name]
+    _number()
+
+
+def _number() -> None:
+    _FIRST_CODES.clear()
+    _FIRST_CODES.update({name: place << VERDICT_BITS for place, name in enumerate(FILTERS)})
+
+
+_number()
+
+
+def _flag_codes() -> NDArray[np.uint8]:
+    flags, codes = np.arange(256, dtype=np.uint8), np.zeros(256, dtype=np.uint8)
+    for rule in (healthy, schedulable):
+        verdicts = rule.verdicts(flags)
+        np.copyto(codes, verdicts + np.uint8(code(rule.NAME)), where=(codes == 0) & (verdicts > 0))
+    return codes
+
+
+#: uint8[256]: the code of the first rule that refuses a host with these flags, 0 where none does.
+FLAG_CODES: Final = _flag_codes()
+
+
+def refusals(question: Question) -> NDArray[np.uint8] | None:
+    """uint8[H]: the code of the first precomputed rule that refuses each host, 0 where none does; None if none
+    of them has anything to say."""
+    codes: NDArray[np.uint8] | None = None
+    for name, rule in PRECOMPUTED.items():
+        verdicts = rule.judge(question)
+        if verdicts is not None:
+            codes = np.zeros(len(verdicts), dtype=np.uint8) if codes is None else codes
+            np.copyto(codes, verdicts + np.uint8(code(name)), where=(codes == 0) & (verdicts > 0))
+    return codes

@@ -23,10 +23,13 @@ PHRASES: Final = {"lost": "lost", "distrusted": "distrusted"}
 
 
 def judge(question: Question) -> NDArray[np.uint8] | None:
-    """uint8[H]: 0 healthy, 1 lost, 2 distrusted; lost is named where both hold."""
+    """uint8[H] of verdicts; None if no host carries a flag."""
     flags = question.snapshot.flags
-    if not flags.any():
-        return None
+    return verdicts(flags) if flags.any() else None
+
+
+def verdicts(flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8, for each flags: 0 healthy, 1 lost, 2 distrusted; lost is named where both hold."""
     return np.where(flags & LOST, 1, np.where(flags & DISTRUSTED, 2, 0)).astype(np.uint8)
 
 

@@ -23,10 +23,13 @@ PHRASES: Final = {"draining": "draining", "cordoned": "cordoned"}
 
 
 def judge(question: Question) -> NDArray[np.uint8] | None:
-    """uint8[H]: 0 open, 1 draining, 2 cordoned; draining is named where both hold."""
+    """uint8[H] of verdicts; None if no host carries a flag."""
     flags = question.snapshot.flags
-    if not flags.any():
-        return None
+    return verdicts(flags) if flags.any() else None
+
+
+def verdicts(flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8, for each flags: 0 open, 1 draining, 2 cordoned; draining is named where both hold."""
     return np.where(flags & DRAINING, 1, np.where(flags & CORDONED, 2, 0)).astype(np.uint8)
 
 

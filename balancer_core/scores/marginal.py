@@ -17,6 +17,9 @@ from balancer_core.cost.curves import free_share, price
 NAME: Final = "marginal"
 MODE: Final = 0
 
+#: Totals are rises of one sum over all hosts: moving a load to where its total is lower lowers that sum.
+ADDS_UP: Final = True
+
 
 def terms(
     capacity: Sequence[float],

@@ -24,6 +24,9 @@ from balancer_core.cost.curves import free_share
 NAME: Final = "stranded"
 MODE: Final = 1
 
+#: Filling counts once for each load, so totals are no rises of one sum over all hosts.
+ADDS_UP: Final = False
+
 #: What a wholly free host counts against leaving one host's share of one resource stranded.
 FILL: Final = 0.1
 

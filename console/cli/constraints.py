@@ -27,6 +27,7 @@ Spreads = Annotated[
 Replicas = Annotated[int | None, typer.Option("--replicas", help="Place so many, as far as there is room.")]
 Group = Annotated[str, typer.Option("--group", help="What it counts as, for spread, near and apart.")]
 Priority = Annotated[int, typer.Option("--priority", help="Who may be proposed to leave for whom.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Whose it is, for the policy tenant_fair.")]
 Options = Annotated[
     list[str], typer.Option("--option", help="KEY=VALUE of the policy, for instance weights.cpu=2.")
 ]

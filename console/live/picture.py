@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from balancer_core.batch import decide_many
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.errors import InvalidInput
-from balancer_core.placement import InvalidLoad, Load, decide, decide_many
+from balancer_core.placement import InvalidLoad, Load, decide
 from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host

@@ -138,6 +138,13 @@ class LoadRequest(Strict):
         default=0,
         help_text="Who may be proposed to leave for whom; nothing leaves by itself.",
     )
+    tenant = serializers.CharField(
+        max_length=200,
+        allow_blank=True,
+        trim_whitespace=False,
+        default="",
+        help_text="Whose it is, for the policy tenant_fair.",
+    )
     policy = serializers.CharField(max_length=64, default="spread")
     options = serializers.DictField(default=dict, help_text="The policy's own options.")
     replicas = serializers.IntegerField(
@@ -174,6 +181,7 @@ def load_from(values: dict[str, Any]) -> Load:
         prefer=_each(Preference, values, "prefer"),
         group=values["group"],
         priority=values["priority"],
+        tenant=values["tenant"],
     )
 
 

@@ -12,7 +12,8 @@ from console.pages.strip import Strip, strip_of
 
 @dataclass(frozen=True)
 class Part:
-    """One term of a candidate's score. start, width: of its segment, in per cent of the widest bar."""
+    """One term of a candidate's score. start, width: of its segment, in per cent of the widest bar. forecast: how
+    much of before and after is forecast alone."""
 
     resource: str
     before: float
@@ -20,6 +21,7 @@ class Part:
     cost: float
     start: float
     width: float
+    forecast: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,18 @@ def candidates_of(document: Mapping[str, Any]) -> list[Row]:
         start, parts, missed = 0.0, [], []
         for term in each["terms"]:
             width = max(term["cost"], 0.0) / scale * 100
-            parts.append(Part(**term, start=round(start, 3), width=round(width, 3)))
+            parts.append(
+                Part(
+                    term["resource"],
+                    term["before"],
+                    term["after"],
+                    term["cost"],
+                    round(start, 3),
+                    round(width, 3),
+                    # Decisions that were kept before forecasts were weighed have none.
+                    term.get("forecast", 0.0),
+                )
+            )
             start += width
         for miss in _unmet(each):
             width = miss["cost"] / scale * 100
@@ -85,6 +98,8 @@ def asked_in_words(asked: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     lines = []
     if "priority" in asked:
         lines.append(("Priority", f"{asked['priority']:,}"))
+    if "tenant" in asked:
+        lines.append(("Tenant", asked["tenant"]))
     if "labels" in asked:
         lines.append(("Labels", said(asked["labels"])))
     for name, words in (("pin_hosts", "Only on"), ("exclude_hosts", "Not on")):

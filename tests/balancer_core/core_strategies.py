@@ -40,6 +40,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
             cluster.report(
                 name, {key: share * has[key] for key, share in used.items()}, NOW - draw(st.floats(0, 99))
             )
+        cluster.expect(name, draw(st.just({}) | named(amounts)))
     return cluster
 
 
@@ -66,6 +67,6 @@ def loads(draw: st.DrawFn) -> Load:
         prefer=tuple(draw(st.just([]) | st.lists(prefer, max_size=2))),
         group=draw(st.sampled_from(["", "own"])),
         spread=tuple(draw(st.just([]) | st.lists(spreads, max_size=2))),
-        policy=draw(st.sampled_from(["spread", "pack"])),
+        policy=draw(st.sampled_from(["spread", "pack", "balanced", "tenant_fair"])),
         options=draw(st.just({}) | named(st.floats(0.0, 10.0)).map(lambda given: {"weights": given})),
     )

@@ -6,17 +6,18 @@ import sys
 
 import numpy as np
 
-from balancer_core._kernels import MAX_TOP, Index, scan, worth
+from balancer_core._kernels import ELSEWHERE, MAX_TOP, Columns, Index, worth
 
 EDGES = np.array([0.0, -0.0, 5e-324, 1e-9, 0.3, 1.0, 3.0, 1e18, 1.7e308, np.inf, -np.inf, np.nan, -1.0])
 
 
 def columns(chance: np.random.Generator, hosts: int, width: int) -> list[np.ndarray]:
-    """capacity, reserved, used, reported_at and flags; some of the amounts are edges."""
+    """capacity, reserved, used, expected, reported_at and flags; some of the amounts are edges."""
     amounts = [np.where(chance.random((hosts, width)) < 0.2, chance.choice(EDGES, (hosts, width)), part)
                for part in chance.random((3, hosts, width)) * 8.0]  # fmt: skip
     times = chance.choice([-np.inf, 0.0, 950.0, 999.0, 2e3, np.nan], hosts)
-    return [*amounts, times, chance.choice([0, 0, 0, 1, 16], hosts).astype(np.uint8)]
+    soon = chance.choice(EDGES, (hosts, width)).astype(np.float32)
+    return [*amounts, soon, times, chance.choice([0, 0, 0, 1, 16], hosts).astype(np.uint8)]
 
 
 def fuzz(seed: int) -> None:
@@ -26,13 +27,18 @@ def fuzz(seed: int) -> None:
     held = columns(chance, hosts, width)
     kinds, weights = chance.integers(0, 2, width).astype(np.uint8), chance.choice(EDGES, width)
     index = Index(*held, kinds, 15)
+    flag_codes = chance.integers(0, 9, 256).astype(np.uint8)
     admissible = chance.integers(0, 2, hosts).astype(np.uint8)
     for step in range(8):
-        mode, now = int(chance.integers(0, 2)), float(chance.choice([0.0, 960.0, 1000.0, 1003.0, 1e308]))
+        mode, now = int(chance.integers(0, 3)), float(chance.choice([0.0, 960.0, 1000.0, 1003.0, 1e308]))
         places = int(chance.integers(1, MAX_TOP + 1))
         demand = np.where(chance.random(width) < 0.1, chance.choice(EDGES, width), chance.random(width))
         rows, totals = np.empty(places, dtype=np.int64), np.empty(places)
-        scan(*held, admissible, 15, demand, weights, kinds, mode, now, rows, totals)
+        refused = chance.choice([0, 0, 40, ELSEWHERE], hosts).astype(np.uint8)
+        notes = (np.empty(hosts, dtype=np.uint8), np.zeros(256, dtype=np.int64))
+        columns_ = Columns(*held, kinds)
+        columns_.scan(refused, flag_codes, 56, demand, weights, mode, now, *notes, rows, totals)
+        columns_.terms(np.arange(hosts), demand, weights, mode, now, np.empty((hosts, width, 4)))
         index.find(demand, weights, mode, now, admissible if step % 2 else None, rows, totals)
         many = np.repeat(chance.random((3, width)), chance.integers(1, 300, 3), axis=0)
         index.place(many, weights, mode, now, np.empty(len(many), dtype=np.int64), np.empty(len(many)))

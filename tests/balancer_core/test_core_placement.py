@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from balancer_core.cluster import CORDONED, DISTRUSTED, DRAINING, LOST, Cluster
-from balancer_core.placement import InvalidLoad, Load, Spread, decide, decide_many
+from balancer_core.placement import InvalidLoad, Load, Spread, decide
 
 GIB = 2.0**30
 
@@ -240,21 +240,6 @@ def test_a_weight_of_zero_takes_a_resource_out_of_the_cost() -> None:
     assert decide(cluster.snapshot(), job(options={"weights": {"cpu": 0}}), 1.0).host == "mem"
 
 
-def test_many_loads_in_one_call_see_each_other() -> None:
-    """Each takes its part of the room, and the last is refused; the snapshot stays as it was."""
-    snapshot = rack(one=2, two=2).snapshot()
-    decisions = decide_many(snapshot, [job(name=f"j{n}") for n in range(5)], 1.0)
-    assert [decision.host for decision in decisions] == ["one", "two", "one", "two", None]
-    assert snapshot.reserved.sum() == 0.0
-
-
-def test_a_bad_load_among_many_names_its_place() -> None:
-    """Nothing is decided if one of them cannot be."""
-    with pytest.raises(InvalidLoad) as refused:
-        decide_many(rack(one=2).snapshot(), [job(), job(demand={"gpu": 1})], 1.0)
-    assert (refused.value.field, refused.value.code) == ("1.demand.gpu", "unknown_resource")
-
-
 def test_top_bounds_the_ranking() -> None:
     """As many candidates as asked for, and no more than the kernel keeps."""
     snapshot = rack(**{f"h{number}": 4 for number in range(20)}).snapshot()
@@ -288,6 +273,15 @@ def test_top_bounds_the_ranking() -> None:
         ({"options": {"weights": {"cpu": 1001}}}, "options.weights.cpu", "too_large"),
         ({"options": {"weights": {"heat": 1}}}, "options.weights.heat", "unknown_resource"),
         ({"options": {"weights": 3}}, "options.weights", "not_a_mapping"),
+        (
+            {"policy": "tenant_fair", "options": {"tenant_weight": "2"}},
+            "options.tenant_weight",
+            "not_a_number",
+        ),
+        ({"policy": "tenant_fair", "options": {"tenant_weight": 0}}, "options.tenant_weight", "out_of_range"),
+        ({"policy": "spread", "options": {"tenant_weight": 1}}, "options.tenant_weight", "unknown_option"),
+        ({"tenant": 7}, "tenant", "invalid_name"),
+        ({"group": "g" * 201}, "group", "invalid_name"),
     ],
 )
 def test_a_wrong_load_names_its_field(parts: dict[str, Any], field: str, code: str) -> None:

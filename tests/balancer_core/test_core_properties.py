@@ -17,7 +17,7 @@ from balancer_core.cluster import Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.filters import FILTERS
 from balancer_core.load import Company, Load, Spread
-from balancer_core.placement import decide, decide_many
+from balancer_core.placement import decide
 from balancer_core.question import Question
 from balancer_core.resources import CAPACITY
 
@@ -106,17 +106,6 @@ def test_safety_a_decision_is_immutable_and_survives_json(cluster: Cluster, load
         decision.host = "other"  # type: ignore[misc]
     with pytest.raises(TypeError):
         decision.rejected["lost"] = 1  # type: ignore[index]
-
-
-@given(clusters(), loads(), loads(), loads())
-def test_safety_many_loads_never_overfill_a_host(cluster: Cluster, one: Load, two: Load, three: Load) -> None:
-    """Reserving in the order of the decisions never meets a host without room."""
-    for load, decision in zip(
-        (one, two, three), decide_many(cluster.snapshot(), [one, two, three], NOW), strict=True
-    ):
-        if decision.host is not None:
-            assert may_take(cluster.snapshot(), load, cluster.row(decision.host))
-            cluster.reserve(decision.host, DIMENSIONS.vector(load.demand))
 
 
 @given(clusters(), loads())

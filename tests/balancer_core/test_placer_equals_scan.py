@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from balancer_core._kernels import scan
-from balancer_core.cluster import ALL_FLAGS, Cluster
+from balancer_core._kernels import ELSEWHERE
+from balancer_core.cluster import Cluster, Snapshot
 from balancer_core.constraints import Preference
+from balancer_core.filters import FLAG_CODES, code
 from balancer_core.load import Load, Spread
 from balancer_core.placement import decide
 from balancer_core.placer import Placer
@@ -72,6 +75,7 @@ class World:
             )
         elif roll == 6:
             self.cluster.reserve(name, has * 0.05)
+            self.cluster.expect(name, DIMENSIONS.mapping(has * share))
         elif roll == 7:
             self.cluster.release(name, self.cluster.view().reserved[row].copy() * share)
         else:
@@ -96,10 +100,18 @@ def scanned(world: World, load: Load, top: int, admissible: NDArray[np.uint8]) -
     """The best by a pass over all hosts."""
     view = world.cluster.view()
     question = Question.put(view, load, world.now)
+    return best_of(view, question, top, admissible)
+
+
+def best_of(
+    view: Snapshot, question: Question, top: int, admissible: NDArray[np.uint8]
+) -> list[tuple[int, float]]:
+    """The best of these hosts for this question, by a pass over all."""
     rows, totals = np.empty(top, dtype=np.int64), np.empty(top)
-    columns = (view.capacity, view.reserved, view.used, view.reported_at, view.flags, admissible, ALL_FLAGS)
-    asked = (question.demand, question.weights, DIMENSIONS.kinds, question.policy.SCORE.MODE, world.now)
-    held = min(top, scan(*columns, *asked, rows, totals))
+    asked = (question.demand, question.weights, question.policy.SCORE.MODE, question.now)
+    refused = np.where(admissible > 0, 0, ELSEWHERE).astype(np.uint8)
+    found = view.columns.scan(refused, FLAG_CODES, code("fits"), *asked, None, None, rows, totals)
+    held = min(top, found)
     return list(zip(rows[:held].tolist(), totals[:held].tolist(), strict=True))
 
 
@@ -137,19 +149,17 @@ def test_many_are_placed_as_one_by_one(hosts: int, seed: int, uniform: bool, pol
     picks = np.repeat(world.rng.integers(0, 4, 12), world.rng.integers(1, 40, 12))
     demands = shapes[picks]
     view = world.cluster.view()
-    reserved = view.reserved.copy()
-    row, total, expected = np.empty(1, dtype=np.int64), np.empty(1), []
+    draft, expected = replace(view, reserved=view.reserved.copy()), []
     for demand in demands:
-        columns = (view.capacity, reserved, view.used, view.reported_at, view.flags)
-        every, ones = np.ones(len(view), dtype=np.uint8), np.ones(4)
-        asked = (demand, ones, DIMENSIONS.kinds, POLICIES[policy].SCORE.MODE, world.now)
-        found = scan(*columns, every, ALL_FLAGS, *asked, row, total)
-        expected.append(int(row[0]) if found else -1)
+        load = Load("job", "load-1", DIMENSIONS.mapping(demand), policy=policy)
+        question = Question.put(draft, load, world.now)
+        found = best_of(draft, question, 1, np.ones(len(view), dtype=np.uint8))
+        expected.append(found[0][0] if found else -1)
         if found:
-            reserved[row[0]] += demand
+            draft.reserved[found[0][0]] += demand
     version = world.cluster.version
     assert expected == world.placer.place_many(demands, world.now, policy).tolist()
-    assert reserved.tobytes() == world.cluster.snapshot().reserved.tobytes()
+    assert draft.reserved.tobytes() == world.cluster.snapshot().reserved.tobytes()
     assert version + sum(row >= 0 for row in expected) == world.cluster.version
 
 

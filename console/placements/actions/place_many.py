@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balancer_core.decision import Decision as CoreDecision
-from balancer_core.groups import Draft
-from balancer_core.placement import Load
+from balancer_core.draft import Draft
+from balancer_core.groups import decide_onto
+from balancer_core.placement import TOP, Load
 from console.actions import Action, Actor
 from console.events.models import Event
 from console.fleet.models import Host
@@ -78,8 +79,9 @@ class PlaceMany(Action[list[Result | None]]):
             return picture.decide_many(self._chunk)
         groups = groups_of(self._chunk)
         take_turn(groups)
-        counts, draft, now = Counts.read(groups), Draft(picture.view()[0]), time.monotonic()
-        return [draft.decide(counts.fill(load), now) for load in self._chunk]
+        # One after the other, as they are committed below: what the picture had wrong then spoils only what follows.
+        counts, draft = Counts.read(groups), Draft(picture.view()[0], time.monotonic())
+        return [decide_onto(draft, ticket, counts.fill(load), TOP) for ticket, load in enumerate(self._chunk)]
 
     def _try(self, load: Load, decided: CoreDecision, hosts: Mapping[str, Host]) -> Result | None:
         """Reserve for one load; its rows are written with those of the whole chunk."""

@@ -72,12 +72,14 @@ def test_wishes_are_part_of_the_bar() -> None:
     term = {"resource": "cpu", "before": 0.1, "after": 0.2, "cost": 1.0}
     document = {"host": "a", "candidates": [
         {"host": "a", "total": 1.0, "margin": 0.0, "terms": [term]},
-        {"host": "b", "total": 4.0, "margin": 3.0, "terms": [term], "unmet": [{"preference": "p", "cost": 3.0}]},
+        {"host": "b", "total": 4.0, "margin": 3.0, "terms": [{**term, "forecast": 0.25}],
+         "unmet": [{"preference": "p", "cost": 3.0}]},
     ]}  # fmt: skip
 
     first, second = candidates_of(document)
 
     assert (first.missed, first.parts[0].width) == ([], 25.0)
+    assert [first.parts[0].forecast, second.parts[0].forecast] == [0.0, 0.25]
     assert [(miss.start, miss.width) for miss in second.missed] == [(25.0, 75.0)]
 
 
