@@ -50,11 +50,14 @@ class CountTry(Action[None]):
     NAME = "account.login-closed"
 
     def execute(self, actor: Actor) -> None:
-        now = timezone.now()
         rows = []
         for key, free in _keys(self.account, self.address):
-            LoginTries.objects.get_or_create(key=key, defaults={"last_at": now, "closed_until": now})
+            made = timezone.now()
+            LoginTries.objects.get_or_create(key=key, defaults={"last_at": made, "closed_until": made})
             rows.append((LoginTries.objects.select_for_update().get(key=key), free))
+        # Read when the rows are ours: whoever held them before may have closed them until later than a time read
+        # while waiting.
+        now = timezone.now()
         if (left := max(row.closed_until - now for row, _ in rows)) > timedelta():
             raise TooManyTries(int(left.total_seconds()) + 1)
         for row, free in rows:
