@@ -71,7 +71,7 @@ def decide_replicas(
     draft, decisions = Draft(snapshot, now), []
     for number in range(1, replicas + 1):
         each = replace(load, name=f"{load.name}-{number}", group=load.group or load.name)
-        decisions.append(_put(draft, number, each, top))
+        decisions.append(decide_onto(draft, number, each, top))
         if not decisions[-1].placed:
             break
     return tuple(decisions)
@@ -93,7 +93,7 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
     for tries in range(1, TRIES + 1):
         draft, found = Draft(snapshot, now), {}
         for ticket, position in enumerate(order):
-            found[position] = _put(draft, ticket, loads[position], top)
+            found[position] = decide_onto(draft, ticket, loads[position], top)
             if not found[position].placed:
                 break
         else:
@@ -111,9 +111,11 @@ def decide_gang(snapshot: Snapshot, loads: Sequence[Load], now: float, top: int 
     return Gang(False, (), blocking, tries, sentence)
 
 
-def _put(draft: Draft, ticket: int, load: Load, top: int) -> Decision:
-    """Decide on the draft and put the load there. Tickets rise from call to call, so that what is added up is
-    what the decision saw."""
+def decide_onto(draft: Draft, ticket: int, load: Load, top: int) -> Decision:
+    """Decide on the draft and put the load there, as replicas and gangs do one after the other.
+
+    Tickets rise from call to call, so that what is added up is what the decision saw. Errors: InvalidLoad.
+    """
     decision = draft.decide(load, top)
     if decision.host is not None:
         row = draft.snapshot.rows[decision.host]

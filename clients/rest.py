@@ -20,10 +20,17 @@ TIMEOUT_S = 10.0
 
 
 class ProblemError(Exception):
-    """The API refused. errors: what the document says of single fields; hosts: of each host."""
+    """The API refused. errors: what the document says of single fields; hosts: of each host; preemption: of what
+    would have to leave, None where it says nothing of that."""
 
     def __init__(
-        self, status: int, title: str, detail: str = "", errors: Any = None, hosts: Any = None
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        errors: Any = None,
+        hosts: Any = None,
+        preemption: Any = None,
     ) -> None:
         super().__init__(f"{status} {title}: {detail}" if detail else f"{status} {title}")
         self.status = status
@@ -31,6 +38,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = errors if errors is not None else []
         self.hosts = hosts if hosts is not None else []
+        self.preemption = preemption
 
 
 class Steelyard:
@@ -120,9 +128,20 @@ class Steelyard:
         return self.post("services/", dict(service))
 
     def place(self, load: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-        """Place one load, or a list of up to 10,000; the answer has the same form."""
+        """Place one load, or a list of up to 10,000; the answer has the same form.
+
+        A load with "replicas" is answered as a gang is: {"placements": [...], "wanted": n, "refused": why or None}.
+        """
         body: Any = dict(load) if isinstance(load, Mapping) else [dict(one) for one in load]
         return self.post("placements/", body)
+
+    def place_gang(self, loads: Sequence[Mapping[str, Any]]) -> Any:
+        """Place all of these loads or none of them."""
+        return self.post("placements/", {"gang": [dict(one) for one in loads]})
+
+    def preemption(self, load: Mapping[str, Any]) -> Any:
+        """What would have to leave so that the load has room. Nothing leaves."""
+        return self.post("placements/preemption/", dict(load))
 
     def placements(self, **query: Any) -> Any:
         return self.get("placements/", **query)
@@ -182,4 +201,5 @@ def _answer(response: httpx.Response) -> Any:
         str(problem.get("detail") or ""),
         problem.get("errors"),
         problem.get("hosts"),
+        problem.get("preemption"),
     )

@@ -15,7 +15,7 @@ urlpatterns = [
     # The token decides here, not the session's login page.
     path("metrics", login_not_required(metrics)),
     path("setup/<str:secret>/", accounts.setup, name="setup"),
-    path("login/", auth_views.LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("api/v1/", include("console.api.urls")),
     path("", include("console.pages.urls")),

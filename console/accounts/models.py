@@ -37,3 +37,12 @@ class SetupLink(models.Model):
 
     def is_open(self) -> bool:
         return self.used_at is None and timezone.now() < self.expires_at
+
+
+class LoginTries(models.Model):
+    """Wrong tries to log in, of one account from one address or of one address (actions/logins.py)."""
+
+    key = models.CharField(max_length=64, unique=True)
+    tries = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+    closed_until = models.DateTimeField()

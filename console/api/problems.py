@@ -1,7 +1,8 @@
 """Errors as problem documents (RFC 9457): one shape for every refusal of the API.
 
 type is a short code, errors a list of {field, code, detail} where fields are at fault,
-and hosts a list of {host, code, reason} where a load fits nowhere.
+and hosts a list of {host, code, reason} where a load fits nowhere; preemption says there what would have to
+leave, where something of a lower priority could.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rest_framework.response import Response
 
 from balancer_core.placement import InvalidLoad
 from console.actions import Conflict, Invalid, NotAllowed, Unknown
-from console.placements.actions.place import FitsNowhere
+from console.placements.actions.commit import FitsNowhere
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception hook. Returns None for what is a defect of ours, so that it is a 500 and logged."""
     match error:
         case FitsNowhere():
-            decision = error.decision
+            plain = error.decision.to_dict()
+            preemption = {"preemption": error.preemption} if error.preemption else {}
             return problem(
                 409,
                 "fits-nowhere",
-                decision.sentence,
+                str(error),
                 decision=str(error.decision_id),
-                hosts=list(decision.to_dict()["rejections"]),
-                changes=list(decision.to_dict()["changes"]),
+                hosts=plain["rejections"],
+                changes=plain["changes"],
+                **preemption,
             )
         case Invalid() | InvalidLoad():
             return _invalid([{"field": error.field, "code": error.code, "detail": error.reason}])

@@ -44,6 +44,7 @@ urlpatterns = [
     path("hosts/<name:name>/drain/", fleet.DrainHost.as_view()),
     path("hosts/<name:name>/remove/", fleet.RemoveHost.as_view()),
     path("placements/", placements.Placements.as_view()),
+    path("placements/preemption/", placements.Preemption.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
     path("decisions/", placements.Decisions.as_view()),

@@ -53,6 +53,8 @@ def _refused(problem: ProblemError) -> None:
     err.print(f"{problem.title}: {problem.detail}", style="red", markup=False, highlight=False)
     for host in problem.hosts:
         err.print(f"  {host['host']}: {host['reason']}", markup=False, highlight=False)
+    if problem.preemption:
+        err.print(f"  {problem.preemption['sentence']}", markup=False, highlight=False)
 
 
 def show(answer: Any, as_json: bool, *columns: str) -> None:

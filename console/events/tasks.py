@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from console.accounts.models import LoginTries
 from console.events.models import Outbox
 from console.fleet.models import Command, HostToken
 from console.placements.models import Decision, Placement
@@ -30,6 +31,7 @@ def keep_house() -> dict[str, int]:
         "outbox": Outbox.objects.filter(sent_at__lt=day),
         "commands": ended.exclude(pk__in=_commands_in_use()),
         "host tokens": HostToken.objects.filter(expires_at__lt=month),
+        "login tries": LoginTries.objects.filter(last_at__lt=day),
         "sessions": Session.objects.filter(expire_date__lt=now),
         "placements": gone,
         "decisions": Decision.objects.filter(at__lt=month, placement=None),

@@ -24,7 +24,7 @@ from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
 from balancer_core.errors import InvalidInput
 from balancer_core.forecast import soon
-from balancer_core.placement import Load, decide
+from balancer_core.placement import InvalidLoad, Load, decide
 from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host
@@ -253,6 +253,15 @@ class Picture:
     def check(self, load: Load) -> None:
         """Raises InvalidLoad where it can't be asked of this cluster: a resource that no host has."""
         Question.put(self.view()[0], load, time.monotonic())
+
+    def check_all(self, loads: list[Load], before: str = "") -> None:
+        """check() each. Raises InvalidLoad with the load's position in front of its field."""
+        snapshot, now = self.view()[0], time.monotonic()
+        for position, load in enumerate(loads):
+            try:
+                Question.put(snapshot, load, now)
+            except InvalidLoad as error:
+                raise InvalidLoad(f"{before}{position}.{error.field}", error.code, error.reason) from None
 
     def decide_many(self, loads: list[Load]) -> list[Decision]:
         with self._lock:

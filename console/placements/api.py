@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import django_filters
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -11,63 +10,19 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer_core.placement import InvalidLoad, Load, Spread
 from console.accounts.permissions import Operator, ReadOrOperate, Viewer
 from console.actions import Invalid
 from console.api.views import ActionView, find, idempotency_key
-from console.placements.actions.place import FitsNowhere, Place, PlaceMany
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
+from console.placements.actions.place_many import PlaceMany
 from console.placements.actions.release import Release
+from console.placements.actions.together import PlaceGang, PlaceReplicas, Together
 from console.placements.models import Decision, Placement
+from console.placements.proposals import propose
+from console.placements.requests import GangRequest, LoadRequest, load_from, loads_from
 
 MOST_LOADS = 10_000
-
-
-class SpreadRequest(serializers.Serializer):
-    level = serializers.CharField(max_length=63, help_text='A label such as zone or rack, or "host".')
-    taken = serializers.DictField(child=serializers.IntegerField(min_value=0), default=dict)
-    max_per_domain = serializers.IntegerField(min_value=1, default=1)
-
-
-class LoadRequest(serializers.Serializer):
-    """Something to place. Amounts in cores, bytes and bytes/s."""
-
-    kind = serializers.ChoiceField(["job", "shard", "service"])
-    name = serializers.CharField(max_length=200)
-    demand = serializers.DictField(child=serializers.FloatField())
-    labels = serializers.DictField(child=serializers.CharField(max_length=100), default=dict)
-    exclude_hosts = serializers.ListField(child=serializers.CharField(max_length=63), default=list)
-    spread = SpreadRequest(many=True, default=list)
-    policy = serializers.CharField(max_length=64, default="spread")
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, dict) and (extra := sorted(set(data) - set(self.fields))):
-            raise serializers.ValidationError(
-                {str(name): ["no such field; a load has " + ", ".join(self.fields)] for name in extra}
-            )
-        return super().to_internal_value(data)
-
-
-def load_from(values: dict[str, Any]) -> Load:
-    """The core's load of checked values. Raises InvalidLoad naming the field."""
-    return Load(
-        kind=values["kind"],
-        name=values["name"],
-        demand=values["demand"],
-        labels=values["labels"],
-        exclude_hosts=frozenset(values["exclude_hosts"]),
-        spread=tuple(Spread(**spread) for spread in values["spread"]),
-        policy=values["policy"],
-    )
-
-
-def _loads_from(items: list[dict[str, Any]]) -> list[Load]:
-    loads = []
-    for position, values in enumerate(items):
-        try:
-            loads.append(load_from(values))
-        except InvalidLoad as error:
-            raise InvalidLoad(f"{position}.{error.field}", error.code, error.reason) from None
-    return loads
 
 
 class PlacementShown(serializers.ModelSerializer):
@@ -75,6 +30,7 @@ class PlacementShown(serializers.ModelSerializer):
     address = serializers.CharField(source="host.address")
     decision = serializers.UUIDField(source="decision_id")
     sentence = serializers.CharField(source="decision.sentence")
+    priority = serializers.IntegerField()  # else the schema would say what the database at hand can count to
 
     class Meta:
         model = Placement
@@ -85,6 +41,8 @@ class PlacementShown(serializers.ModelSerializer):
             "host",
             "address",
             "demand",
+            "group",
+            "priority",
             "state",
             "decision",
             "sentence",
@@ -97,33 +55,86 @@ class RefusedShown(serializers.Serializer):
     decision = serializers.UUIDField()
 
 
-class DecisionShown(serializers.ModelSerializer):
-    class Meta:
-        model = Decision
-        fields = ["id", "at", "kind", "name", "policy", "outcome", "host", "sentence", "document"]
+class TogetherShown(serializers.Serializer):
+    """A replica set or a gang. Its decisions carry the same `together`."""
+
+    together = serializers.UUIDField(source="id", allow_null=True)
+    wanted = serializers.IntegerField()
+    placements = PlacementShown(many=True)
+    refused = serializers.CharField(
+        source="refused.sentence", default=None, allow_null=True, help_text="Why there are no more of them."
+    )
+    decision = serializers.UUIDField(
+        source="refused.id", default=None, allow_null=True, help_text="Of the first that has no place."
+    )
+
+
+class LeavingShown(serializers.Serializer):
+    placement = serializers.UUIDField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    priority = serializers.IntegerField()
+
+
+class EvictionShown(serializers.Serializer):
+    host = serializers.CharField()
+    leaving = LeavingShown(many=True)
+    priority = serializers.IntegerField(help_text="The highest that would leave.")
+    cost = serializers.FloatField(help_text="1 a placement.")
+    exact = serializers.BooleanField(help_text="No cheaper set does, on this host.")
+
+
+class ProposalShown(serializers.Serializer):
+    """What would have to leave. Nothing has left, and nothing is kept."""
+
+    load = serializers.CharField()
+    needed = serializers.BooleanField(help_text="Whether the load has no room without.")
+    sentence = serializers.CharField()
+    best = EvictionShown(allow_null=True)
+    alternatives = EvictionShown(many=True)
+    hosts_able = serializers.IntegerField(help_text="Hosts that hold something of a lower priority.")
+    hosts_weighed = serializers.IntegerField(
+        help_text="Those of them that were looked at, the nearest first."
+    )
 
 
 class DecisionLine(serializers.ModelSerializer):
     class Meta:
         model = Decision
-        fields = ["id", "at", "kind", "name", "policy", "outcome", "host", "sentence"]
+        fields = [
+            "id", "at", "kind", "name", "group", "policy", "outcome", "host", "sentence", "together",
+        ]  # fmt: skip
+
+
+class DecisionShown(DecisionLine):
+    """asked: what was asked beside the demand. preemption: of a refusal, what would have to leave."""
+
+    preemption = ProposalShown(allow_null=True)
+
+    class Meta:
+        model = Decision
+        fields = [*DecisionLine.Meta.fields, "asked", "preemption", "document"]
 
 
 # Made once: a serializer builds its fields anew in every instance, which took a fifth of a placement's time.
 # Validating and representing keep nothing in them, so all threads may use these.
-_load_request, _placement_shown = LoadRequest(), PlacementShown()
+_load_request, _gang_request, _placement_shown = LoadRequest(), GangRequest(), PlacementShown()
 
 
 class PlacementFilter(django_filters.FilterSet):
     host = django_filters.CharFilter(field_name="host__name")
+    together = django_filters.UUIDFilter(field_name="decision__together")
 
     class Meta:
         model = Placement
-        fields = ["kind", "state", "name"]
+        fields = ["kind", "state", "name", "group"]
 
 
 class Placements(ActionView, generics.ListAPIView):
-    """The placements; POST places one load, or a list of up to 10,000."""
+    """The placements; POST places one load, several replicas of it, a list of up to 10,000 loads, or a gang.
+
+    A list is placed load by load; replicas as far as there is room, in one transaction; a gang whole or not at all.
+    """
 
     permission_classes = [ReadOrOperate]
     queryset = Placement.objects.select_related("host", "decision")
@@ -132,16 +143,38 @@ class Placements(ActionView, generics.ListAPIView):
 
     @extend_schema(
         request=PolymorphicProxySerializer(
-            "LoadOrLoads", [LoadRequest, LoadRequest(many=True)], resource_type_field_name=None, many=False
+            "LoadOrLoads",
+            [LoadRequest, LoadRequest(many=True), GangRequest],
+            resource_type_field_name=None,
+            many=False,
         ),
-        responses={201: PlacementShown},
+        responses={
+            201: PolymorphicProxySerializer(
+                "PlacementOrTogether",
+                [PlacementShown, PlacementShown(many=True), TogetherShown],
+                resource_type_field_name=None,
+                many=False,
+            )
+        },
     )
     def post(self, request: Request) -> Response:
         if isinstance(request.data, list):
             return self._post_many(request)
-        load = load_from(_load_request.run_validation(request.data))
-        placement = self.act(request, Place(load, request_key=idempotency_key(request)))
+        key = idempotency_key(request)
+        if isinstance(request.data, dict) and "gang" in request.data:
+            loads = loads_from(_gang_request.run_validation(request.data)["gang"], "gang.")
+            return self._together(self.act(request, PlaceGang(loads, request_key=key)))
+        values = _load_request.run_validation(request.data)
+        load = load_from(values)
+        if values["replicas"] is not None:
+            action = PlaceReplicas(load, values["replicas"], request_key=key)
+            return self._together(self.act(request, action))
+        placement = self.act(request, Place(load, request_key=key))
         return Response(_placement_shown.to_representation(placement), status=201)
+
+    @staticmethod
+    def _together(placed: Together) -> Response:
+        return Response(TogetherShown(placed).data, status=201)
 
     def _post_many(self, request: Request) -> Response:
         if not 1 <= len(request.data) <= MOST_LOADS:
@@ -152,7 +185,7 @@ class Placements(ActionView, generics.ListAPIView):
             raise Invalid(
                 "Idempotency-Key", "not-for-lists", "a key names one load; send such loads one by one"
             )
-        results = self.act(request, PlaceMany(_loads_from(asked.validated_data)))
+        results = self.act(request, PlaceMany(loads_from(asked.validated_data)))
         shown = [
             RefusedShown({"refused": str(result), "decision": result.decision_id}).data
             if isinstance(result, FitsNowhere)
@@ -171,6 +204,19 @@ class OnePlacement(ActionView):
         return Response(PlacementShown(found).data)
 
 
+class Preemption(ActionView):
+    """What would have to leave so that this load has room. A question: nothing is placed, kept or moved."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(request=LoadRequest, responses=ProposalShown)
+    def post(self, request: Request) -> Response:
+        values = _load_request.run_validation(request.data)
+        if values["replicas"] is not None:
+            raise Invalid("replicas", "not-for-proposals", "a proposal is about one load")
+        return Response(propose(load_from(values)))
+
+
 class ReleasePlacement(ActionView):
     """Give its amounts back to the host."""
 
@@ -187,7 +233,7 @@ class Decisions(generics.ListAPIView):
     permission_classes = [Viewer]
     queryset = Decision.objects.defer("document")
     serializer_class = DecisionLine
-    filterset_fields = ["kind", "outcome", "host", "name"]
+    filterset_fields = ["kind", "outcome", "host", "name", "group", "together"]
 
 
 class OneDecision(ActionView):

@@ -34,7 +34,12 @@ class Ledger(models.Model):
 
 
 class Decision(models.Model):
-    """The answer to one question "where?", with its reasons; kept for refusals too."""
+    """The answer to one question "where?", with its reasons; kept for refusals too.
+
+    asked: what was asked beside kind, name and demand, as asked.asked_of() says it; None where nothing was.
+    together: shared by the decisions of one replica set or gang; None for a load that was placed alone.
+    preemption: of a refusal, what would have to leave (proposals.propose()); None where nothing would help.
+    """
 
     class Outcome(models.TextChoices):
         PLACED = "placed"
@@ -49,13 +54,24 @@ class Decision(models.Model):
     host = models.CharField(max_length=63, blank=True)
     sentence = models.TextField()
     document = models.JSONField()
+    group = models.CharField(max_length=200, blank=True)
+    together = models.UUIDField(null=True)
+    asked = models.JSONField(null=True)
+    preemption = models.JSONField(null=True)
 
     class Meta:
         ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["together"], condition=Q(together__isnull=False), name="decision_together")
+        ]
 
 
 class Placement(models.Model):
-    """A committed decision: this load holds these amounts of this host until it is released."""
+    """A committed decision: this load holds these amounts of this host until it is released.
+
+    group: what it counts as for the spread, near and apart of others (groups.py). priority: who may be proposed
+    to leave for whom.
+    """
 
     class State(models.TextChoices):
         HELD = "held"
@@ -67,6 +83,8 @@ class Placement(models.Model):
     kind = models.CharField(max_length=16)
     name = models.CharField(max_length=200, db_index=True)
     demand = models.JSONField()
+    group = models.CharField(max_length=200, blank=True)
+    priority = models.IntegerField(default=0)
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
     # A caller's own key: asking again with the same one gives the same placement.
     request_key = models.CharField(max_length=128, null=True, unique=True)
@@ -75,4 +93,8 @@ class Placement(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["host"], condition=Q(state="held"), name="placement_held")]
+        indexes = [
+            models.Index(fields=["host"], condition=Q(state="held"), name="placement_held"),
+            # A load without a group is not in it, and costs nothing here.
+            models.Index(fields=["group"], condition=Q(state="held", group__gt=""), name="placement_group"),
+        ]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.api.views import find
 from console.pages.frame import page
-from console.pages.lists import choice_of, rows_of, text_of
-from console.pages.strip import Strip, strip_of
+from console.pages.lists import choice_of, rows_of, text_of, uuid_of
 from console.placements.models import Decision, Placement
+from console.placements.shown import asked_in_words, candidates_of
 
 KINDS = ("service", "job", "shard")
 #: A decision keeps up to 200 rejections; the page shows this many, the JSON has the rest.
 MOST_REJECTIONS = 100
+#: Decisions of one replica set or gang that the page links.
+MOST_TOGETHER = 50
 
 
 @page()
@@ -28,13 +28,18 @@ def decisions(request: HttpRequest) -> HttpResponse:
         "outcome": choice_of(request, "outcome", Decision.Outcome.values),
         "host": text_of(request, "host"),
         "name": text_of(request, "name"),
+        "group": text_of(request, "group"),
+        "together": text_of(request, "together"),
     }
     found = Decision.objects.defer("document")
-    for key in ("kind", "outcome", "host"):
+    for key in ("kind", "outcome", "host", "group"):
         if chosen[key]:
             found = found.filter(**{key: chosen[key]})
     if chosen["name"]:
         found = found.filter(name__icontains=chosen["name"])
+    if chosen["together"]:
+        together = uuid_of(chosen["together"])
+        found = found.filter(together=together) if together else found.none()
     context = {
         "rows": rows_of(request, found),
         "chosen": chosen,
@@ -49,6 +54,10 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
     """Only what the decision document says, in the order in which one would ask."""
     found: Decision = find(Decision.objects.all(), "decision", pk=decision)
     document = found.document
+    together = []
+    if found.together is not None:
+        of_set = Decision.objects.filter(together=found.together).defer("document").order_by("at", "name")
+        together = list(of_set[: MOST_TOGETHER + 1])
     candidates = candidates_of(document)
     rejections = document.get("rejections", [])
     placement = (
@@ -66,55 +75,13 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
             "rejections": rejections[:MOST_REJECTIONS],
             "rejections_more": document.get("rejections_more", 0) + max(0, len(rejections) - MOST_REJECTIONS),
             "rejected": sorted(document.get("rejected", {}).items(), key=lambda item: -item[1]),
+            "asked": asked_in_words(found.asked),
+            "together": together[:MOST_TOGETHER],
+            "together_more": len(together) > MOST_TOGETHER,
             "placement": placement,
             "job": placement.jobs.first() if placement else None,
         },
     )
-
-
-@dataclass(frozen=True)
-class Part:
-    """One term of a candidate's score. start, width: of its segment, in per cent of the widest bar."""
-
-    resource: str
-    before: float
-    after: float
-    cost: float
-    start: float
-    width: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """One candidate. Its strip shows utilisation before (solid) and after (outline)."""
-
-    rank: int
-    host: str
-    total: float
-    margin: float
-    parts: list[Part]
-    strip: Strip
-    chosen: bool
-
-
-def candidates_of(document: dict[str, Any]) -> list[Row]:
-    """The document's candidates, with the geometry of their bars on one common scale."""
-    found = document.get("candidates", [])
-    scale = max((sum(max(term["cost"], 0.0) for term in each["terms"]) for each in found), default=0.0) or 1.0
-    rows = []
-    for rank, each in enumerate(found, start=1):
-        start, parts = 0.0, []
-        for term in each["terms"]:
-            width = max(term["cost"], 0.0) / scale * 100
-            parts.append(Part(**term, start=round(start, 3), width=round(width, 3)))
-            start += width
-        before, after = (
-            {part.resource: getattr(part, when) for part in parts} for when in ("before", "after")
-        )
-        strip = strip_of(before, after, "before", "after", missing="not asked for")
-        chosen = each["host"] == document.get("host")
-        rows.append(Row(rank, each["host"], each["total"], each["margin"], parts, strip, chosen))
-    return rows
 
 
 _ORDER = ("cpu", "memory", "disk", "disk_io", "net_in", "net_out")

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from console.fleet.models import Host
 from console.live import feed
 from console.traffic.models import Endpoint
 
@@ -73,13 +74,29 @@ class Seen:
         return self.traffic.services.get(name)
 
     def endpoint(self, endpoint: Endpoint) -> dict[str, Any] | None:
+        """The engine's word on one endpoint, with the reason in the words of reason_of(); None before the first."""
         service = self.service(endpoint.service.name)
         if service is None:
             return None
         for candidate in service.endpoints:
             if candidate.host == endpoint.host.name and candidate.port == endpoint.port:
-                return {**msgspec.structs.asdict(candidate), "host": endpoint.host.name}
+                reason = reason_of(endpoint, candidate)
+                return {**msgspec.structs.asdict(candidate), "host": endpoint.host.name, "reason": reason}
         return None
+
+
+def is_draining(endpoint: Endpoint) -> bool:
+    """Whether it gets no new requests, by its own state or its host's."""
+    return endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+
+
+def reason_of(endpoint: Endpoint, known: EndpointSeen) -> str:
+    """Why the endpoint has its weight. The steering law knows no drain: to it, such an endpoint is not healthy."""
+    if not is_draining(endpoint):
+        return known.reason
+    on_host = endpoint.host.state == Host.State.DRAINING
+    whose = "its host is draining" if on_host else "an operator drains it"
+    return f"Gets no new requests because {whose}; requests under way end."
 
 
 def seen() -> Seen:

@@ -17,7 +17,7 @@ from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
 from console.traffic.actions.services import CreateService, DrainEndpoint
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, Seen, seen
+from console.traffic.view import EndpointSeen, Seen, is_draining, reason_of, seen
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
@@ -164,23 +164,18 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
 
 
 def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
-    draining = endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == "draining"
+    draining = is_draining(endpoint)
     row: dict[str, Any] = {
         "host": endpoint.host.name,
         "port": endpoint.port,
         "key": f"{endpoint.host.name}:{endpoint.port}",
         "state": "draining" if draining else "active",
-        "host_draining": endpoint.host.state == "draining",
         "resumable": endpoint.state == Endpoint.State.DRAINING,
     }
     if known is None:
         silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight", "health"), "unknown")
         silent["reason"] = "The controller has not spoken of it lately."
         return row | silent | {"share": None, "weight_share": None}
-    reason = known.reason
-    if draining:
-        whose = "its host is draining" if row["host_draining"] else "an operator drains it"
-        reason = f"Gets no new requests because {whose}; requests under way end."
     return row | {
         "share": known.share,
         "weight_share": 0.0 if draining else known.weight / weights,
@@ -190,5 +185,5 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[s
         "errors": figure(known.errors_per_s),
         "in_flight": str(known.in_flight),
         "health": known.health,
-        "reason": reason,
+        "reason": reason_of(endpoint, known),
     }

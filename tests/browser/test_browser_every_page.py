@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from typing import Any
 
 import pytest
+
+from clients.rest import Steelyard
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -40,7 +43,53 @@ def pages(stack: Any) -> list[str]:
         "--endpoint",
         "web-1:9",
     )
-    return [*LISTS, "/services/shop/", f"/decisions/{placed['decision']}/", f"/jobs/{job['id']}/"]
+    decisions = [placed["decision"], ruled(stack), refused(stack)]
+    return [
+        *LISTS,
+        "/services/shop/",
+        f"/jobs/{job['id']}/",
+        "/decisions/?group=rules",
+        *(f"/decisions/{each}/" for each in decisions),
+    ]
+
+
+def ruled(stack: Any) -> str:
+    """A decision of a set, with every constraint, and wishes that are not met."""
+    words = [
+        "place",
+        "service",
+        "ruled",
+        "-d",
+        "cpu=0.1",
+        "--replicas",
+        "2",
+        "--group",
+        "rules",
+        "--spread",
+        "zone",
+    ]
+    words += [
+        "--prefer",
+        "zone=nowhere:0.5",
+        "--near",
+        "nobody:zone:1",
+        "--apart",
+        "nobody",
+        "--pin",
+        "web-1",
+    ]
+    return str(json.loads(stack.run(*words, "--pin", "db-1", "--json"))["placements"][0]["decision"])
+
+
+def refused(stack: Any) -> str:
+    """A refusal for which something could leave."""
+    stack.run("place", "job", "low", "-d", "cpu=7", "--pin", "web-1", "--priority", "-1")
+    with pytest.raises(subprocess.CalledProcessError):
+        stack.run("place", "job", "urgent", "-d", "cpu=7", "--pin", "web-1")
+    with Steelyard(stack.url, (stack.folder / "data/secrets/cli-token").read_text().strip()) as client:
+        decision = client.decisions(name="urgent")["results"][0]["id"]
+        assert client.decision(decision)["preemption"]["best"]["leaving"][0]["name"] == "low"
+    return str(decision)
 
 
 def free_port() -> int:

@@ -65,6 +65,8 @@ def test_each_call_is_one_request(api: Api, steelyard: Steelyard) -> None:
     """Methods, paths, bodies and the token are the API's."""
     steelyard.place({"kind": "job", "name": "encode", "demand": {"cpu": 1}})
     steelyard.place([{"kind": "job", "name": "a"}, {"kind": "job", "name": "b"}])
+    steelyard.place_gang([{"kind": "job", "name": "a"}])
+    steelyard.preemption({"kind": "job", "name": "a"})
     steelyard.hosts(label="zone=a", page=None)
     steelyard.drain("h1")
     steelyard.release(7)
@@ -77,6 +79,8 @@ def test_each_call_is_one_request(api: Api, steelyard: Steelyard) -> None:
     assert asked == [
         ("POST", "/api/v1/placements/", {"kind": "job", "name": "encode", "demand": {"cpu": 1}}),
         ("POST", "/api/v1/placements/", [{"kind": "job", "name": "a"}, {"kind": "job", "name": "b"}]),
+        ("POST", "/api/v1/placements/", {"gang": [{"kind": "job", "name": "a"}]}),
+        ("POST", "/api/v1/placements/preemption/", {"kind": "job", "name": "a"}),
         ("GET", "/api/v1/hosts/?label=zone%3Da", None),
         ("POST", "/api/v1/hosts/h1/drain/", {}),
         ("POST", "/api/v1/placements/7/release/", {}),
@@ -106,6 +110,15 @@ def test_an_error_without_a_document_is_one_too(api: Api, steelyard: Steelyard, 
     api.answer = (502, "text/html", content)
     with pytest.raises(ProblemError, match="502 Bad Gateway"):
         steelyard.status()
+
+
+def test_what_would_have_to_leave_is_kept(api: Api, steelyard: Steelyard) -> None:
+    """A refusal's proposal, and None where it makes none."""
+    for more, expected in (({"preemption": {"sentence": "s"}}, {"sentence": "s"}), ({}, None)):
+        api.answer = (409, "application/problem+json", json.dumps({"title": "Conflict", **more}).encode())
+        with pytest.raises(ProblemError) as caught:
+            steelyard.place({"kind": "job"})
+        assert caught.value.preemption == expected
 
 
 def test_a_redirect_is_not_followed(api: Api, steelyard: Steelyard) -> None:

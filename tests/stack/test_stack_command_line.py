@@ -108,6 +108,8 @@ def test_every_command_works(
         assert steelyard.json("place", "why", placed["decision"])["outcome"] == "placed"
         assert steelyard.json("place", "release", placed["id"])["state"] == "released"
 
+    place_by_rules(steelyard, product.folder / "gang.json")
+
     job = steelyard.json("job", "run", "stack.fail", "--arg", "by hand", "--demand", "cpu=10m")["id"]
     assert product.ended(job)["error"] == "ValueError: by hand"
     assert job in {each["id"] for each in steelyard.json("job", "list")}
@@ -124,6 +126,32 @@ def test_every_command_works(
     assert token["key"] in {each["key"] for each in steelyard.json("token", "list")}
     assert steelyard.json("token", "revoke", token["key"])["state"] == "revoked"
     assert commands() - {"up"} == steelyard.used
+
+
+def place_by_rules(steelyard: Steelyard, file: Path) -> None:
+    """Replicas, a gang and a proposal, with every option of a placement; what was placed is released."""
+    words = ["place", "service", "rules", "-d", "cpu=10m", "--replicas", "2", "--group", "rules"]
+    words += ["--spread", "zone", "--spread", "host:3", "--apart", "nobody:zone", "--near", "nobody:zone:0.1"]
+    words += ["--prefer", "host=beta:9", "--pin", "beta", "--pin", "gamma", "--exclude", "alpha"]
+    replicas = steelyard.json(*words, "--priority", "-7", "--policy", "pack", "--option", "weights.cpu=2")
+    assert {each["host"] for each in replicas["placements"]} == {"beta", "gamma"}
+    assert {each["priority"] for each in replicas["placements"]} == {-7}
+    third = steelyard(*words)
+    assert (third.exit_code, third.stdout) == (1, "")
+    assert "full failure domain" in third.stderr
+
+    loads = [{"kind": "job", "name": f"g{n}", "demand": {"cpu": 0.01}, "group": "g", "apart": [{"group": "g"}]}
+             for n in range(3)]  # fmt: skip
+    file.write_text(json.dumps(loads))
+    gang = steelyard.json("place", "gang", str(file))
+    assert {each["host"] for each in gang["placements"]} == {"alpha", "beta", "gamma"}
+    file.write_text(json.dumps({"gang": [*loads, loads[0]]}))
+    assert "Nothing of the gang of 4" in steelyard("place", "gang", str(file)).stderr
+
+    proposal = steelyard.json("place", "preemption", "urgent", "-d", "cpu=10m", "--priority", "9")
+    assert (proposal["needed"], proposal["best"]) == (False, None)
+    for each in [*replicas["placements"], *gang["placements"]]:
+        steelyard.json("place", "release", each["id"])
 
 
 def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
@@ -149,6 +177,20 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("place", "job", "x", "--demand", "cpu=1", "--label", "zone"), "'zone' is not KEY=VALUE"),
         (("place", "job", "x", "--demand", "cpu=1", "--policy", "nonsense"), "nonsense"),
         (("place", "job", "x", "--demand", "cpu=5000"), "cpu"),
+        (
+            ("place", "job", "x", "-d", "cpu=1", "--spread", "zone:wide"),
+            "'zone:wide' does not end in a whole number",
+        ),
+        (("place", "job", "x", "-d", "cpu=1", "--spread", "zone:0"), "spread.0.max_skew"),
+        (("place", "job", "x", "-d", "cpu=1", "--near", ":zone"), "':zone' is not GROUP"),
+        (("place", "job", "x", "-d", "cpu=1", "--prefer", "zone"), "'zone' is not LEVEL=VALUE"),
+        (("place", "job", "x", "-d", "cpu=1", "--option", "colour=red"), "options.colour"),
+        (("place", "job", "x", "-d", "cpu=1", "--replicas", "0"), "replicas"),
+        (("place", "job", "x", "-d", "cpu=1", "--priority", "high"), "Invalid value for '--priority'"),
+        (("place", "job", "x", "-d", "cpu=1", "--pin", "alpha", "--exclude", "alpha"), "pinned and excluded"),
+        (("place", "gang", "/nowhere/gang.json"), "No such file"),
+        (("place", "gang", "/dev/null"), "is not JSON"),
+        (("place", "preemption", "x", "--demand", "cpus=1"), "cpus"),
         (("place", "why", "0b1c6b1e-0000-4000-8000-000000000000"), "0b1c6b1e"),
         (("place", "why", "not-an-id"), "Not Found"),
         (

@@ -16,7 +16,7 @@ from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown, i
 from console.jobs.models import Job
 from console.live.bells import ring_hosts, ring_jobs
 from console.live.picture import picture
-from console.placements.actions.place import commit, keep, overtaken, refusal
+from console.placements.actions.commit import commit, keep, overtaken, refusal
 from console.placements.actions.release import announce_release, release
 
 #: With the job's identity it must fit a load's name.
@@ -60,7 +60,8 @@ class Submit(Action[Job]):
         job = Job.objects.select_related("placement__host").get(pk=job.pk)
         if job.state == Job.State.QUEUED and not self.dispatch:
             Cancel(job.pk, reason="no host had room, and the application would not wait").run(SYSTEM)
-            raise refusal(picture.decide(load_of(job)))
+            load = load_of(job)
+            raise refusal(picture.decide(load), load)
         return job
 
     def execute(self, actor: Actor) -> Job:
@@ -143,7 +144,7 @@ class PlaceJob(Action[Job | None]):
         decided = overtaken(decided)
         # One kept refusal a wait, not one a try: a full cluster is asked every second.
         if not job.waiting_for:
-            keep(decided)
+            keep(decided, load)
         self._wait_for(job, decided.sentence)
         return None
 

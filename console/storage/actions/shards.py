@@ -14,7 +14,7 @@ from console.fleet.models import Host
 from console.live.bells import ring_commands, ring_hosts, ring_shards
 from console.live.picture import picture
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere, commit, keep, overtaken
+from console.placements.actions.commit import FitsNowhere, commit, keep, overtaken
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Placement
 from console.storage.models import Replica, Shard

@@ -14,7 +14,8 @@ from console.events.models import Event, Outbox
 from console.events.tasks import keep_house
 from console.fleet.actions.commands import give
 from console.fleet.models import Command, HostToken
-from console.placements.actions.place import FitsNowhere, Place
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
 from console.placements.actions.release import Release
 from console.placements.models import Decision, Placement
 

@@ -12,7 +12,8 @@ from console.events.models import Event
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.live.picture import picture
-from console.placements.actions.place import FitsNowhere, Place
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
 from console.placements.actions.release import Release
 
 JOB = Load(kind="job", name="j", demand={"cpu": 1.0})

@@ -33,7 +33,7 @@ from console.jobs.actions.submit import Cancel, PlaceJob, Submit
 from console.jobs.models import Job
 from console.jobs.tasks import relay_outbox
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere
+from console.placements.actions.commit import FitsNowhere
 
 HOST = agent("web-1")
 

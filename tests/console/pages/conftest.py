@@ -49,7 +49,8 @@ def furnished(cluster: Any) -> Things:
     from console.actions import SYSTEM, Actor
     from console.fleet.models import Host
     from console.jobs.actions.submit import Submit
-    from console.placements.actions.place import FitsNowhere, Place
+    from console.placements.actions.commit import FitsNowhere
+    from console.placements.actions.place import Place
     from console.storage.actions.shards import CreateShard
     from console.traffic.actions.services import CreateService
 

@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from console.events.models import Event
+from console.fleet.models import Host
 from console.live import feed
 from console.traffic.models import Endpoint, Service
 from console.traffic.view import EndpointSeen, EngineSeen, ServiceSeen, TrafficSeen, encode_traffic
@@ -87,6 +88,28 @@ def test_operator_drains_and_resumes_an_endpoint(
     assert "an operator drains it" in row["reason"]
     assert Endpoint.objects.get(host__name="web-1").state == "active"
     assert Event.objects.filter(action="service.drain-endpoint", actor="a-operator").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "says"), [("endpoint", "an operator drains it"), ("host", "its host is draining")]
+)
+def test_api_says_of_a_draining_endpoint_what_the_page_says(
+    api: Any, browsers: Any, furnished: Any, monkeypatch: pytest.MonkeyPatch, by: str, says: str
+) -> None:
+    """The steering law takes it for unhealthy; people are told what it is. Another endpoint's reason stays."""
+    say(monkeypatch)
+    if by == "host":
+        Host.objects.filter(name="web-2").update(state="draining")
+    else:
+        Endpoint.objects.filter(host__name="web-2").update(state="draining")
+
+    told = api.viewer.get("/api/v1/services/shop/").json()["endpoints"]
+
+    assert [each["engine"]["reason"] for each in told] == [
+        row["reason"] for row in live(browsers.viewer)["endpoints"]
+    ]
+    assert says in told[1]["engine"]["reason"]
+    assert told[0]["engine"]["reason"] == WHY
 
 
 def test_viewer_does_not_drain(browsers: Any, furnished: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -15,17 +16,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from balancer_core.placement import Load
+from balancer_core.placement import Load, Spread
 from console.actions import SYSTEM, Conflict
 from console.fleet.actions.join import ChangeCapacity
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.live.picture import picture
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere, Place, PlaceMany
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
+from console.placements.actions.place_many import PlaceMany
 from console.placements.actions.release import Release
+from console.placements.actions.together import PlaceGang, PlaceReplicas
 from console.placements.models import Ledger, Placement
 
 HOSTS = ["web-1", "web-2", "web-3"]
+TWO_A_HOST = (Spread("host", {}, max_per_domain=2),)
 AMOUNTS = st.sampled_from([0.0, 0.1, 0.3, 1.0, 2.5])
 
 
@@ -60,6 +65,31 @@ def test_the_ledger_stays_true(cluster: Any) -> None:
                 if isinstance(placed, Placement):
                     self.fits(placed)
 
+        @rule(
+            amounts=st.lists(AMOUNTS, min_size=1, max_size=3),
+            form=st.sampled_from(["gang", "list", "replicas"]),
+        )
+        def place_group(self, amounts: list[float], form: str) -> None:
+            loads = [Load("job", "g", {"cpu": amount}, group="g", spread=TWO_A_HOST) for amount in amounts]
+            try:
+                if form == "list":
+                    results = PlaceMany(loads).run(SYSTEM)
+                elif form == "gang":
+                    results = PlaceGang(loads).run(SYSTEM).placements
+                    assert len(results) == len(loads)
+                else:
+                    results = PlaceReplicas(loads[0], len(loads)).run(SYSTEM).placements
+            except FitsNowhere:
+                return
+            for placed in results:
+                if isinstance(placed, Placement):
+                    self.fits(placed)
+
+        @rule()
+        def release_one_of_the_group(self) -> None:
+            if found := Placement.objects.filter(group="g", state="held").first():
+                Release(found.pk).run(SYSTEM)
+
         @rule(placement=consumes(placements))
         def release(self, placement: Any) -> None:
             if placement is not None:
@@ -87,6 +117,11 @@ def test_the_ledger_stays_true(cluster: Any) -> None:
         @invariant()
         def nothing_drifts(self) -> None:
             assert ledger.drift() == {}
+
+        @invariant()
+        def no_host_has_more_than_two_of_the_group(self) -> None:
+            hosts = Placement.objects.filter(group="g", state="held").values_list("host__name", flat=True)
+            assert all(count <= 2 for count in Counter(hosts).values())
 
         @invariant()
         def the_picture_agrees(self) -> None:

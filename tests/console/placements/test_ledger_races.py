@@ -12,7 +12,8 @@ from balancer_core.placement import Load
 from console.actions import SYSTEM
 from console.live.picture import picture
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere, Place
+from console.placements.actions.commit import FitsNowhere
+from console.placements.actions.place import Place
 from console.placements.actions.release import Release
 from console.placements.models import Decision, Placement
 

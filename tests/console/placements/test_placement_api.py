@@ -125,7 +125,7 @@ def test_a_list_places_what_fits_and_says_why_not_the_rest(api: Any, cluster: An
 def test_a_list_is_placed_in_chunks(api: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """More loads than one transaction takes are all placed, and the audit trail has a line for each."""
     from console.events.models import Event
-    from console.placements.actions.place import PlaceMany
+    from console.placements.actions.place_many import PlaceMany
 
     monkeypatch.setattr(PlaceMany, "CHUNK", 3)
     cluster.add("web-1")
@@ -142,7 +142,7 @@ def test_a_list_with_one_invalid_load_places_nothing(
 ) -> None:
     """Also when the invalid one stands in a later chunk and only the cluster knows that its resource is
     unknown."""
-    from console.placements.actions.place import PlaceMany
+    from console.placements.actions.place_many import PlaceMany
 
     monkeypatch.setattr(PlaceMany, "CHUNK", 1)
     cluster.add("web-1")

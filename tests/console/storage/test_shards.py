@@ -15,7 +15,7 @@ from console.fleet.actions.commands import AnswerCommand, expire_old_commands
 from console.fleet.actions.lifecycle import Remove
 from console.fleet.models import Command
 from console.placements import ledger
-from console.placements.actions.place import FitsNowhere
+from console.placements.actions.commit import FitsNowhere
 from console.placements.models import Decision
 from console.storage.actions.shards import CreateShard, RemoveShard
 from console.storage.models import Replica, Shard
