@@ -173,6 +173,8 @@ def place_why(decision: str, as_json: Json = False) -> None:
         show(answer, True)
         return
     out.print(answer["sentence"], highlight=False, markup=False)
+    if together := answer["document"].get("batch"):
+        out.print(together, highlight=False, markup=False)
     show(answer["document"]["candidates"], False, "host", "total", "margin")
     for key, value in (answer["asked"] or {}).items():
         out.print(f"  asked {key}: {json.dumps(value)}", highlight=False, markup=False, soft_wrap=True)

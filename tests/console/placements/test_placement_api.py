@@ -119,6 +119,8 @@ def test_a_list_places_what_fits_and_says_why_not_the_rest(api: Any, cluster: An
         "refused",
         "refused",
     ]
+    third = api.viewer.get(f"/api/v1/decisions/{answer.json()[2]['decision']}/").json()["document"]
+    assert third["batch"] == "One of 4 decided together, number 3 in turn."
     assert api.operator.post(URL, loads).status_code == 409
 
 
