@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, results
+from bench.page import page
 from bench.picture import draw
 from bench.registry import Settings, UnknownBenchmark, chosen, runner
 from bench.table import show
@@ -37,12 +38,13 @@ def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
 
 
 def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
-    """Merge the rows into the results file and draw every picture anew from it."""
+    """Merge the rows into the results file, and draw every picture and write the page anew from it."""
     kept = results.merge(results.load(file), rows)
     results.save(file, kept)
     pictures.mkdir(parents=True, exist_ok=True)
     for row in kept:
         (pictures / f"{row['id']}.svg").write_text(draw(row))
+    (pictures / "README.md").write_text(page(kept))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,7 +24,7 @@ def table(rows: Iterable[dict[str, Any]]) -> Table:
             _with_range(each["peer_value"], spread.get("peer")),
             _with_range(each["ratio"], spread.get("ratio")),
             each["unit"],
-            _bound(each["limit"]),
+            bound(each["limit"]),
             _room(each["limit"].get("room")),
             each["peer"] or "",
         )
@@ -54,7 +54,7 @@ def _with_range(value: float | None, spread: list[float] | None) -> str:
     return f"{amount(value)} [{amount(spread[0])} .. {amount(spread[1])}]"
 
 
-def _bound(limit: dict[str, Any]) -> str:
+def bound(limit: dict[str, Any]) -> str:
     """ratio >= 0.5, <= 35; nothing where what bounds a figure has no number."""
     if limit.get("least") is not None:
         bound = f">= {amount(limit['least'])}"
