@@ -1,4 +1,4 @@
-"""Placing a list of loads, each on its own merits."""
+"""Placing a list of loads: each keeps its own decision and its own refusal, where each goes is decided together."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Result = Placement | FitsNowhere
 
 @dataclass
 class PlaceMany(Action[list[Result | None]]):
-    """Place a list of loads, each on its own merits; later ones see the room that earlier ones took, and where
-    groups are named, count the earlier ones.
+    """Place a list of loads, CHUNK at a time so that as much as can be finds a place (balancer_core.batch); where
+    groups are named, one after the other, counting the earlier ones.
 
     One transaction a chunk, so a crash in the middle loses whole loads, never parts of one.
     Raises InvalidLoad for the first load that can't be asked for, before any is placed.

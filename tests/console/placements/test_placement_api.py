@@ -103,7 +103,7 @@ def test_what_fits_nowhere_gets_the_reason_of_each_host(api: Any, cluster: Any) 
 
 
 def test_a_list_places_what_fits_and_says_why_not_the_rest(api: Any, cluster: Any) -> None:
-    """Each load on its own merits, in order; later ones see the room that earlier ones took."""
+    """Each has its own answer; equal ones take the room in the order in which they stand."""
     cluster.add("web-1", cpu=3.0)
     loads = [{**GOOD, "name": f"j{n}", "demand": {"cpu": cpu}} for n, cpu in enumerate((2, 2, 1, 1))]
 
