@@ -22,7 +22,7 @@ def test_everything_is_chosen_without_a_name() -> None:
 @pytest.mark.parametrize(
     ("only", "modules"),
     [
-        (["B2"], ["bench.decisions", "bench.hashing"]),
+        (["B2"], ["bench.decisions", "bench.batching", "bench.hashing"]),
         (["B2.growth"], ["bench.decisions"]),
         (["B8.p99"], ["bench.placing"]),
         (["B7.agent_rss", "B8"], ["bench.agent", "bench.placing"]),
