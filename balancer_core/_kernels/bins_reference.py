@@ -1,0 +1,77 @@
+"""The contract of bins.pyx in plain Python: obviously right and slow.
+
+Tests hold the compiled code to these results on every input. It is never a fallback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Vector = Sequence[int]
+
+
+def fits(size: Vector, left: Vector) -> bool:
+    """Whether no resource runs short."""
+    return all(one <= other for one, other in zip(size, left, strict=True))
+
+
+def fill(
+    free: Sequence[Vector], sizes: Sequence[Vector], weights: Sequence[float], by_distance: bool
+) -> list[int]:
+    """Host after host takes the load of the best score that fits, the first of equals, until none fits."""
+    rows = [-1] * len(sizes)
+    for host, room in enumerate(free):
+        left = list(room)
+        while able := [load for load, row in enumerate(rows) if row < 0 and fits(sizes[load], left)]:
+            best = max(able, key=lambda load: alignment(sizes[load], left, weights, by_distance))
+            rows[best] = host
+            left = [has - asks for has, asks in zip(left, sizes[best], strict=True)]
+    return rows
+
+
+def alignment(size: Vector, left: Vector, weights: Sequence[float], by_distance: bool) -> float:
+    """The dot product of size and left, or minus their squared distance."""
+    score = 0.0
+    for weight, asks, has in zip(weights, size, left, strict=True):
+        if by_distance:
+            short = float(has - asks)
+            score -= weight * short * short
+        else:
+            score += weight * float(asks) * float(has)
+    return score
+
+
+def place(
+    free: Sequence[Vector], sizes: Sequence[Vector], order: Sequence[int], weights: Sequence[float], rule: int
+) -> list[int]:
+    """Each load on the host in use of the best score, the first of equals, else on the first other with room."""
+    rows = [-1] * len(sizes)
+    left = [list(room) for room in free]
+    used: set[int] = set()
+    for load in order:
+        able = [host for host, room in enumerate(left) if fits(sizes[load], room)]
+        known = [host for host in able if host in used]
+        if known:
+            rows[load] = max(known, key=lambda host: liking(sizes[load], left[host], weights, rule))
+        elif able:
+            rows[load] = able[0]
+        else:
+            continue
+        used.add(rows[load])
+        left[rows[load]] = [has - asks for has, asks in zip(left[rows[load]], sizes[load], strict=True)]
+    return rows
+
+
+def liking(size: Vector, left: Vector, weights: Sequence[float], rule: int) -> float:
+    """What speaks for a host in use: nothing (0), little left (1), the same shape (2)."""
+    score = asks_length = has_length = both = 0.0
+    for weight, asks, has in zip(weights, map(float, size), map(float, left), strict=True):
+        score -= weight * (has - asks) * (has - asks) if rule == 1 else 0.0
+        asks_length += weight * asks * asks
+        has_length += weight * has * has
+        both += weight * asks * has
+    if rule == 2:
+        lengths = asks_length * has_length
+        return both / math.sqrt(lengths) if lengths > 0.0 else 1.0
+    return score
