@@ -22,7 +22,7 @@ def fill(
     Errors: ValueError for shapes that disagree. Cost: O(N^2 R + H R).
     """
 
-def place(
+def place_all(
     sizes: NDArray[np.int64],
     order: NDArray[np.int64],
     weights: NDArray[np.float64],
@@ -33,8 +33,8 @@ def place(
 ) -> None:
     """Place the loads of `order` one by one and for good: on the best host in use with room, else the first other.
 
-    rule: 0 the first host in use; 1 the least sum of weight x (left after it)^2; 2 the least angle between
-    size and left, resources scaled by the root of their weights. Equal scores: the first host.
+    rule: 0 the first host in use; 1 the least sum of weight x (left after it)^2; 2 the least of that sum as a
+    part of what it was before. Equal scores: the first host.
 
     sizes: int64[N, R]; order: int64[K] of loads; weights: float64[R].
     left: int64[H, R], what is free before and after; opened: int64[H], scratch; rows: int64[N], set for the

@@ -4,7 +4,7 @@
 The order of every floating-point operation is the reference's, so that ties fall alike.
 """
 
-from libc.math cimport INFINITY, sqrt
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 
@@ -58,7 +58,7 @@ def fill(
                     waiting[k] = waiting[k + 1]
 
 
-def place(
+def place_all(
     const int64_t[:, ::1] sizes not None, const int64_t[::1] order not None, const double[::1] weights not None,
     int rule, int64_t[:, ::1] left not None, int64_t[::1] opened not None, int64_t[::1] rows not None,
 ):
@@ -66,7 +66,7 @@ def place(
     cdef Py_ssize_t loads = sizes.shape[0], hosts = left.shape[0], wide = sizes.shape[1]
     cdef Py_ssize_t turn, host, r, k, best, count = 0, fresh = 0
     cdef int64_t load
-    cdef double score, top, size, room, asks, has, both
+    cdef double score, top, room, after, has
     if (
         left.shape[1] != wide or weights.shape[0] != wide or opened.shape[0] != hosts or rows.shape[0] != loads
         or order.shape[0] > loads
@@ -86,21 +86,18 @@ def place(
             for host in range(fresh):
                 if not opened[host]:
                     continue
-                asks = has = both = score = 0.0
+                has = score = 0.0
                 for r in range(wide):
                     if sizes[load, r] > left[host, r]:
                         break
-                    size = <double>sizes[load, r]
-                    room = <double>left[host, r]
-                    if rule == 1:
-                        score -= weights[r] * (room - size) * (room - size)
-                    elif rule == 2:
-                        asks += weights[r] * size * size
+                    if rule:
+                        room = <double>left[host, r]
+                        after = <double>(left[host, r] - sizes[load, r])
+                        score -= weights[r] * after * after
                         has += weights[r] * room * room
-                        both += weights[r] * size * room
                 else:
-                    if rule == 2:
-                        score = both / sqrt(asks * has) if asks * has > 0.0 else 1.0
+                    if rule == 2 and has > 0.0:
+                        score /= has
                     if score > top:
                         top = score
                         best = host

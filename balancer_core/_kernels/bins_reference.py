@@ -5,7 +5,6 @@ Tests hold the compiled code to these results on every input. It is never a fall
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 Vector = Sequence[int]
@@ -42,7 +41,7 @@ def alignment(size: Vector, left: Vector, weights: Sequence[float], by_distance:
     return score
 
 
-def place(
+def place_all(
     free: Sequence[Vector], sizes: Sequence[Vector], order: Sequence[int], weights: Sequence[float], rule: int
 ) -> list[int]:
     """Each load on the host in use of the best score, the first of equals, else on the first other with room."""
@@ -64,14 +63,12 @@ def place(
 
 
 def liking(size: Vector, left: Vector, weights: Sequence[float], rule: int) -> float:
-    """What speaks for a host in use: nothing (0), little left (1), the same shape (2)."""
-    score = asks_length = has_length = both = 0.0
-    for weight, asks, has in zip(weights, map(float, size), map(float, left), strict=True):
-        score -= weight * (has - asks) * (has - asks) if rule == 1 else 0.0
-        asks_length += weight * asks * asks
-        has_length += weight * has * has
-        both += weight * asks * has
-    if rule == 2:
-        lengths = asks_length * has_length
-        return both / math.sqrt(lengths) if lengths > 0.0 else 1.0
-    return score
+    """What speaks for a host in use: nothing (0), little left (1), little left of what it had (2)."""
+    if rule == 0:
+        return 0.0
+    score = before = 0.0
+    for weight, asks, has in zip(weights, size, left, strict=True):
+        after = float(has - asks)
+        score -= weight * after * after
+        before += weight * float(has) * float(has)
+    return score / before if rule == 2 and before > 0.0 else score
