@@ -96,7 +96,7 @@ def _turns(rows: Whole, size: Real, number: int, rng: Random) -> Real:
     kind = number % 4
     turns: Real
     if kind == 1:
-        turns = -np.arange(hosts, dtype=np.float64)
+        turns = np.arange(float(hosts), 0.0, -1.0)
     elif kind == 0:
         turns = -held
     else:
