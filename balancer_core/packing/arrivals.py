@@ -92,11 +92,11 @@ def best_order(free: Whole, sizes: Whole, rng: Random, rounds: int = ROUNDS) -> 
 def _turns(rows: Whole, size: Real, number: int, rng: Random) -> Real:
     """float64[H + 1]: when each host's loads have their turn, low first; the last is for those without a host."""
     hosts = int(rows.max(initial=-1)) + 1
-    held = np.bincount(rows + 1, weights=size, minlength=hosts + 1)[1:]
+    held = np.bincount(rows + 1, weights=size, minlength=hosts + 1)[1:].astype(np.float64)
     kind = number % 4
     turns: Real
     if kind == 1:
-        turns = np.arange(float(hosts), 0.0, -1.0)
+        turns = -np.arange(hosts, dtype=np.float64)
     elif kind == 0:
         turns = -held
     else:
