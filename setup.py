@@ -15,7 +15,7 @@ KERNELS = [
         extra_compile_args=["-O3", "-ffp-contract=off"],
         depends=["balancer_core/_kernels/bound.h"],
     )
-    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room")
+    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room", "bins", "ejection")
 ]
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.

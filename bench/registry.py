@@ -42,6 +42,9 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     ),
     "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),
     "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
+    "bench.bins": tuple(
+        f"B3.vbp.{name}.{task}" for name in ("new", "panigrahy") for task in ("batch", "online", "ordered")
+    ),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 try:
+    from balancer_core._kernels.bins import fill, place_all
+    from balancer_core._kernels.ejection import improve
     from balancer_core._kernels.index import Index
     from balancer_core._kernels.place import ELSEWHERE, MAX_TOP, Columns
     from balancer_core._kernels.room import worth
@@ -11,4 +13,4 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("balancer_core's kernels are not compiled: run `make build`") from error
 
-__all__ = ["ELSEWHERE", "MAX_TOP", "Columns", "Index", "worth"]
+__all__ = ["ELSEWHERE", "MAX_TOP", "Columns", "Index", "fill", "improve", "place_all", "worth"]
