@@ -148,7 +148,14 @@ class Product:
                 return False
             if host["state"] != "active":
                 self.client.uncordon(host["name"])
+            if not self._decides_for(host["name"]):
+                return False
         return self.all_answer()
+
+    def _decides_for(self, host: str) -> bool:
+        """Whether the web process, which looks at the database once a second, would place something there."""
+        probe = {"kind": "job", "name": "probe", "demand": {"cpu": 0.001}, "pin_hosts": [host]}
+        return not self.client.preemption(probe)["needed"]
 
     # -- looking and doing ----------------------------------------------------------------------
 
