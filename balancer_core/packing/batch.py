@@ -38,8 +38,11 @@ from balancer_core.packing.bins import (
 from balancer_core.packing.bound import least_hosts
 from balancer_core.randomness import Random, below
 
-#: Steps of the search a load, if not told otherwise.
+#: Steps of the search a load, if not told otherwise,
 STEPS_PER_LOAD: Final = 200
+
+#: but no more than this when each counts as many as there are loads to look through: about a second.
+MOST_WORK: Final = 2**26
 
 #: Swaps tried in a step. Measured: more is better a step, and worse a second.
 SWAPS: Final = 256
@@ -60,13 +63,13 @@ def pack(free: Whole, sizes: Whole, rng: Random, steps: int | None = None) -> Pa
     free: whole units [H, R] of each resource that each host has; a host in use by others has less. Hosts are
     filled in this order: put those that should be used first in front. For as many equal hosts as may be
     needed, give N rows. sizes: whole units [N, R] that the loads ask for.
-    steps: the most that the search may take, 200 N if None; 0 is the start alone. Same rng, same answer.
+    steps: the most that the search may take, usual_steps(N) if None; 0 is the start alone. Same rng, same answer.
     It stops early where hosts used equals the bound. A load too large for every host is left out (-1), and
     doesn't keep the others from being packed. Never worse than the start: placed loads, then hosts.
     Errors: InvalidPacking, before anything is computed.
     """
     room, asked = checked(free, sizes)
-    most = STEPS_PER_LOAD * len(asked) if steps is None else steps
+    most = usual_steps(len(asked)) if steps is None else steps
     if most < 0:
         raise InvalidPacking("steps", "negative", f"{most} steps; 0 is none.")
     fitting = placeable(room, asked)
@@ -87,6 +90,11 @@ def pack(free: Whole, sizes: Whole, rng: Random, steps: int | None = None) -> Pa
         rows,
     )
     return answer(rows, bound, used)
+
+
+def usual_steps(loads: int) -> int:
+    """200 a load, and fewer from some 600 loads on, so that a batch of any size is searched for about as long."""
+    return min(STEPS_PER_LOAD * loads, MOST_WORK // max(loads, 1))
 
 
 def start(free: Whole, sizes: Whole) -> Whole:

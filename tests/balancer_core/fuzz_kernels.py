@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from balancer_core._kernels import MAX_TOP, Index, scan, worth
+from balancer_core._kernels import MAX_TOP, Index, fill, improve, place_all, scan, worth
 
 EDGES = np.array([0.0, -0.0, 5e-324, 1e-9, 0.3, 1.0, 3.0, 1e18, 1.7e308, np.inf, -np.inf, np.nan, -1.0])
 
@@ -45,6 +45,24 @@ def fuzz(seed: int) -> None:
     parts, allowed = chance.integers(1, 1001, shapes), chance.integers(0, 2**63, shapes, dtype=np.uint64)
     device_kinds, weighed = chance.integers(0, 64, hosts), chance.random(shapes)
     worth(free, devices, device_kinds, amounts, counts, parts, allowed, weighed, 1000, 99, np.empty(hosts))
+    pack(chance, hosts % 40, width, int(chance.integers(0, 60)))
+
+
+def pack(chance: np.random.Generator, hosts: int, width: int, loads: int) -> None:
+    """Loads on hosts by every rule and the search, from a packing that need not fit; some prices are edges."""
+    free, sizes = chance.integers(-2, 40, (hosts, width)), chance.integers(-2, 20, (loads, width))
+    weights, prices = (
+        chance.choice(EDGES, width),
+        np.where(chance.random(loads) < 0.1, chance.choice(EDGES, loads), 1.0),
+    )
+    rows = np.full(loads, -1, dtype=np.int64)
+    fill(free, sizes, weights, bool(chance.integers(0, 2)), np.empty_like(free), rows.copy(), rows)
+    rows[chance.random(loads) < 0.3] = int(chance.integers(-1, max(hosts, 0)))
+    improve(free, sizes, prices, 1, 300, 90, 20, 0.01, int(chance.integers(0, 2**32)), rows)
+    order = chance.permutation(loads)[: int(chance.integers(0, loads + 1))]
+    place_all(
+        sizes, order, weights, int(chance.integers(0, 4)), free.copy(), np.empty(hosts, dtype=np.int64), rows
+    )
 
 
 if __name__ == "__main__":

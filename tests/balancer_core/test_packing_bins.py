@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from balancer_core._kernels import bins_reference
 from balancer_core.packing import InvalidPacking, Packing, best_order, pack, place_each
-from balancer_core.packing.batch import start
+from balancer_core.packing.batch import start, usual_steps
 from balancer_core.packing.bins import LARGEST, hosts_used, placeable
 from balancer_core.packing.bound import by_conflict, by_volume, least_hosts
 
@@ -130,7 +131,7 @@ def test_a_seed_has_one_answer(batch: tuple[Whole, Whole], seed: int) -> None:
     assert orders[0] == orders[1]
 
 
-@given(equal_batches(), st.integers(0, 2**32))
+@given(equal_batches(most=60), st.integers(0, 2**32))
 def test_more_rounds_need_no_more_hosts(batch: tuple[Whole, Whole], seed: int) -> None:
     """Among equal hosts, loads that shared a host and come together need no more by first fit."""
     free, sizes = batch
@@ -139,6 +140,28 @@ def test_more_rounds_need_no_more_hosts(batch: tuple[Whole, Whole], seed: int) -
         for rounds in (0, 1, 2, 3, 12)
     ]
     assert used == sorted(used, reverse=True)
+
+
+@given(batches(), st.integers(0, 2**32))
+def test_more_rounds_are_no_worse_on_unequal_hosts(batch: tuple[Whole, Whole], seed: int) -> None:
+    """A round that leaves more loads out, or takes more hosts for as many, is forgotten."""
+    free, sizes = batch
+    found = []
+    for rounds in (0, 1, 2, 3, 4, 5):
+        order = best_order(free, sizes, random.Random(seed), rounds)
+        packing = place_each(free, sizes, order, "first_fit")
+        found.append((-packing.placed, packing.hosts))
+    assert found == sorted(found, reverse=True)
+
+
+@given(equal_batches())
+def test_the_start_is_no_worse_than_filling_by_the_plain_rules(batch: tuple[Whole, Whole]) -> None:
+    """Dot product and distance, all resources alike."""
+    free, sizes = batch
+    alike = [1.0 / CAPACITY**2] * free.shape[1]
+    for by_distance in (False, True):
+        plain = bins_reference.fill(free.tolist(), sizes.tolist(), alike, by_distance)
+        assert hosts_used(start(free, sizes)) <= len(set(plain))
 
 
 @given(batches())
@@ -192,6 +215,14 @@ def test_a_load_larger_than_every_host_is_left_out_alone() -> None:
     assert (packing.hosts, packing.bound, packing.placed) == (1, 1, 2)
 
 
+def test_a_load_may_take_a_whole_host() -> None:
+    """What asks for exactly what a host has free fits it, and counts for the bound."""
+    free, sizes = np.array([[3, 9], [7, 4]]), np.array([[7, 4], [4, 7], [3, 9]])
+    assert placeable(free, sizes).tolist() == [True, False, True]
+    packing = pack(free, sizes, random.Random(0))
+    assert (packing.rows.tolist(), packing.bound) == ([1, -1, 0], 2)
+
+
 def test_nothing_to_pack_or_nowhere() -> None:
     """No loads use no host; without hosts every load is left out."""
     none = pack(np.full((2, 2), 5), np.empty((0, 2)), random.Random(0))
@@ -199,6 +230,15 @@ def test_nothing_to_pack_or_nowhere() -> None:
     nowhere = pack(np.empty((0, 2)), np.full((2, 2), 5), random.Random(0))
     assert (nowhere.rows.tolist(), nowhere.hosts, nowhere.placed) == ([-1, -1], 0, 0)
     assert best_order(np.empty((0, 2)), np.full((2, 2), 5), random.Random(0)).tolist() == [0, 1]
+
+
+def test_the_search_is_bounded_whatever_comes() -> None:
+    """A step looks through all loads, so that more loads have fewer steps each; without a number, that is all."""
+    assert [usual_steps(loads) for loads in (0, 1, 100)] == [0, 200, 20_000]
+    assert all(loads * usual_steps(loads) <= 2**26 for loads in (10**3, 10**4, 10**5))
+    chance = np.random.default_rng(9)
+    sizes = chance.integers(1, 60, (30, 3))
+    assert pack(np.full((30, 3), 100), sizes, random.Random(0)).steps <= usual_steps(30)
 
 
 def test_a_packing_cannot_be_changed() -> None:

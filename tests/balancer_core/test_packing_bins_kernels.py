@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -19,12 +19,16 @@ Whole = NDArray[np.int64]
 def cases(draw: st.DrawFn) -> tuple[Whole, Whole, NDArray[np.float64], np.random.Generator]:
     """Hosts and loads with many ties and zeros, and weights of which some are zero."""
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
-    wide, largest = draw(st.integers(1, 5)), draw(st.sampled_from([2, 9, 1000]))
-    free = chance.integers(0, largest + 1, (draw(st.integers(0, 7)), wide))
-    sizes = chance.integers(0, draw(st.sampled_from([1, largest])) + 1, (draw(st.integers(0, 14)), wide))
+    wide, largest = draw(st.integers(1, 5)), draw(st.sampled_from([4, 9, 1000]))
+    free = chance.integers(
+        draw(st.sampled_from([0, largest // 2])), largest + 1, (draw(st.integers(0, 12)), wide)
+    )
+    part = draw(st.sampled_from([1, 2, 3]))
+    sizes = chance.integers(0, largest // part + 1, (draw(st.integers(0, 40)), wide))
     return free, sizes, chance.choice([0.0, 0.25, 1.0 / 3.0, 1.0], wide), chance
 
 
+@settings(max_examples=200)
 @given(cases(), st.booleans())
 def test_filling_equals_the_reference(
     case: tuple[Whole, Whole, NDArray[np.float64], np.random.Generator], by_distance: bool
@@ -37,6 +41,7 @@ def test_filling_equals_the_reference(
     assert expected == rows.tolist()
 
 
+@settings(max_examples=200)
 @given(cases(), st.integers(0, 2))
 def test_placing_one_by_one_equals_the_reference(
     case: tuple[Whole, Whole, NDArray[np.float64], np.random.Generator], rule: int
