@@ -142,7 +142,7 @@ async def run(settings: Settings) -> list[Row]:
                         f"B3.vbp.{short}.{task}",
                         Compared.of([total], [theirs]),
                         "bins",
-                        Limit(f"{theirs} bins, total {total}", most=theirs),
+                        Limit(f"below {theirs} bins, total {total}", most=theirs - 1),
                         peer=peer,
                         note=f"{len(instances)} instances; best of all published heuristics {best}",
                     )

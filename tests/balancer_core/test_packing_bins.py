@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from balancer_core._kernels import bins_reference
 from balancer_core.packing import InvalidPacking, Packing, best_order, pack, place_each
-from balancer_core.packing.batch import start
+from balancer_core.packing.batch import start, usual_steps
 from balancer_core.packing.bins import LARGEST, hosts_used, placeable
 from balancer_core.packing.bound import by_conflict, by_volume, least_hosts
 
@@ -230,6 +230,15 @@ def test_nothing_to_pack_or_nowhere() -> None:
     nowhere = pack(np.empty((0, 2)), np.full((2, 2), 5), random.Random(0))
     assert (nowhere.rows.tolist(), nowhere.hosts, nowhere.placed) == ([-1, -1], 0, 0)
     assert best_order(np.empty((0, 2)), np.full((2, 2), 5), random.Random(0)).tolist() == [0, 1]
+
+
+def test_the_search_is_bounded_whatever_comes() -> None:
+    """A step looks through all loads, so that more loads have fewer steps each; without a number, that is all."""
+    assert [usual_steps(loads) for loads in (0, 1, 100)] == [0, 200, 20_000]
+    assert all(loads * usual_steps(loads) <= 2**26 for loads in (10**3, 10**4, 10**5))
+    chance = np.random.default_rng(9)
+    sizes = chance.integers(1, 60, (30, 3))
+    assert pack(np.full((30, 3), 100), sizes, random.Random(0)).steps <= usual_steps(30)
 
 
 def test_a_packing_cannot_be_changed() -> None:
