@@ -88,7 +88,7 @@ STEELYARD_CHOSEN void steelyard_anneal(reassignment *s, annealing *how, long ste
         int p = below((uint32_t)dice, s->loads);
         how->tried++;
         if (more >> 20 & 1) {
-            int b = below((uint32_t)(dice >> 32), s->hosts);
+            int b = (more >> 21 & 7) == 0 ? s->origin[p] : below((uint32_t)(dice >> 32), s->hosts);
             if (b == s->at[p])
                 continue;
             if (shift_change(s, how, p, b, limit) <= limit) {
