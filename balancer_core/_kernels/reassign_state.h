@@ -43,8 +43,8 @@ typedef struct {
     const double *leave, *route; /* a load's own move; host x host */
     double group_weight;
     /* The state. over: used - safety; room: capacity - held. present: a bit a group and host. */
-    int *at, *next, *previous, *first, *count;
-    double *over, *room;
+    int *at;
+    double *over, *room, *strain, *away; /* strain: what a host's shortage counts; away: a load's journey so far */
     weight *host;
     int *in_domain, *in_zone, *domains_of, *moved, *moved_histogram;
     uint64_t *present;
@@ -103,7 +103,7 @@ INLINE weight weigh(const reassignment *s, int h, const double *more, const doub
         shortage += positive(lack) * *(const lanes *)(s->scarcity + i);
     }
     result.cost = total_of(cost);
-    result.shortage = total_of(shortage);
+    result.shortage = total_of(shortage) * s->strain[h];
     for (int b = 0; b < s->balances; b++) {
         int one = s->balance_of[b], other = s->balance_against[b];
         const double *slack = s->slack + (size_t)h * s->width;
@@ -236,29 +236,6 @@ static void hold_more(reassignment *s, int h, int p, double sign)
     }
 }
 
-static void unlink_load(reassignment *s, int p)
-{
-    int h = s->at[p];
-    if (s->previous[p] >= 0)
-        s->next[s->previous[p]] = s->next[p];
-    else
-        s->first[h] = s->next[p];
-    if (s->next[p] >= 0)
-        s->previous[s->next[p]] = s->previous[p];
-    s->count[h]--;
-}
-
-static void link_load(reassignment *s, int p, int h)
-{
-    s->at[p] = h;
-    s->previous[p] = -1;
-    s->next[p] = s->first[h];
-    if (s->first[h] >= 0)
-        s->previous[s->first[h]] = p;
-    s->first[h] = p;
-    s->count[h]++;
-}
-
 static void count_moved(reassignment *s, int g, int change)
 {
     s->moved_histogram[s->moved[g]]--;
@@ -277,10 +254,11 @@ static void count_moved(reassignment *s, int g, int change)
 static void move(reassignment *s, int p, int b)
 {
     int a = s->at[p], g = s->group[p], change = strays(s, p, a, b);
-    s->total += journey(s, p, b) - journey(s, p, a);
+    double away = journey(s, p, b);
+    s->total += away - s->away[p];
+    s->away[p] = away;
     s->broken += broken_by(s, g, a, b);
-    unlink_load(s, p);
-    link_load(s, p, b);
+    s->at[p] = b;
     count_in(s, g, a, -1);
     count_in(s, g, b, 1);
     s->present[(size_t)a * s->words + (g >> 6)] &= ~(1ULL << (g & 63));
@@ -321,22 +299,25 @@ static void keep(reassignment *s)
     s->best_total = s->total;
 }
 
+/* Set the bits of presence anew: a load that left a host after another of its group came has cleared the bit. */
+static void show_groups(reassignment *s)
+{
+    for (int p = 0; p < s->loads; p++)
+        s->present[(size_t)s->at[p] * s->words + (s->group[p] >> 6)] |= 1ULL << (s->group[p] & 63);
+}
+
 /* Go back to the best. */
 static void go_back(reassignment *s)
 {
-    /* Two passes: a load's place may still hold another of its group. Bits of presence are set right after. */
     int count = s->touched_count;
     for (int i = 0; i < count; i++) {
         int p = s->touched[i];
         if (s->at[p] != s->best[p])
             move(s, p, s->best[p]);
-    }
-    for (int i = 0; i < count; i++) {
-        int p = s->touched[i], g = s->group[p];
-        s->present[(size_t)s->at[p] * s->words + (g >> 6)] |= 1ULL << (g & 63);
         s->is_touched[p] = 0;
     }
     s->touched_count = 0;
+    show_groups(s);
 }
 
 #endif
