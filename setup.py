@@ -1,6 +1,6 @@
 """Builds the Cython kernels and packs static/; everything else about the package stands in pyproject.toml."""
 
-from glob import glob
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
@@ -15,7 +15,7 @@ KERNELS = [
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         # No fused multiply-add and no reassociation: the kernel must give the reference's bits.
         extra_compile_args=["-O3", "-ffp-contract=off"],
-        depends=sorted(glob("balancer_core/_kernels/*.h")),
+        depends=sorted(map(str, Path("balancer_core/_kernels").glob("*.h"))),
     )
     for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room", "reassign")
 ]

@@ -41,6 +41,10 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "B2.bytes_per_host",
     ),
     "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
+    "bench.reassignment": (
+        *(f"B3.roadef.a{number}" for number in ("1_1", "1_2", "1_3", "1_4", "1_5", "2_1", "2_2", "2_3", "2_4", "2_5")),
+        *(f"B3.roadef.b_{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)), "B3.roadef.a_gap", "B3.roadef.b_gap",
+    ),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED

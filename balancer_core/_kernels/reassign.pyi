@@ -1,6 +1,6 @@
 """Search for a better assignment of loads to hosts: simulated annealing over shifts and exchanges."""
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 #: Rows of resources are padded with zeros to a multiple of this.
 WIDTH: Final[int]
 
-Float = NDArray[np.float64]
-Int = NDArray[np.int32]
+Float: TypeAlias = NDArray[np.float64]
+Int: TypeAlias = NDArray[np.int32]
 
 class Columns(Protocol):
     """A problem, laid out for the kernel: H hosts, L loads, G groups, B balances, N needs, W padded resources.
@@ -110,8 +110,8 @@ class Search:
         """Try so many random moves without the GIL; how many were taken. O(R) each.
 
         A move that makes the priced cost higher by d is taken with probability exp(-d / temperature).
-        shortage: price of a unit above capacity (times scarcity); broken: of a broken rule. firm: once it is
-        unbroken it is never broken again within this call.
+        shortage: price of a unit above capacity (times scarcity); broken: of a broken rule. firm_capacity: once
+        no host is short, none will be; firm_rules: never are more broken than before, and fewer at any cost.
         """
 
     def press(self, factor: float, most: float) -> None:

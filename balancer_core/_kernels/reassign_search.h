@@ -13,8 +13,8 @@
 #define DEPTHS 4096
 static double depth_of[DEPTHS];
 
-/* Prices of a unit short and of a rule broken. Where a rule is to be firm, its price becomes FORBIDDEN as soon
- * as nothing breaks it. */
+/* Prices of a unit short and of a rule broken. Firm: no more rules are broken than are, at any gain; and no host
+ * is short again once none is. */
 typedef struct {
     double temperature, shortage, broken;
     int firm_capacity, firm_rules;
@@ -92,7 +92,7 @@ INLINE void firm_up(const reassignment *s, conditions *how)
 {
     if (how->firm_capacity && s->short_hosts == 0)
         how->shortage = FORBIDDEN;
-    if (how->firm_rules && s->broken == 0)
+    if (how->firm_rules)
         how->broken = FORBIDDEN;
 }
 

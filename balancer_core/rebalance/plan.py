@@ -65,7 +65,9 @@ def _moves(problem: Problem, assignment: Whole) -> tuple[Move, ...]:
 
 def _say(problem: Problem, before: Cost, after: Cost, moves: int) -> str:
     if not moves:
-        return f"All {problem.loads:,} loads stay: nothing cheaper was found than the {before.total:,} of now."
+        return (
+            f"All {problem.loads:,} loads stay: nothing cheaper was found than the {before.total:,} of now."
+        )
     saved = before.total - after.total
     share = f" ({100.0 * saved / before.total:.1f} % less)" if before.total else ""
     changes = {name: getattr(after, name) - getattr(before, name) for name in _TERMS}

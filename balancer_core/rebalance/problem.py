@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancer_core.errors import InvalidInput
+from balancer_core.rebalance.rules import breach
 
 Whole = NDArray[np.int64]
 
@@ -85,9 +86,6 @@ class Problem:
         self._check_shapes()
         self._check_ranges()
         self._check_size()
-        # Here, because the rules are about problems.
-        from balancer_core.rebalance.rules import breach
-
         found = breach(self, self.current)
         if found is not None:
             raise InvalidProblem("current", found.code, found.reason)
@@ -165,12 +163,14 @@ class Problem:
             free = balance.target * (there[balance.of] + asked[balance.of])
             most += balance.weight * (free + there[balance.against] + asked[balance.against])
         most += self.move_weight * int(self.move_cost.astype(object).sum() or 0)
-        most += self.loads * (
-            self.route_weight * int(self.route_cost.max(initial=0)) + self.group_weight
-        )
+        most += self.loads * (self.route_weight * int(self.route_cost.max(initial=0)) + self.group_weight)
         if most >= EXACT_LIMIT:
             raise InvalidProblem("load_weight", "too_large", "costs could come to 2**53 or more; scale them.")
-        for field, total in (("demand", max(asked)), ("capacity", max(there)), ("safety", int(self.safety.max()))):
+        for field, total in (
+            ("demand", max(asked)),
+            ("capacity", max(there)),
+            ("safety", int(self.safety.max())),
+        ):
             if total >= EXACT_LIMIT // 4:
                 raise InvalidProblem(field, "too_large", "amounts come to 2**51 or more; scale them.")
 

@@ -84,6 +84,7 @@ def _needs(problem: Problem, assignment: Whole) -> Breach | None:
             pair, zone = (int(each) for each in unmet[0])
             group, needed = (int(each) for each in pairs[pair])
             return Breach(
-                "needs_unmet", f"group {group} would be in zone {zone}, where {needed}, which it needs, is not."
+                "needs_unmet",
+                f"group {group} would be in zone {zone}, where {needed}, which it needs, is not.",
             )
     return None
