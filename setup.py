@@ -1,5 +1,7 @@
 """Builds the Cython kernels and packs static/; everything else about the package stands in pyproject.toml."""
 
+from pathlib import Path
+
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
@@ -13,9 +15,9 @@ KERNELS = [
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         # No fused multiply-add and no reassociation: the kernel must give the reference's bits.
         extra_compile_args=["-O3", "-ffp-contract=off"],
-        depends=["balancer_core/_kernels/bound.h"],
+        depends=sorted(map(str, Path("balancer_core/_kernels").glob("*.h"))),
     )
-    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room", "bins", "ejection")
+    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room", "bins", "ejection", "reassign")
 ]
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.

@@ -45,6 +45,10 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.bins": tuple(
         f"B3.vbp.{name}.{task}" for name in ("new", "panigrahy") for task in ("batch", "online", "ordered")
     ),
+    "bench.reassignment": (
+        *(f"B3.roadef.a{number}" for number in ("1_1", "1_2", "1_3", "1_4", "1_5", "2_1", "2_2", "2_3", "2_4", "2_5")),
+        *(f"B3.roadef.b_{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)), "B3.roadef.a_gap", "B3.roadef.b_gap",
+    ),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 
 from balancer_core._kernels import ELSEWHERE, MAX_TOP, Columns, Index, fill, improve, place_all, worth
+from balancer_core._kernels.reassign import WIDTH, Search
 
 EDGES = np.array([0.0, -0.0, 5e-324, 1e-9, 0.3, 1.0, 3.0, 1e18, 1.7e308, np.inf, -np.inf, np.nan, -1.0])
 
@@ -71,7 +73,45 @@ def pack(chance: np.random.Generator, hosts: int, width: int, loads: int) -> Non
     )
 
 
+def fuzz_reassigning(seed: int) -> None:
+    """A search whose amounts are edges and whose loads break rules where they are."""
+    chance = np.random.default_rng(seed)
+    hosts, loads, groups = (
+        int(chance.integers(1, 9)),
+        int(chance.integers(0, 40)),
+        int(chance.integers(1, 70)),
+    )
+    needs, width, balances = int(chance.integers(0, 50)), WIDTH * int(chance.integers(1, 4)), int(seed % 2)
+    edges = seed % 3 == 0
+
+    def amounts(*shape: int) -> np.ndarray:
+        return chance.choice(EDGES, shape) if edges else chance.integers(0, 30, shape).astype(np.float64)
+
+    def rows(limit: int, count: int) -> np.ndarray:
+        return chance.integers(0, limit, count).astype(np.int32)
+
+    starts = np.append(np.sort(rows(needs + 1, groups)), needs).astype(np.int32)
+    columns = SimpleNamespace(
+        capacity=amounts(hosts, width) * 9, safety=amounts(hosts, width), weights=amounts(width),
+        scarcity=amounts(width), demand=amounts(loads, width), lasting=amounts(loads, width),
+        domain=rows(hosts, hosts), zone=rows(hosts, hosts), group=rows(groups, loads), current=rows(hosts, loads),
+        spread=rows(5, groups), needs_from=starts, needs=rows(groups, needs), needed_from=starts,
+        needed_by=rows(groups, needs), leave=amounts(loads), route=amounts(hosts, hosts),
+        balance_of=rows(width, balances), balance_against=rows(width, balances), balance_target=amounts(balances),
+        balance_weight=amounts(balances),
+    )  # fmt: skip
+    search = Search(columns, float(chance.choice(EDGES)), seed)
+    for temperature in (1e308, 10.0, 0.0):
+        search.anneal(
+            temperature, 1.0, float(chance.choice([0.0, 1e300])), seed % 2 == 0, seed % 5 == 0, 2000
+        )
+        search.press(2.0, 8.0)
+        search.place(search.assignment)
+    search.go_back()
+
+
 if __name__ == "__main__":
     for number in range(int(sys.argv[1])):
         fuzz(number)
+        fuzz_reassigning(number)
     print("all went well")
