@@ -17,7 +17,18 @@ KERNELS = [
         extra_compile_args=["-O3", "-ffp-contract=off"],
         depends=sorted(map(str, Path("balancer_core/_kernels").glob("*.h"))),
     )
-    for name in ("place", "hashing", "hosts", "tournament", "bounds", "index", "room", "bins", "ejection", "reassign")
+    for name in (
+        "place",
+        "hashing",
+        "hosts",
+        "tournament",
+        "bounds",
+        "index",
+        "room",
+        "bins",
+        "ejection",
+        "reassign",
+    )
 ]
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.
