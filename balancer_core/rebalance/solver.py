@@ -60,17 +60,19 @@ def rebalance(problem: Problem, budget: Budget, seed: int) -> Plan:
 
 def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
     load_cost = max(1.0, float((problem.demand * problem.load_weight).sum(axis=1).mean()))
-    way, trials, begun, pressed = schedule.KEPT, [search.best_total], 0, (0, 0)
+    way, begun, pressed = schedule.KEPT, 0, (0, 0)
+    best, given_up = search.best_total, False
     while 0.0 <= (spent := budget()) < 1.0:
         stage = Stage.at(spent, problem.loads / problem.hosts)
         if stage.run > begun:
-            trials.append(search.best_total)
-            bending_pays = trials[-1] < trials[1]
-            way = schedule.BENT if stage.run == 1 or bending_pays else schedule.KEPT
+            pays = search.best_total < best and not given_up
+            way = schedule.BENT if stage.run == 1 or pays else schedule.KEPT
             search.go_back()
-            begun = stage.run
-        over = search.broken and stage.share >= way.over
-        if over or (search.short_hosts and stage.share >= schedule.CAPACITY_OVER):
+            begun, best, given_up = stage.run, search.best_total, False
+        if search.broken and stage.share >= way.over:
+            search.go_back()
+            given_up = True
+        if search.short_hosts and stage.share >= schedule.CAPACITY_OVER:
             search.go_back()
         turn = (stage.run, int(stage.share * PRESSES))
         if stage.share >= schedule.PRESSED and turn > pressed:
