@@ -17,7 +17,7 @@ from balancer_core.rebalance.columns import Columns
 from balancer_core.rebalance.plan import Plan
 from balancer_core.rebalance.problem import Problem
 from balancer_core.rebalance.rules import breach
-from balancer_core.rebalance.schedule import Stage
+from balancer_core.rebalance.schedule import Stage, between
 
 #: The share of the budget that is spent, from 0; at 1 or more the search ends. Asked every few milliseconds.
 Budget = Callable[[], float]
@@ -60,22 +60,29 @@ def rebalance(problem: Problem, budget: Budget, seed: int) -> Plan:
 
 def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
     load_cost = max(1.0, float((problem.demand * problem.load_weight).sum(axis=1).mean()))
-    pressed = (0, 0)
+    way, begun, pressed = schedule.KEPT, 0, (0, 0)
+    best, given_up = search.best_total, False
     while 0.0 <= (spent := budget()) < 1.0:
-        stage = Stage.at(spent, load_cost, problem.loads / problem.hosts)
-        if (stage.share >= schedule.RULES_OVER and search.broken) or (
-            stage.share >= schedule.CAPACITY_OVER and search.short_hosts
-        ):
+        stage = Stage.at(spent, problem.loads / problem.hosts)
+        if stage.run > begun:
+            pays = search.best_total < best and not given_up
+            way = schedule.BENT if stage.run == 1 or pays else schedule.KEPT
+            search.go_back()
+            begun, best, given_up = stage.run, search.best_total, False
+        if search.broken and stage.share >= way.over:
+            search.go_back()
+            given_up = True
+        if search.short_hosts and stage.share >= schedule.CAPACITY_OVER:
             search.go_back()
         turn = (stage.run, int(stage.share * PRESSES))
         if stage.share >= schedule.PRESSED and turn > pressed:
             search.press(PRESS, MOST_PRESSED)
             pressed = turn
         search.anneal(
-            stage.temperature,
+            load_cost * stage.temperature,
             stage.shortage,
-            stage.broken,
-            stage.firm_capacity,
-            stage.firm_rules,
+            load_cost * between(way.first, way.last, stage.share),
+            stage.share >= schedule.CAPACITY_FIRM,
+            stage.share >= way.firm,
             CHUNK,
         )
