@@ -9,7 +9,10 @@ from console.fleet.models import Host
 
 
 class Service(models.Model):
-    """One address for many servers."""
+    """One address for many servers; without an address, a pool that other services' routes lead to.
+
+    settings: the document of console.engines.target.settings.
+    """
 
     class Protocol(models.TextChoices):
         HTTP = "http"
@@ -18,8 +21,9 @@ class Service(models.Model):
 
     name = models.CharField(max_length=63, unique=True)
     protocol = models.CharField(max_length=8, choices=Protocol.choices)
-    listen_address = models.GenericIPAddressField()
-    listen_port = models.PositiveIntegerField()
+    listen_address = models.GenericIPAddressField(null=True, blank=True)
+    listen_port = models.PositiveIntegerField(null=True, blank=True)
+    settings = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -43,7 +47,7 @@ class Service(models.Model):
 
 
 class Endpoint(models.Model):
-    """One address of a service on a host."""
+    """One address of a service on a host. priority: 0 is used first; the next when too few of it are well."""
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -53,6 +57,7 @@ class Endpoint(models.Model):
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="endpoints")
     port = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    priority = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         ordering = ["host__name", "port"]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from console.engines.envoy import admin
 from console.engines.envoy.bootstrap import XDS_CLUSTER
-from console.engines.target import join_address
+from console.engines.target.checks import join_address
 
 Health = Literal["healthy", "unhealthy", "draining", "ejected"]
 

@@ -1,0 +1,121 @@
+"""What traffic should look like, in no product's language: services, their listeners, their endpoints.
+
+Rules:
+1. A target that exists is valid: every value is checked where it enters, so that a renderer
+   needs no checks and a product never rejects what we could have refused with a better reason.
+2. Targets are values. Same target, same rendered bytes, nothing sent.
+3. Weight 0 does not exist: an endpoint that shall get nothing is draining.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from console.engines.target.checks import (
+    ZONE_PATTERN,
+    InvalidTarget,
+    canonical_address,
+    check_choice,
+    check_integer,
+    check_name,
+    check_unique,
+    join_address,
+)
+from console.engines.target.settings import USUAL, Settings
+
+Protocol = Literal["http", "tcp", "udp"]
+EndpointState = Literal["healthy", "draining", "unhealthy"]
+
+#: MAX_WEIGHT x MAX_ENDPOINTS stays below 2**32, above which Envoy rejects the sum of a locality's weights.
+MAX_WEIGHT = 100_000
+MAX_ENDPOINTS = 10_000
+MAX_PRIORITY = 15
+#: A target larger than this is a mistake upstream; products degrade badly on one (FAULTS: oversized config).
+MAX_SERVICES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTarget:
+    """One address of a service on a host.
+
+    host: the host's name. address: IP address, kept in canonical form. port: 1..65535.
+    weight: share relative to the service's other endpoints, 1..MAX_WEIGHT.
+    state: healthy takes traffic (if the product's own checks agree), draining finishes what it
+    has, unhealthy gets nothing. priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
+    """
+
+    host: str
+    address: str
+    port: int
+    weight: int = 1
+    state: EndpointState = "healthy"
+    priority: int = 0
+    zone: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("host", self.host)
+        object.__setattr__(self, "address", canonical_address("address", self.address))
+        if ipaddress.ip_address(self.address).is_unspecified:
+            raise InvalidTarget("address", f"{self.address} says no host; give the endpoint's own address")
+        check_integer("port", self.port, 65_535)
+        check_integer("weight", self.weight, MAX_WEIGHT)
+        check_choice("state", self.state, get_args(EndpointState))
+        check_integer("priority", self.priority, MAX_PRIORITY, least=0)
+        if not isinstance(self.zone, str) or not ZONE_PATTERN.fullmatch(self.zone):
+            raise InvalidTarget("zone", f"{self.zone!r} is not a name (letters, digits, '.', '_', '-')")
+
+    @property
+    def key(self) -> str:
+        """The endpoint in statistics and weights: address:port, IPv6 in brackets."""
+        return join_address(self.address, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTarget:
+    """One service: where it listens, the endpoints behind, and how it treats traffic.
+
+    No endpoints is valid: it answers "none".
+    """
+
+    name: str
+    protocol: Protocol
+    listen_address: str
+    listen_port: int
+    endpoints: tuple[EndpointTarget, ...] = ()
+    settings: Settings = USUAL
+
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        check_choice("protocol", self.protocol, get_args(Protocol))
+        address = canonical_address("listen_address", self.listen_address)
+        object.__setattr__(self, "listen_address", address)
+        check_integer("listen_port", self.listen_port, 65_535)
+        object.__setattr__(self, "endpoints", tuple(self.endpoints))
+        if len(self.endpoints) > MAX_ENDPOINTS:
+            raise InvalidTarget("endpoints", f"{len(self.endpoints)} are more than {MAX_ENDPOINTS}")
+        check_unique("endpoints", (endpoint.key for endpoint in self.endpoints))
+
+    @property
+    def listen_key(self) -> str:
+        """What only one service may hold: transport, address and port."""
+        transport = "udp" if self.protocol == "udp" else "tcp"
+        return f"{transport} {join_address(self.listen_address, self.listen_port)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficTarget:
+    """Everything the products shall do. epoch: the leader's fencing epoch; it only grows."""
+
+    services: tuple[ServiceTarget, ...] = ()
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "services", tuple(self.services))
+        if type(self.epoch) is not int or self.epoch < 0:
+            raise InvalidTarget("epoch", f"{self.epoch!r} is not a whole number from 0")
+        if len(self.services) > MAX_SERVICES:
+            raise InvalidTarget("services", f"{len(self.services)} are more than {MAX_SERVICES}")
+        check_unique("services", (service.name for service in self.services))
+        check_unique("services", (service.listen_key for service in self.services))
