@@ -26,20 +26,23 @@ class NotStarted(RuntimeError):
 
 
 class ControlPlane:
-    """All processes of the console, on SQLite and the embedded broker, started and ended with the block."""
+    """All processes of the console, on SQLite and the embedded broker, started and ended with the block.
 
-    def __init__(self) -> None:
+    address: where hosts reach it.
+    """
+
+    def __init__(self, address: str = LOOPBACK) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="steelyard-bench-"))
         self.place = Place(self._folder / "data")
-        self.port = free_port(LOOPBACK)
-        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.address, self.port = address, free_port(address)
+        self.url = f"http://{address}:{self.port}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("steelyard")), "up",
             env=clean_environment(
-                STEELYARD_DATA=str(self.place.data), STEELYARD_LISTEN=f"{LOOPBACK}:{self.port}"
+                STEELYARD_DATA=str(self.place.data), STEELYARD_LISTEN=f"{self.address}:{self.port}"
             ),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip

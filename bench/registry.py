@@ -34,12 +34,21 @@ HASHED = (
     ("jump", "equal"),
 )
 
+#: What our tail is measured beside.
+TAILS = (
+    "perfect_picker", "envoy_rr", "envoy_lr", "envoy_lr_weights", "haproxy_leastconn", "haproxy_leastconn_weights",
+)  # fmt: skip
+
 #: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
+    "bench.traffic.tails": (
+        *(f"B1.p99.{load}.vs_{peer}" for load in (30, 60, 80, 92) for peer in TAILS), "B1.cpu_max_avg",
+    ),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
         "B2.bytes_per_host",
     ),
+    "bench.traffic.faults": ("B1.fast_fail_share", "B1.antagonist_recovery_s"),
     "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),
     "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
     "bench.bins": tuple(

