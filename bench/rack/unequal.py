@@ -12,10 +12,8 @@ SLOWEST_CORES: Final = 0.025
 MEMORY_BYTES: Final = 256 * 2**20
 NET_BYTES_S: Final = 25e6
 
-
-def unequal_hosts() -> list[HostSpec]:
-    """Their specs, fastest first."""
-    return [
-        HostSpec(f"h{number}", SLOWEST_CORES * speed, MEMORY_BYTES, NET_BYTES_S)
-        for number, speed in enumerate(SPEEDS, 1)
-    ]
+#: Their specs, fastest first.
+UNEQUAL: Final = tuple(
+    HostSpec(f"h{number}", SLOWEST_CORES * speed, MEMORY_BYTES, NET_BYTES_S)
+    for number, speed in enumerate(SPEEDS, 1)
+)

@@ -3,5 +3,7 @@
 stage.py     the rack with its servers, the product, and the peers, all before the same hosts
 peers.py     Envoy and HAProxy as they come, and with the weights that an all-knowing operator would give
 turns.py     one run of load through one door, and the wait until nothing of it is left
-tails.py     the benchmark
+tails.py     the tail at four loads
+faults.py    a host fails at once, another loses its cpu
+slow_server.py  one of eleven servers becomes slow
 """

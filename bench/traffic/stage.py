@@ -12,15 +12,17 @@ import shutil
 import sys
 import tempfile
 from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import psutil
 
 from bench.plane import ControlPlane
 from bench.rack.rack import Host, Rack
-from bench.rack.unequal import SPEEDS, unequal_hosts
+from bench.rack.specs import HostSpec
+from bench.rack.unequal import UNEQUAL
 from bench.traffic.peers import Peers, Server
 from clients.rest import Steelyard
 from console.engines.envoy.ads import AdsServer
@@ -36,25 +38,37 @@ REPORTING_S: Final = 30.0
 
 
 class Stage:
-    """An async context manager. doors: name -> "address:port", ours, perfect_picker, and the peers' ways."""
+    """An async context manager. doors: name -> (address, port): ours, perfect_picker, and the peers' ways.
 
-    def __init__(self) -> None:
+    specs: the hosts, by default the six unequal ones; the picker that knows is told their cores. limited: servers
+    live under the hosts' quotas. settings: of our service.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[HostSpec] = UNEQUAL,
+        *,
+        limited: bool = True,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._specs, self._limited, self._settings = specs, limited, settings
         self._stack = AsyncExitStack()
         self._servers: dict[str, psutil.Process] = {}
         self.doors: dict[str, tuple[str, int]] = {}
         self.hosts: list[Host] = []
-        self.speeds: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix="steelyard-stage-"))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
-            rack = await self._stack.enter_async_context(Rack(unequal_hosts(), prefix="b", kind="namespaces"))
+            rack = await self._stack.enter_async_context(Rack(self._specs, prefix="b", kind="namespaces"))
             self.hosts = list(rack)
-            self.speeds = {host.name: speed for host, speed in zip(rack, SPEEDS, strict=True)}
             for host in rack:
-                self._servers[host.name] = psutil.Process((await _serve(host, folder)).pid)
-            peers = [Server(host.address, PORT, self.speeds[host.name]) for host in rack]
+                server = await _serve(host, folder)
+                if self._limited:
+                    await host.adopt(server.pid)
+                self._servers[host.name] = psutil.Process(server.pid)
+            peers = [Server(host.address, PORT, host.spec.cores) for host in rack]
             await self._open_ours(rack, folder)
             await self._open_perfect(rack, folder)
             standing = await self._stack.enter_async_context(Peers(rack.gateway, peers, folder / "peers"))
@@ -91,10 +105,12 @@ class Stage:
             async with asyncio.timeout(REPORTING_S):
                 while not all(each["report_age_s"] is not None for each in await _hosts(client, len(rack))):
                     await asyncio.sleep(0.2)
-            body = {
+            body: dict[str, Any] = {
                 "name": "work", "protocol": "http", "listen": f"{door[0]}:{door[1]}",
                 "endpoints": [f"{host.name}:{PORT}" for host in rack],
             }  # fmt: skip
+            if self._settings:
+                body["settings"] = self._settings
             await asyncio.to_thread(client.create_service, body)
         await _until_serving(*door)
         self.doors[OURS] = door
@@ -108,7 +124,7 @@ class Stage:
         envoy = EnvoyProcess(folder / "perfect", "perfect", folder / "xds.sock")
         self._stack.push_async_callback(envoy.stop)
         endpoints = tuple(
-            EndpointTarget(host.name, host.address, PORT, weight=round(100 * self.speeds[host.name]))
+            EndpointTarget(host.name, host.address, PORT, weight=max(1, round(1000 * host.spec.cores)))
             for host in rack
         )
         ads.publish(TrafficTarget((ServiceTarget("work", "http", *door, endpoints),), epoch=1))
@@ -122,11 +138,9 @@ async def _serve(host: Host, folder: Path) -> Process:
     own = folder / host.name
     own.mkdir(parents=True)
     command = [sys.executable, "-m", "bench.rack.backend", "--address", host.address, "--port", str(PORT)]
-    process = await host.start(
+    return await host.start(
         [*command, "--name", host.name], log=own / "server.log", cwd=ROOT, limited=False, ready="ready"
     )
-    await host.adopt(process.pid)
-    return process
 
 
 async def _report(host: Host, url: str, token: str, own: Path) -> None:
