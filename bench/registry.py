@@ -50,6 +50,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     ),
     "bench.traffic.faults": ("B1.fast_fail_share", "B1.antagonist_recovery_s"),
     "bench.traffic.slow_server": ("B1.linkerd_success",),
+    "bench.traffic.ramp": ("B1.prequal_127.ratio",),
     "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),
     "bench.quality": ("B3.openb.default", "B3.openb.cpu050", "B3.openb.cpu100", "B3.openb.gpuspec10"),
     "bench.bins": tuple(

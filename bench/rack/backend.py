@@ -4,7 +4,8 @@
 
 GET or POST, HTTP/1.1 with keep-alive:
     /                   200 at once
-    /burn?ms=5          200 after 5 ms of this thread's CPU time, so a cgroup quota slows it like any real work
+    /burn?ms=5[&sd=5]   200 after 5 ms of this thread's CPU time, so a cgroup quota slows it like any real work;
+                        with sd, a normally distributed time of that mean and standard deviation, not below 0
     /bytes?n=1000000    that many bytes
     /status?code=500    that status at once
     /hold?s=2           200 after 2 s without using CPU
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import signal
 import sys
 import time
@@ -166,7 +168,8 @@ class HttpConnection(asyncio.Protocol):
         report: dict[str, object] = {"host": self.name, "path": path, "body_bytes": body_bytes}
         status = 200
         if path == "/burn" and self.mood.status == 200:
-            milliseconds = number(query, "ms", 5.0, MAX_BURN_MS)
+            mean, deviation = (number(query, name, 0.0, MAX_BURN_MS) for name in ("ms", "sd"))
+            milliseconds = max(0.0, random.gauss(mean, deviation)) if deviation else mean
             burn(milliseconds)
             report["burned_ms"] = milliseconds
         elif path == "/bytes":

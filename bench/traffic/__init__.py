@@ -6,4 +6,6 @@ turns.py     one run of load through one door, and the wait until nothing of it 
 tails.py     the tail at four loads
 faults.py    a host fails at once, another loses its cpu
 slow_server.py  one of eleven servers becomes slow
+ramp.py      more load than hosts under other work seem to carry
+antagonist.py  that other work
 """

@@ -9,9 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
-from collections.abc import AsyncIterator
 
 from bench.figures import Compared
 from bench.load.generator import Generator, LoadPlan
@@ -19,6 +16,7 @@ from bench.load.summary import Record, percentile
 from bench.rack.rack import Host
 from bench.registry import Settings
 from bench.results import Limit, Row, row
+from bench.traffic.antagonist import other_work
 from bench.traffic.stage import OURS, PORT, Stage
 from bench.traffic.tails import calibrate
 from bench.traffic.turns import take, until_idle
@@ -126,27 +124,6 @@ def recovery_s(records: list[Record], start_s: float, end_s: float) -> float:
 def _slow(records: list[Record], start_s: float, end_s: float) -> float:
     found = sorted(each.latency_s for each in records if start_s <= each.scheduled_s < end_s)
     return percentile(found, 90)
-
-
-@contextlib.asynccontextmanager
-async def other_work(host: Host, share: float) -> AsyncIterator[None]:
-    """A process under the host's quota that wants this share of it."""
-    period_s = 0.05
-    busy_s = period_s * share * host.spec.cores
-    source = (
-        "import time\n"
-        "print('ready', flush=True)\n"
-        "while True:\n"
-        f"    began, until = time.monotonic(), time.thread_time() + {busy_s}\n"
-        "    while time.thread_time() < until: pass\n"
-        f"    time.sleep(max(0.0, {period_s} - (time.monotonic() - began)))\n"
-    )
-    process = await host.start([sys.executable, "-c", source], limited=False, ready="ready")
-    await host.adopt(process.pid)
-    try:
-        yield
-    finally:
-        await host.kill(process)
 
 
 async def tell(host: Host, what: str) -> None:

@@ -47,6 +47,7 @@ WAYS: Mapping[str, Way] = {
     "envoy_rr": Way("envoy", "ROUND_ROBIN"),
     "envoy_lr": Way("envoy", "LEAST_REQUEST"),
     "envoy_lr_weights": Way("envoy", "LEAST_REQUEST", knows=True),
+    "envoy_random": Way("envoy", "RANDOM"),
     "haproxy_leastconn": Way("haproxy", "leastconn"),
     "haproxy_leastconn_weights": Way("haproxy", "leastconn", knows=True),
 }

@@ -12,7 +12,6 @@ from statistics import fmean
 from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
-from bench.traffic.peers import WAYS
 from bench.traffic.stage import OURS, PERFECT, Stage
 from bench.traffic.turns import Turn, take, until_idle
 
@@ -21,6 +20,7 @@ LOADS_FAST = (60,)
 SECONDS, SECONDS_FAST = 20.0, 5.0
 #: How busy the hosts are made, one by one, to learn what a request costs them.
 CALIBRATING_S = 5.0
+#: What ours is measured beside, and the least that it should reach.
 GOALS = {
     PERFECT: Limit("1.15 times the same picker with perfect weights", of="ratio", most=1.15),
     "envoy_rr": Limit("never worse", of="ratio", most=1.0),
@@ -43,7 +43,7 @@ async def run(settings: Settings) -> list[Row]:
         await take(stage.url(OURS), 0.6 * capacity, seconds, 0, stage.spent)
         for load in settings.pick(LOADS, LOADS_FAST):
             turns = await _at_load(stage, load, capacity * load / 100, seconds, settings)
-            rows += [_row(load, name, turns) for name in (PERFECT, *WAYS)]
+            rows += [_row(load, name, turns) for name in GOALS]
             if load == 80:
                 rows.append(_evenness(stage, turns[OURS]))
     return rows
@@ -62,7 +62,7 @@ async def calibrate(stage: Stage) -> float:
 async def _at_load(
     stage: Stage, load: int, rate_per_s: float, seconds: float, settings: Settings
 ) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = {name: [] for name in (OURS, PERFECT, *WAYS)}
+    turns: dict[str, list[Turn]] = {name: [] for name in (OURS, *GOALS)}
     for number in range(settings.rounds):
         for name, taken in turns.items():
             taken.append(await take(stage.url(name), rate_per_s, seconds, number + 1, stage.spent))
