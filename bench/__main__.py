@@ -62,11 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        modules = chosen([name for name in options.only.split(",") if name])
+        only = [name for name in options.only.split(",") if name]
+        modules = chosen(only)
     except UnknownBenchmark as error:
         print(error, file=sys.stderr)
         return 2
-    rows = run(modules, Settings(options.fast, lambda line: print(line, file=sys.stderr, flush=True)))
+    rows = run(modules, Settings(options.fast, lambda line: print(line, file=sys.stderr, flush=True), only))
     keep(rows, options.results, options.pictures)
     show(rows)
     return 0

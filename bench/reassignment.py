@@ -98,15 +98,25 @@ def solve_all(folder: Path, names: tuple[str, ...], seconds: float) -> Iterator[
             yield future.result()
 
 
+def asked(settings: Settings) -> list[str]:
+    """The instances that were asked for, by their own rows or by their set's."""
+    a_gap, b_gap = (settings.wants(f"B3.roadef.{name}_gap") for name in "ab")
+    return [
+        name
+        for name in (*SET_A, *SET_B)
+        if settings.wants(f"B3.roadef.{name}") or (a_gap if name in SET_A else b_gap)
+    ]
+
+
 async def run(settings: Settings) -> list[Row]:
-    """A row for each instance that is there, and one for each set."""
+    """A row for each instance that is there and asked for, and one for each set that is there as a whole."""
     folder = folder_of(os.environ.get("STEELYARD_TRACES"))
     if folder is None:
         settings.say("  not measured: there are no traces (STEELYARD_TRACES)")
         return []
     seconds = float(os.environ.get("STEELYARD_SOLVE_SECONDS", settings.pick(SECONDS, SECONDS_FAST)))
     known = published(folder)
-    wanted = settings.pick((*SET_A, *SET_B), FAST)
+    wanted = settings.pick(asked(settings), FAST)
     present = tuple(name for name in wanted if name in known and list(folder.glob(f"model_{name}.txt*")))
     gaps: dict[str, float] = {}
     rows = []
@@ -121,7 +131,7 @@ async def run(settings: Settings) -> list[Row]:
         ("B3.roadef.b_gap", SET_B, fmean, Limit("0.1 %, the mean", most=0.1)),
     ):
         found = [gaps[name] for name in names if name in gaps]
-        if found:
+        if found and settings.wants(identity):
             note = f"{len(found)} instances, {seconds:g} s of cpu each on one core"
             rows.append(row(identity, Compared.of([what(found)]), "% of initial", of, note=note))
     return rows

@@ -15,10 +15,16 @@ Setting = TypeVar("Setting")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run. fast: short rounds and few, to see that everything works; their figures say little."""
+    """How to run. fast: short rounds and few, to see that everything works; their figures say little.
+    only: what was asked for, ids or their beginnings; none for all."""
 
     fast: bool = False
     say: Callable[[str], None] = print
+    only: Sequence[str] = ()
+
+    def wants(self, row: str) -> bool:
+        """Whether the row was asked for: a benchmark whose rows each take minutes leaves out the others."""
+        return not self.only or any(_matches(name, row) for name in self.only)
 
     def pick(self, full: Setting, fast: Setting) -> Setting:
         return fast if self.fast else full

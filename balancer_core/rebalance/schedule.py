@@ -2,7 +2,9 @@
 
 Theory of operation
 - A run is cooled geometrically, from HOT to COLD times the cost of a usual load; COLD is divided by the loads of a
-  host, since many loads fill a host to a finer grain.
+  host, since many loads fill a host to a finer grain. The fewer pairs of a load and a host there are, the hotter the
+  start that a budget has the time to cool: with 100,000 of them 5 times HOT found places that HOT never did, with
+  500,000 it ended in disorder.
 - Capacity may be exceeded at a price that grows from cheap to dear: tight hosts are passed that way, which no chain
   of allowed moves passes. Hosts that stay short pay more and more; late in the run none may be short again.
 - Spread and needs are kept from the start (KEPT), or may be broken at a price as well (BENT). Bending finds better
@@ -23,6 +25,9 @@ RUNS: Final = (0.1, 0.2, 1.0)
 
 #: Temperatures, in the cost of a usual load above safety; COLD for LOADS loads a host or fewer.
 HOT, COLD, LOADS = 0.2, 0.002, 15.0
+
+#: The start is hotter by PAIRS for each pair of a load and a host, HOTTER times at most.
+PAIRS, HOTTER = 500_000.0, 5.0
 
 #: Price of a unit short, in that of a unit above safety.
 SHORT_FIRST, SHORT_LAST = 3.0, 4000.0
@@ -57,13 +62,14 @@ class Stage:
     shortage: float
 
     @classmethod
-    def at(cls, spent: float, loads_a_host: float) -> Stage:
+    def at(cls, spent: float, loads: int, hosts: int) -> Stage:
         """spent: share of the budget, in [0, 1). O(1)."""
         run = next(number for number, end in enumerate(RUNS) if spent < end)
         start = RUNS[run - 1] if run else 0.0
         share = (spent - start) / (RUNS[run] - start)
-        cold = COLD * min(1.0, LOADS / max(loads_a_host, 1.0))
-        return cls(run, share, between(HOT, cold, share), between(SHORT_FIRST, SHORT_LAST, share))
+        cold = COLD * min(1.0, LOADS * hosts / max(loads, hosts))
+        hot = HOT * min(HOTTER, max(1.0, PAIRS / (loads * hosts)))
+        return cls(run, share, between(hot, cold, share), between(SHORT_FIRST, SHORT_LAST, share))
 
 
 def between(first: float, last: float, share: float) -> float:

@@ -63,7 +63,7 @@ def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
     way, begun, pressed = schedule.KEPT, 0, (0, 0)
     best, given_up = search.best_total, False
     while 0.0 <= (spent := budget()) < 1.0:
-        stage = Stage.at(spent, problem.loads / problem.hosts)
+        stage = Stage.at(spent, problem.loads, problem.hosts)
         if stage.run > begun:
             pays = search.best_total < best and not given_up
             way = schedule.BENT if stage.run == 1 or pays else schedule.KEPT
