@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from xds.core.v3 import extension_pb2
 from xds.type.matcher.v3 import matcher_pb2
 
+from console.engines.envoy import affinity
 from console.engines.envoy.packing import over_ads, pack, seconds
 from console.engines.target import ServiceTarget
 
@@ -122,8 +123,13 @@ def _route(
         # The default ends every request after 15 s. A stream that is silent for five minutes still ends.
         timeout=seconds(0),
         retry_policy=retry,
+        hash_policy=affinity.hash_policy(service.settings.pool),
     )
-    return route_components_pb2.Route(name=name, match=match, route=action)
+    built = route_components_pb2.Route(name=name, match=match, route=action)
+    session = affinity.session_of_route(service.name, service.settings.pool)
+    if session is not None:
+        built.typed_per_filter_config[affinity.SESSION_FILTER].CopyFrom(session)
+    return built
 
 
 def _http_connections(service: ServiceTarget) -> hcm.HttpConnectionManager:
@@ -133,11 +139,12 @@ def _http_connections(service: ServiceTarget) -> hcm.HttpConnectionManager:
         codec_type=hcm.HttpConnectionManager.AUTO,
         rds=hcm.Rds(config_source=over_ads(), route_config_name=service.name),
         http_filters=[
+            affinity.session_filter(),
             hcm.HttpFilter(
                 name="envoy.filters.http.router",
                 # x-envoy-* answers tell strangers about the inside.
                 typed_config=pack(router_pb2.Router(suppress_envoy_headers=True)),
-            )
+            ),
         ],
         server_header_transformation=hcm.HttpConnectionManager.PASS_THROUGH,
         use_remote_address=wrappers_pb2.BoolValue(value=True),
@@ -162,6 +169,7 @@ def _tcp_proxy(service: ServiceTarget) -> Message:
         cluster=service.name,
         max_connect_attempts=wrappers_pb2.UInt32Value(value=MOST_CONNECTS),
         backoff_options=backoff_pb2.BackoffStrategy(base_interval=seconds(0.01), max_interval=seconds(0.1)),
+        hash_policy=affinity.tcp_hash_policy(service.settings.pool),
     )
 
 
@@ -170,7 +178,9 @@ def _udp_proxy(service: ServiceTarget) -> Message:
     action = extension_pb2.TypedExtensionConfig(
         name="route", typed_config=pack(udp_route_pb2.Route(cluster=service.name))
     )
-    return udp_proxy_pb2.UdpProxyConfig(
+    proxy = udp_proxy_pb2.UdpProxyConfig(
         stat_prefix=service.name,
         matcher=matcher_pb2.Matcher(on_no_match=matcher_pb2.Matcher.OnMatch(action=action)),
     )
+    affinity.add_sessions(proxy, service.settings.pool)
+    return proxy

@@ -26,7 +26,7 @@ from console.engines.target.checks import (
 from console.engines.target.settings import USUAL, Settings
 
 Protocol = Literal["http", "tcp", "udp"]
-EndpointState = Literal["healthy", "draining", "unhealthy"]
+EndpointState = Literal["healthy", "draining", "closed", "unhealthy"]
 
 #: MAX_WEIGHT x MAX_ENDPOINTS stays below 2**32, above which Envoy rejects the sum of a locality's weights.
 MAX_WEIGHT = 100_000
@@ -43,7 +43,8 @@ class EndpointTarget:
     host: the host's name. address: IP address, kept in canonical form. port: 1..65535.
     weight: share relative to the service's other endpoints, 1..MAX_WEIGHT.
     state: healthy takes traffic (if the product's own checks agree), draining finishes what it
-    has, unhealthy gets nothing. priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
+    has, closed had its time for that and loses what is left, unhealthy gets nothing.
+    priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
     """
 
     host: str
@@ -96,6 +97,10 @@ class ServiceTarget:
         if len(self.endpoints) > MAX_ENDPOINTS:
             raise InvalidTarget("endpoints", f"{len(self.endpoints)} are more than {MAX_ENDPOINTS}")
         check_unique("endpoints", (endpoint.key for endpoint in self.endpoints))
+        try:
+            self.settings.pool.check_protocol(self.protocol)
+        except InvalidTarget as error:
+            raise InvalidTarget(f"settings.pool.{error.field}", error.reason) from None
 
     @property
     def listen_key(self) -> str:

@@ -41,6 +41,10 @@ def settings_of(document: Mapping[str, Any]) -> Settings:
         text = str(error)
         found = _PLACE.search(text)
         path = found["path"].removeprefix("$").lstrip(".") if found else ""
+        cause = error.__cause__
+        if isinstance(cause, InvalidTarget):
+            # A part refused one of its own fields, and knows nothing of where it stands.
+            raise InvalidTarget(f"{path}.{cause.field}".lstrip("."), cause.reason) from None
         raise InvalidTarget(path or "settings", text[: found.start()] if found else text) from None
 
 
