@@ -11,6 +11,7 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 
 from console.engines.envoy.upstreams import CLOSED, MATCH_METADATA
 from console.engines.target import EndpointTarget, ServiceTarget
+from console.engines.target.pool import Pool
 
 #: Where our own facts about an endpoint live in its metadata (the host's name; later, what a picker needs).
 METADATA: Final = "steelyard"
@@ -32,11 +33,10 @@ def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignmen
     pool = service.settings.pool
     ordered = sorted(service.endpoints, key=lambda each: (each.priority, each.zone, each.key))
     ranks = {priority: rank for rank, priority in enumerate(sorted({each.priority for each in ordered}))}
-    weighted = pool.balance != "hash" or pool.hash.by_weight
     built = endpoint_pb2.ClusterLoadAssignment(
         cluster_name=service.name,
         endpoints=[
-            _locality(ranks[priority], zone, group, weighted=weighted)
+            _locality(ranks[priority], zone, group, pool)
             for (priority, zone), group in groupby(ordered, lambda each: (each.priority, each.zone))
         ],
     )
@@ -45,17 +45,17 @@ def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignmen
 
 
 def _locality(
-    rank: int, zone: str, group: Iterable[EndpointTarget], *, weighted: bool
+    rank: int, zone: str, group: Iterable[EndpointTarget], pool: Pool
 ) -> endpoint_components_pb2.LocalityLbEndpoints:
     built = endpoint_components_pb2.LocalityLbEndpoints(
-        priority=rank, lb_endpoints=[_lb_endpoint(endpoint, weighted=weighted) for endpoint in group]
+        priority=rank, lb_endpoints=[_lb_endpoint(endpoint, pool) for endpoint in group]
     )
     if zone:
         built.locality.zone = zone
     return built
 
 
-def _lb_endpoint(endpoint: EndpointTarget, *, weighted: bool) -> endpoint_components_pb2.LbEndpoint:
+def _lb_endpoint(endpoint: EndpointTarget, pool: Pool) -> endpoint_components_pb2.LbEndpoint:
     built = endpoint_components_pb2.LbEndpoint(
         endpoint=endpoint_components_pb2.Endpoint(
             address=address_pb2.Address(
@@ -66,7 +66,11 @@ def _lb_endpoint(endpoint: EndpointTarget, *, weighted: bool) -> endpoint_compon
         metadata=base_pb2.Metadata(),
     )
     # A table of hashes is made anew when weights change, and keys move.
+    weighted = pool.balance != "hash" or pool.hash.by_weight
     built.load_balancing_weight.value = endpoint.weight if weighted else 1
+    if pool.check.port:
+        # Envoy has a field for it in the check itself, and does not read it.
+        built.endpoint.health_check_config.port_value = pool.check.port
     built.metadata.filter_metadata[METADATA].update({"host": endpoint.host})
     if endpoint.state == "closed":
         built.metadata.filter_metadata[MATCH_METADATA].update({CLOSED: True})

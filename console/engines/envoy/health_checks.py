@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from envoy.config.cluster.v3 import outlier_detection_pb2
-from envoy.config.core.v3 import health_check_pb2
+from envoy.config.core.v3 import base_pb2, health_check_pb2
 from envoy.type.v3 import http_pb2, range_pb2
 from google.protobuf import wrappers_pb2
 from google.protobuf.struct_pb2 import Struct
@@ -37,7 +37,8 @@ def active_check(service: ServiceTarget) -> health_check_pb2.HealthCheck | None:
         timeout=seconds(check.timeout_s),
         interval=seconds(check.interval_s),
         # A service nobody uses would be checked once a minute, and its first user would find it broken.
-        no_traffic_interval=seconds(check.interval_s),
+        no_traffic_interval=seconds(check.unhealthy_interval_s or check.interval_s),
+        no_traffic_healthy_interval=seconds(check.interval_s),
         # Many endpoints checked in the same millisecond are a pulse of load.
         interval_jitter_percent=check.jitter_percent,
         unhealthy_threshold=wrappers_pb2.UInt32Value(value=check.unhealthy_after),
@@ -45,8 +46,6 @@ def active_check(service: ServiceTarget) -> health_check_pb2.HealthCheck | None:
     )
     if check.unhealthy_interval_s:
         built.unhealthy_interval.CopyFrom(seconds(check.unhealthy_interval_s))
-    if check.port:
-        built.alt_port.value = check.port
     match kind:
         case "http":
             built.http_health_check.CopyFrom(_http(service.name, check, pool))
@@ -76,7 +75,7 @@ def _http(name: str, check: Check, pool: Pool) -> health_check_pb2.HealthCheck.H
     return health_check_pb2.HealthCheck.HttpHealthCheck(
         host=check.host or name,
         path=check.path,
-        method=health_check_pb2.RequestMethod.Value(check.method),
+        method=base_pb2.RequestMethod.Value(check.method),
         expected_statuses=[
             range_pb2.Int64Range(start=first, end=last + 1)
             for first, last in map(status_range, check.statuses)
@@ -89,7 +88,7 @@ def _http(name: str, check: Check, pool: Pool) -> health_check_pb2.HealthCheck.H
 
 def _datagram(check: Check) -> health_check_pb2.HealthCheck.CustomHealthCheck:
     value = Struct()
-    value.update({"send": {"text": check.send_hex}, "receive": [{"text": check.expect_hex}]})
+    value.update({"send": {"text": check.send_hex}, "receive": {"text": check.expect_hex}})
     return health_check_pb2.HealthCheck.CustomHealthCheck(
         name="envoy.health_checkers.udp",
         typed_config=pack(typed_struct_pb2.TypedStruct(type_url=UDP_CHECK, value=value)),

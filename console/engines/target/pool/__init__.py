@@ -91,5 +91,5 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         for number, key in enumerate(self.hash.keys):
             if key.by != "source":
                 raise InvalidTarget(
-                    f"hash.keys.{number}.by", f"of a {protocol} client only the source is known"
+                    f"hash.keys[{number}].by", f"of a {protocol} client only the source is known"
                 )
