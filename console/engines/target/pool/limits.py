@@ -16,7 +16,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """How much of a service one engine lets be under way at once; what is above is answered 503 at once.
 
     connections, pending (requests that wait for a connection), requests: of all endpoints together.
-    endpoint_connections: of each endpoint, 0 is no limit. retry_percent: of the requests under way may be retries,
+    endpoint_connections: of each endpoint, 0 is no limit; what is above waits, as pending. retry_percent: of the requests under way may be retries,
     and least_retries may be in any case: without a limit, retries multiply the load of servers that fail from load.
     """
 
@@ -28,9 +28,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     least_retries: int = 256
 
     def __post_init__(self) -> None:
-        for field in ("connections", "requests"):
+        # Not even one pending request would be none at all: each is pending until its connection is made.
+        for field in ("connections", "pending", "requests"):
             check_integer(field, getattr(self, field), 10_000_000)
-        check_integer("pending", self.pending, 10_000_000, least=0)
         check_integer("endpoint_connections", self.endpoint_connections, 1_000_000, least=0)
         check_number("retry_percent", self.retry_percent, 0, 100)
         check_integer("least_retries", self.least_retries, 1_000_000, least=0)
