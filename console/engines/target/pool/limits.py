@@ -16,8 +16,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """How much of a service one engine lets be under way at once; what is above is answered 503 at once.
 
     connections, pending (requests that wait for a connection), requests: of all endpoints together.
-    endpoint_connections: of each endpoint, 0 is no limit; what is above waits, as pending. retry_percent: of the requests under way may be retries,
-    and least_retries may be in any case: without a limit, retries multiply the load of servers that fail from load.
+    endpoint_connections: of each endpoint, 0 is no limit; what is above waits, as pending. retry_percent: of the
+    requests under way may be retries, and least_retries may be in any case: without a limit, retries multiply the
+    load of servers that fail from load.
     """
 
     connections: int = MOST_CONCURRENT
