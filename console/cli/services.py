@@ -48,8 +48,11 @@ def service_show(name: str, as_json: Json = False) -> None:
     if as_json:
         show(answer, True)
         return
-    rows = [{**each, **(each["engine"] or {}), "state": each["state"]} for each in answer["endpoints"]]
-    show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "reason")
+    # health is the joined one; the engine's own word is in the JSON.
+    rows = [{**(each["engine"] or {}), **each} for each in answer["endpoints"]]
+    for row in rows:
+        row["why"] = " ".join([*row["health_reasons"], row.get("reason", "")]).strip()
+    show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "why")
 
 
 @app.command("remove")
@@ -60,17 +63,22 @@ def service_remove(name: str, as_json: Json = False) -> None:
     show({"name": name, "state": "removed"}, as_json, "name", "state")
 
 
-def _endpoint_verb(verb: str, name: str, endpoint: str, as_json: bool) -> None:
+def _endpoint_verb(verb: str, name: str, endpoint: str, as_json: bool, **more: int) -> None:
     with api() as client:
-        answer = client.post(f"services/{name}/{verb}-endpoint/", {"endpoint": endpoint})
+        answer = client.post(f"services/{name}/{verb}-endpoint/", {"endpoint": endpoint, **more})
     rows = answer if as_json else answer["endpoints"]
     show(rows, as_json, "host", "port", "state")
 
 
 @app.command("add")
-def service_add(name: str, endpoint: str, as_json: Json = False) -> None:
+def service_add(
+    name: str,
+    endpoint: str,
+    priority: Annotated[int, typer.Option(help="0 is used first, 1 when too few of 0 are well, ...")] = 0,
+    as_json: Json = False,
+) -> None:
     """Add the endpoint HOST:PORT."""
-    _endpoint_verb("add", name, endpoint, as_json)
+    _endpoint_verb("add", name, endpoint, as_json, priority=priority)
 
 
 @app.command("drop")

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from console.accounts.permissions import Operator, ReadOrOperate
 from console.actions import Invalid, is_storable
 from console.api.views import ActionView, find
+from console.engines.target import MAX_PRIORITY
 from console.traffic.actions.services import (
     AddEndpoint,
     CreateService,
@@ -20,7 +21,7 @@ from console.traffic.actions.services import (
     RemoveService,
 )
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import seen
+from console.traffic.view import joined_health, seen
 
 
 @extend_schema_field({"type": "string", "pattern": r"^.+:\d{1,5}$"})
@@ -49,19 +50,36 @@ class ServiceRequest(serializers.Serializer):
 
 class EndpointRequest(serializers.Serializer):
     endpoint = HostPort()
+    priority = serializers.IntegerField(
+        default=0, min_value=0, max_value=MAX_PRIORITY, help_text="of a new one"
+    )
 
 
 class EndpointShown(serializers.ModelSerializer):
-    """weight, share, rates and health are the engine's, of the last second; null while no engine has spoken."""
+    """health: one state from operators' wishes, engines' findings and the host's agent; health_reasons: theirs.
+
+    engine: weight, share, rates and its own word, of the last second; null while no engine has spoken.
+    """
 
     host = serializers.CharField(source="host.name")
     address = serializers.CharField(source="host.address")
     port = serializers.IntegerField()  # else the schema would say what the database at hand can count to
+    priority = serializers.IntegerField()
+    health = serializers.SerializerMethodField()
+    health_reasons = serializers.SerializerMethodField()
     engine = serializers.SerializerMethodField()
 
     class Meta:
         model = Endpoint
-        fields = ["host", "address", "port", "state", "engine"]
+        fields = [
+            "host", "address", "port", "state", "priority", "draining_since", "health", "health_reasons", "engine",
+        ]  # fmt: skip
+
+    def get_health(self, endpoint: Endpoint) -> str:
+        return joined_health(endpoint, seen().known(endpoint)).state
+
+    def get_health_reasons(self, endpoint: Endpoint) -> list[str]:
+        return list(joined_health(endpoint, seen().known(endpoint)).reasons)
 
     def get_engine(self, endpoint: Endpoint) -> dict[str, Any] | None:
         return seen().endpoint(endpoint)
@@ -124,7 +142,7 @@ class EndpointAction(ActionView):
         host, port = asked.validated_data["endpoint"]
         match self.verb:
             case "add":
-                action: Any = AddEndpoint(name, host, port)
+                action: Any = AddEndpoint(name, host, port, asked.validated_data["priority"])
             case "remove":
                 action = RemoveEndpoint(name, host, port)
             case "drain" | "resume":

@@ -47,7 +47,10 @@ class Service(models.Model):
 
 
 class Endpoint(models.Model):
-    """One address of a service on a host. priority: 0 is used first; the next when too few of it are well."""
+    """One address of a service on a host. priority: 0 is used first; the next when too few of it are well.
+
+    draining_since: when it got its last new request, by its own drain or its host's; None while it gets some.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -58,6 +61,7 @@ class Endpoint(models.Model):
     port = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     priority = models.PositiveSmallIntegerField(default=0)
+    draining_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["host__name", "port"]

@@ -16,8 +16,9 @@ from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
 from console.traffic.actions.services import CreateService, DrainEndpoint
+from console.traffic.draining import is_draining
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, Seen, is_draining, reason_of, seen
+from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
@@ -165,15 +166,18 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
 
 def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
     draining = is_draining(endpoint)
+    health = joined_health(endpoint, known)
     row: dict[str, Any] = {
         "host": endpoint.host.name,
         "port": endpoint.port,
         "key": f"{endpoint.host.name}:{endpoint.port}",
         "state": "draining" if draining else "active",
         "resumable": endpoint.state == Endpoint.State.DRAINING,
+        "health": health.state,
+        "health_reasons": " ".join(health.reasons),
     }
     if known is None:
-        silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight", "health"), "unknown")
+        silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight"), "unknown")
         silent["reason"] = "The controller has not spoken of it lately."
         return row | silent | {"share": None, "weight_share": None}
     return row | {
@@ -184,6 +188,5 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[s
         "rate": figure(known.rate_per_s),
         "errors": figure(known.errors_per_s),
         "in_flight": str(known.in_flight),
-        "health": known.health,
         "reason": reason_of(endpoint, known),
     }

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
 from agents.wire import NAME_PATTERN
 from console.actions import Action, Actor, Conflict, Invalid, Unknown
+from console.engines.target import MAX_PRIORITY
 from console.fleet.models import Host
 from console.live.bells import ring_services
 from console.traffic.models import Endpoint, Service
@@ -21,13 +24,13 @@ class _ServiceAction(Action[Service]):
 
 @dataclass
 class CreateService(_ServiceAction):
-    """One address for many servers. endpoints: (host, port), host by its name or its address."""
+    """One address for many servers. endpoints: (host, port), or with a priority; host by its name or its address."""
 
     name: str
     protocol: str
     listen_address: str
     listen_port: int
-    endpoints: list[tuple[str, int]] = field(default_factory=list)
+    endpoints: list[tuple[str, int] | tuple[str, int, int]] = field(default_factory=list)
 
     NAME = "service.create"
 
@@ -48,11 +51,11 @@ class CreateService(_ServiceAction):
         service = Service.objects.create(
             name=self.name, protocol=self.protocol, listen_address=address, listen_port=self.listen_port
         )
-        for number, (host, port) in enumerate(self.endpoints):
-            _add(service, host, port, f"endpoints.{number}")
+        for number, (host, port, *priority) in enumerate(self.endpoints):
+            _add(service, host, port, f"endpoints.{number}", *priority)
         after = {
             "listen": f"{address}:{self.listen_port}",
-            "endpoints": [f"{h}:{p}" for h, p in self.endpoints],
+            "endpoints": [f"{host}:{port}" for host, port, *_ in self.endpoints],
         }
         self.record(actor, "service", service.name, after=after)
         return service
@@ -60,18 +63,20 @@ class CreateService(_ServiceAction):
 
 @dataclass
 class AddEndpoint(_ServiceAction):
-    """One more server behind the address. It is ramped up, not flooded."""
+    """One more server behind the address. It is ramped up, not flooded. priority: 0 is used first."""
 
     service: str
     host: str
     port: int
+    priority: int = 0
 
     NAME = "service.add-endpoint"
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        endpoint = _add(service, self.host, self.port, "host")
-        self.record(actor, "service", service.name, after={"endpoint": f"{endpoint.host.name}:{self.port}"})
+        endpoint = _add(service, self.host, self.port, "host", self.priority)
+        after = {"endpoint": f"{endpoint.host.name}:{self.port}", "priority": self.priority}
+        self.record(actor, "service", service.name, after=after)
         return service
 
 
@@ -106,7 +111,10 @@ class RemoveEndpoint(_ServiceAction):
 
 @dataclass
 class DrainEndpoint(_ServiceAction):
-    """No new requests for this endpoint (drain=True), or again some (drain=False)."""
+    """No new requests for this endpoint (drain=True), or again some (drain=False).
+
+    What is under way has the pool's drain_s to end, counted from the first of its own drain and its host's.
+    """
 
     service: str
     host: str
@@ -120,7 +128,11 @@ class DrainEndpoint(_ServiceAction):
         service = find_service(self.service)
         found = find_endpoint(service, self.host, self.port)
         found.state = Endpoint.State.DRAINING if self.drain else Endpoint.State.ACTIVE
-        found.save(update_fields=["state"])
+        if self.drain or found.host.state == Host.State.DRAINING:
+            found.draining_since = found.draining_since or timezone.now()
+        else:
+            found.draining_since = None
+        found.save(update_fields=["state", "draining_since"])
         after = {"endpoint": f"{found.host.name}:{self.port}", "state": found.state}
         self.record(actor, "service", service.name, after=after, reason=self.reason)
         return service
@@ -181,7 +193,7 @@ def _check_free(address: str, port: int, protocol: str) -> None:
             raise Conflict("listener-taken", f"{other.name} listens on {other.listen_address}:{port} already")
 
 
-def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
+def _add(service: Service, host: str, port: int, field_name: str, priority: int = 0) -> Endpoint:
     found = Host.objects.filter(name=host).first() or Host.objects.filter(address=_as_address(host)).first()
     if found is None:
         raise Invalid(
@@ -190,9 +202,14 @@ def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
             f"no host is called {host} or has that address; its agent must join first",
         )
     check_port(port, field_name)
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise Invalid("priority", "out-of-range", f"a priority is 0 to {MAX_PRIORITY}")
     if service.endpoints.filter(host__address=found.address, port=port).exists():
         raise Conflict("endpoint-taken", f"{service.name} has the endpoint {found.name}:{port} already")
-    return Endpoint.objects.create(service=service, host=found, port=port)
+    since = timezone.now() if found.state == Host.State.DRAINING else None
+    return Endpoint.objects.create(
+        service=service, host=found, port=port, priority=priority, draining_since=since
+    )
 
 
 def _as_address(text: str) -> str | None:
