@@ -41,11 +41,34 @@ class HostPort(serializers.Field):
         return f"{value[0]}:{value[1]}"
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^.+:\d{1,5}$"},
+            {
+                "type": "object",
+                "properties": {"endpoint": {"type": "string"}, "priority": {"type": "integer"}},
+                "required": ["endpoint"],
+            },
+        ]
+    }
+)
+class NewEndpoint(HostPort):
+    """HOST:PORT, or {"endpoint": HOST:PORT, "priority": 1} for one that waits until too few of 0 are well."""
+
+    def to_internal_value(self, data: Any) -> tuple[str, int] | tuple[str, int, int]:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        asked = EndpointRequest(data=data)
+        asked.is_valid(raise_exception=True)
+        return *asked.validated_data["endpoint"], asked.validated_data["priority"]
+
+
 class ServiceRequest(serializers.Serializer):
     name = serializers.CharField(max_length=63)
     protocol = serializers.ChoiceField(Service.Protocol.choices)
     listen = HostPort(help_text="ADDR:PORT")
-    endpoints = serializers.ListField(child=HostPort(), min_length=1)
+    endpoints = serializers.ListField(child=NewEndpoint(), min_length=1)
 
 
 class EndpointRequest(serializers.Serializer):

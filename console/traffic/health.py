@@ -83,7 +83,7 @@ def health_of(engines: Sequence[EngineWord], host: HostWord, drain: DrainWord | 
 
 def _engines_say(engines: Sequence[EngineWord]) -> tuple[State, list[str]]:
     failing = [word for word in engines if CHECK_FAILED in word.flags]
-    ejecting = [word for word in engines if REQUESTS_FAILED in word.flags]
+    ejecting = [word for word in engines if REQUESTS_FAILED in word.flags or word.health == "ejected"]
     waiting = [word for word in failing if NOT_CHECKED in word.flags]
     # An engine that was told to drain it says so, and nothing of its own.
     out = [word for word in engines if word.health in ("unhealthy", "ejected")]

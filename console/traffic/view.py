@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -75,19 +76,14 @@ class Seen:
 
     traffic: TrafficSeen
     age_s: float | None = None
+    endpoints: Mapping[tuple[str, str, int], EndpointSeen] = field(default_factory=dict)
 
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)
 
     def known(self, endpoint: Endpoint) -> EndpointSeen | None:
         """What was last said of one endpoint; None before the first word."""
-        service = self.service(endpoint.service.name)
-        if service is None:
-            return None
-        for candidate in service.endpoints:
-            if candidate.host == endpoint.host.name and candidate.port == endpoint.port:
-                return candidate
-        return None
+        return self.endpoints.get((endpoint.service.name, endpoint.host.name, endpoint.port))
 
     def endpoint(self, endpoint: Endpoint) -> dict[str, Any] | None:
         """The engine's word on one endpoint, with the reason in the words of reason_of(); None before the first."""
@@ -131,10 +127,16 @@ def seen() -> Seen:
     if feed.feed is None:
         return Seen(TrafficSeen())
     at = feed.feed.traffic_at
-    return Seen(_decoded(feed.feed.traffic), None if at is None else time.monotonic() - at)
+    traffic, endpoints = _decoded(feed.feed.traffic)
+    return Seen(traffic, None if at is None else time.monotonic() - at, endpoints)
 
 
 @lru_cache(maxsize=2)
-def _decoded(word: bytes) -> TrafficSeen:
-    """Once a word, not once an endpoint that is shown."""
-    return _decode(word)
+def _decoded(word: bytes) -> tuple[TrafficSeen, dict[tuple[str, str, int], EndpointSeen]]:
+    """The word, and its endpoints by service, host and port: once a word, not once an endpoint that is shown."""
+    traffic = _decode(word)
+    return traffic, {
+        (name, each.host, each.port): each
+        for name, service in traffic.services.items()
+        for each in service.endpoints
+    }

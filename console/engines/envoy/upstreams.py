@@ -22,6 +22,8 @@ HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: An endpoint with this in the metadata that Envoy matches transports by is to be cut off.
 MATCH_METADATA: Final = "envoy.transport_socket_match"
 CLOSED: Final = "closed"
+#: After a certificate's name: the secret with the authority kept beside it.
+CA: Final = "/ca"
 
 _NAME_KINDS = {
     "address": common_pb2.SubjectAltNameMatcher.IP_ADDRESS,
@@ -108,7 +110,7 @@ def tls(asked: UpstreamTls) -> tls_pb2.UpstreamTlsContext:
     """TLS as a client; certificates and authorities other than the system's come as secrets of their names."""
     common = tls_pb2.CommonTlsContext()
     if asked.certificate:
-        common.tls_certificate_sds_secret_configs.append(_secret(certificate_secret(asked.certificate)))
+        common.tls_certificate_sds_secret_configs.append(_secret(asked.certificate))
     if asked.verify:
         names = common_pb2.CertificateValidationContext(
             match_typed_subject_alt_names=[
@@ -124,7 +126,7 @@ def tls(asked: UpstreamTls) -> tls_pb2.UpstreamTlsContext:
         else:
             combined = common.combined_validation_context
             combined.default_validation_context.CopyFrom(names)
-            combined.validation_context_sds_secret_config.CopyFrom(_secret(authority_secret(asked.authority)))
+            combined.validation_context_sds_secret_config.CopyFrom(_secret(asked.authority + CA))
     else:
         common.validation_context.trust_chain_verification = (
             common_pb2.CertificateValidationContext.ACCEPT_UNTRUSTED
@@ -134,16 +136,6 @@ def tls(asked: UpstreamTls) -> tls_pb2.UpstreamTlsContext:
         sni=asked.server_name,
         max_session_keys=wrappers_pb2.UInt32Value(value=1),
     )
-
-
-def certificate_secret(name: str) -> str:
-    """What the secret with a certificate and its key is called."""
-    return name
-
-
-def authority_secret(name: str) -> str:
-    """What the secret with a certificate to verify others by is called."""
-    return name
 
 
 def _secret(name: str) -> secret_pb2.SdsSecretConfig:

@@ -24,6 +24,12 @@ _CHECKS = {
     "tcp": ("auto", "connect", "http", "off"),
     "udp": ("auto", "connect", "http", "datagram", "off"),
 }
+#: What of the connections a service of each protocol does not read.
+_CONNECTIONS_OF_OTHERS = {
+    "http": ("close_when_unhealthy",),
+    "tcp": ("idle_s", "requests_most", "age_most_s", "ping_s"),
+    "udp": Connections.__struct_fields__,
+}
 
 
 class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,9 +83,11 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             raise InvalidTarget("check.kind", f"a {protocol} service cannot be checked by {self.check.kind}")
         if protocol != "udp" and self.sessions != Sessions():
             raise InvalidTarget("sessions", f"only udp has them, and this is {protocol}")
-        if protocol == "udp" and (self.upstream.tls is not None or self.upstream.proxy_line):
-            field = "tls" if self.upstream.tls is not None else "proxy_line"
-            raise InvalidTarget(f"upstream.{field}", "datagrams have none")
+        self._check_connections(protocol)
+        if protocol == "udp" and self.upstream != Upstream():
+            raise InvalidTarget("upstream", "with datagrams, nothing of it is spoken")
+        if protocol == "udp" and self.ejection != Ejection():
+            raise InvalidTarget("ejection", "of datagrams nobody knows whether they were answered")
         if protocol == "http":
             return
         if self.sticky is not None:
@@ -93,3 +101,9 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 raise InvalidTarget(
                     f"hash.keys[{number}].by", f"of a {protocol} client only the source is known"
                 )
+
+    def _check_connections(self, protocol: str) -> None:
+        usual = Connections()
+        for field in _CONNECTIONS_OF_OTHERS[protocol]:
+            if getattr(self.connections, field) != getattr(usual, field):
+                raise InvalidTarget(f"connections.{field}", f"a {protocol} service has no use for it")

@@ -22,6 +22,14 @@ from console.engines.target.pool.values import (
 CheckKind = Literal["auto", "connect", "http", "grpc", "datagram", "off"]
 CheckMethod = Literal["GET", "HEAD", "OPTIONS"]
 
+#: What one kind alone reads, and what it has there if nothing is said.
+_ONLY: dict[str, tuple[CheckKind, object]] = {
+    "path": ("http", "/"),
+    "host": ("http", ""),
+    "method": ("http", "GET"),
+    "statuses": ("http", ("200-299",)),
+    "service": ("grpc", ""),
+}
 _STATUS_PATTERN = re.compile(r"(?P<first>[1-5][0-9]{2})(-(?P<last>[1-5][0-9]{2}))?")
 _SERVICE_PATTERN = re.compile(r"[A-Za-z0-9_.-]{0,256}")
 MOST_STATUSES = 32
@@ -80,6 +88,9 @@ class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             check_text(field, getattr(self, field), HEX_PATTERN, "at most 512 bytes in hex (0-9, a-f)")
         if self.kind == "datagram" and not (self.send_hex and self.expect_hex):
             raise InvalidTarget("send_hex", "a datagram check needs both send_hex and expect_hex")
+        for field, (kind, usual) in _ONLY.items():
+            if self.kind != kind and getattr(self, field) != usual:
+                raise InvalidTarget(field, f"is of the {kind} check, and this is {self.kind}")
         if self.kind not in ("auto", "connect", "datagram") and (self.send_hex or self.expect_hex):
             raise InvalidTarget("send_hex", f"a check of the kind {self.kind} sends no bytes of your own")
         check_integer("port", self.port, 65_535, least=0)
