@@ -19,6 +19,7 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from xds.type.v3 import typed_struct_pb2
 
+from console.engines.envoy.upstreams import SYSTEM_AUTHORITIES
 from console.engines.target.pool import (
     Check,
     Connections,
@@ -206,7 +207,7 @@ def read_upstream(cluster: Any, protocol: str) -> Upstream:
         authority = combined.validation_context_sds_secret_config.name.removesuffix("/ca")
         plain = combined.default_validation_context
     else:
-        assert plain.HasField("system_root_certs")
+        assert plain.trusted_ca.filename == SYSTEM_AUTHORITIES
     names = tuple(each.matcher.exact for each in plain.match_typed_subject_alt_names)
     names = () if names == (context.sni,) else names
     return Upstream(protocol, UpstreamTls(authority, context.sni, names, True, certificate), line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,11 +14,14 @@ import httpx
 import pytest
 import pytest_asyncio
 from engine_backends import Backend
+from envoy.config.core.v3 import config_source_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy_rig import EnvoyRig, answers, eventually, url
 from pool_backends import PathBackend, pooled
 
+from console.engines.envoy import admin, upstreams
 from console.engines.target import EndpointTarget, ServiceTarget
-from console.engines.target.pool import Check, Pool, Upstream, UpstreamTls
+from console.engines.target.pool import Check, Ejection, Pool, Upstream, UpstreamTls
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,18 +79,28 @@ async def test_same_speaks_http1_with_clients_of_http1(rig: EnvoyRig, serve: Ser
     assert await answers(web, 3) == {"web": 3}
 
 
+def _certificate(folder: Path, name: str, subject: str) -> tuple[Path, Path]:
+    """A certificate for subject that signs itself, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}-key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", f"/CN={subject}",
+               "-addext", f"subjectAltName=DNS:{subject}"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def _server_side(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS with a certificate for shop.test that signs itself."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-               "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2",
-               "-subj", "/CN=shop.test", "-addext", "subjectAltName=DNS:shop.test"]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    context.set_alpn_protocols(["http/1.1"])
-    return context, folder / "cert.pem"
+    """A server's side of TLS for shop.test, and the certificate that signs it."""
+    certificate, key = _certificate(tmp_path_factory.mktemp("tls"), "shop", "shop.test")
+    return _server_side(certificate, key), certificate
 
 
 async def test_tls_is_verified_unless_that_is_off(
@@ -101,12 +115,60 @@ async def test_tls_is_verified_unless_that_is_off(
         pooled("web", "http", Pool(upstream=Upstream(tls=tls), check=Check("off")), backend.endpoint())
         for tls in (UpstreamTls(server_name="shop.test"), UpstreamTls(server_name="shop.test", verify=False))
     )
-    await rig.publish(verified, trusting)
+    node = await rig.publish(verified, trusting)
     refused = await answers(verified, 2)
+    why = (await admin.get(str(rig.envoy.admin_socket), f"/stats?filter=cluster.{verified.name}.ssl")).text
 
+    assert node.rejections == ()
     assert refused == {"503": 2}
+    assert f"cluster.{verified.name}.ssl.fail_verify_error: 0" not in why
     assert await answers(trusting, 3) == {"web": 3}
     assert set(names) == {"shop.test"}
+
+
+async def test_authority_names_and_our_own_certificate(
+    rig: EnvoyRig, serve: Serve, tls_server: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signed by the named authority and for the right name: taken. Another name: refused. And we show who we are.
+
+    The secrets come from files here, in the place of the stream that brings them.
+    """
+    folder = tls_server[1].parent
+    ours, our_key = _certificate(folder, "ours", "engine.test")
+    context = _server_side(tls_server[1], folder / "shop-key.pem")
+    context.load_verify_locations(ours)
+    context.verify_mode = ssl.CERT_REQUIRED
+    backend = await serve(PathBackend("web", tls=context))
+    files = {
+        "authority/ca": {"validation_context": {"trusted_ca": {"filename": str(tls_server[1])}}},
+        "ours": {"tls_certificate": {"certificate_chain": {"filename": str(ours)},
+                                     "private_key": {"filename": str(our_key)}}},
+    }  # fmt: skip
+    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+
+    def from_file(name: str) -> Any:
+        path = folder / f"{name.replace('/', '-')}.json"
+        path.write_text(json.dumps({"resources": [{"@type": kind, "name": name, **files[name]}]}))
+        source = config_source_pb2.ConfigSource(
+            path_config_source=config_source_pb2.PathConfigSource(path=str(path)),
+            resource_api_version=config_source_pb2.V3,
+        )
+        return secret_pb2.SdsSecretConfig(name=name, sds_config=source)
+
+    monkeypatch.setattr(upstreams, "_secret", from_file)
+    found = []
+    for tls in (
+        UpstreamTls("authority", "shop.test", certificate="ours"),
+        UpstreamTls("authority", "shop.test", names=("*.other.test", "other.test"), certificate="ours"),
+        UpstreamTls("authority", "shop.test"),
+    ):
+        pool = Pool(upstream=Upstream(tls=tls), check=Check("off"), ejection=Ejection(on=False))
+        web = pooled("web", "http", pool, backend.endpoint())
+        node = await rig.publish(web)
+        assert node.rejections == ()
+        found.append(await answers(web, 2))
+
+    assert found == [{"web": 2}, {"503": 2}, {"503": 2}]
 
 
 async def test_what_is_preferred_is_agreed_on_in_tls(

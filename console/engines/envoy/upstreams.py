@@ -24,6 +24,9 @@ MATCH_METADATA: Final = "envoy.transport_socket_match"
 CLOSED: Final = "closed"
 #: After a certificate's name: the secret with the authority kept beside it.
 CA: Final = "/ca"
+#: The engine's machine's own, where Debian, Ubuntu, Alpine and Arch have them. Envoy 1.40 knows a word for it
+#: (system_root_certs) and refuses names beside it, as if there were no authority.
+SYSTEM_AUTHORITIES: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 _NAME_KINDS = {
     "address": common_pb2.SubjectAltNameMatcher.IP_ADDRESS,
@@ -121,7 +124,7 @@ def tls(asked: UpstreamTls) -> tls_pb2.UpstreamTlsContext:
             ]
         )
         if asked.authority == SYSTEM:
-            names.system_root_certs.CopyFrom(common_pb2.CertificateValidationContext.SystemRootCerts())
+            names.trusted_ca.filename = SYSTEM_AUTHORITIES
             common.validation_context.CopyFrom(names)
         else:
             combined = common.combined_validation_context
