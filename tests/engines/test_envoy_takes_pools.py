@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,7 +41,14 @@ async def test_envoy_refuses_no_pool(rig: EnvoyRig, protocol: Protocol) -> None:
         drawn.extend(found)
 
     draw()
-    services = [pooled("any", protocol, pool, *ENDPOINTS) for pool in drawn]
+    # An address for each: forty free ports, asked for one after the other, need not be forty.
+    services = [
+        replace(
+            pooled("any", protocol, pool, *ENDPOINTS),
+            listen_address=f"127.9.{number // 200}.{number % 200 + 1}",
+        )
+        for number, pool in enumerate(drawn)
+    ]
 
     node = await rig.publish(*services)
 
