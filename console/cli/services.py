@@ -51,7 +51,7 @@ def service_show(name: str, as_json: Json = False) -> None:
     # health is the joined one; the engine's own word is in the JSON.
     rows = [{**(each["engine"] or {}), **each} for each in answer["endpoints"]]
     for row in rows:
-        row["why"] = " ".join([*row["health_reasons"], row.get("reason", "")]).strip()
+        row["why"] = " ".join(dict.fromkeys([*row["health_reasons"], row.get("reason", "")])).strip()
     show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "why")
 
 
