@@ -242,6 +242,7 @@ async def test_panic_is_never_unless_asked(rig: EnvoyRig, serve: Serve) -> None:
         (0, "unhealthy", {"web-2"}),
         (50, "unhealthy", every),
         (50, "draining", {"web-2"}),
+        (50, "closed", {"web-2"}),
     )
     for percent, state, used in cases:
         web, backends = await _web(rig, serve, Pool(balance="round_robin", panic_percent=percent), 3)

@@ -243,7 +243,7 @@ def _where_to(listener: Any, resources: Resources) -> tuple[Protocol, str]:
 def _endpoint(endpoint: Any, priority: int, zone: str) -> EndpointTarget:
     state = health_check_pb2.HealthStatus.Name(endpoint.health_status).lower()
     if endpoint.metadata.filter_metadata["envoy.transport_socket_match"] == {"closed": True}:
-        assert state == "unhealthy"
+        assert state == "draining"
         state = "closed"
     where = endpoint.endpoint.address.socket_address
     return EndpointTarget(

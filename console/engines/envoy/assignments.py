@@ -19,8 +19,8 @@ METADATA: Final = "steelyard"
 _HEALTH = {
     "healthy": health_check_pb2.HEALTHY,
     "draining": health_check_pb2.DRAINING,
-    # Not draining: those who hold on to it shall let go.
-    "closed": health_check_pb2.UNHEALTHY,
+    # Not unhealthy: a panic, where one is allowed, would use it again.
+    "closed": health_check_pb2.DRAINING,
     "unhealthy": health_check_pb2.UNHEALTHY,
 }
 
@@ -73,5 +73,8 @@ def _lb_endpoint(endpoint: EndpointTarget, pool: Pool) -> endpoint_components_pb
         built.endpoint.health_check_config.port_value = pool.check.port
     built.metadata.filter_metadata[METADATA].update({"host": endpoint.host})
     if endpoint.state == "closed":
+        if pool.sticky is not None:
+            # Those who hold on to what drains shall let go.
+            built.health_status = health_check_pb2.UNHEALTHY
         built.metadata.filter_metadata[MATCH_METADATA].update({CLOSED: True})
     return built
