@@ -109,6 +109,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             check_integer("abort_status", self.abort_status, 599, least=200)
         if self.header is not None:
             check_header("header", self.header)
+        if self.percent and self.delay_s is None and self.abort_status is None:
+            raise InvalidTarget("delay_s", "or abort_status, or both; or percent 0 for no trouble")
 
 
 class Cors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -15,7 +15,14 @@ from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 
 from console.engines.envoy.listeners.actions import SAFE_METHODS, action, is_retried_by_method
-from console.engines.envoy.listeners.treatments import RATE_LIMITS, per_route, rate_limits
+from console.engines.envoy.listeners.treatments import (
+    API_KEYS,
+    CLIENT_HEADER,
+    RATE_LIMITS,
+    per_route,
+    rate_limits,
+    used_filters,
+)
 from console.engines.envoy.packing import pack
 from console.engines.target import ServiceTarget
 from console.engines.target.http import Http, Route
@@ -91,6 +98,7 @@ def _routes(
     methods = route.match.methods
     safe = tuple(method for method in SAFE_METHODS if method in methods or not methods)
     other = tuple(method for method in methods if method not in SAFE_METHODS)
+    used = used_filters(http)
     split = is_retried_by_method(route, treatment)
     found = []
     if split and safe:
@@ -102,6 +110,9 @@ def _routes(
         one = route_components_pb2.Route(name=called, match=_match(route.match, of_methods))
         action(one, service, route, treatment, limits, safe=is_safe)
         _change_headers(one, treatment)
+        if API_KEYS in used and not treatment.api_keys:
+            # Only who showed a key has a name; what a client says of itself is dropped.
+            one.request_headers_to_remove.append(CLIENT_HEADER)
         for filter_name, settings in per_route(treatment, http, keys).items():
             one.typed_per_filter_config[filter_name].CopyFrom(pack(settings))
         built.append(one)

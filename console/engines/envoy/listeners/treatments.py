@@ -31,9 +31,10 @@ JWT: Final = "envoy.filters.http.jwt_authn"
 API_KEYS: Final = "envoy.filters.http.api_key_auth"
 BUFFER: Final = "envoy.filters.http.buffer"
 
+#: Where endpoints hear the name of the API key that a request showed.
+CLIENT_HEADER: Final = "x-api-client"
 #: Of client addresses whose requests are counted apart; of more, the least recently seen are forgotten.
 MOST_CLIENTS: Final = 100_000
-_MILLION: Final = 1_000_000
 _NO_LIMIT: Final = 2**31 - 1
 
 
@@ -71,7 +72,7 @@ def _asked(treatment: Treatment, http: Http, keys: Mapping[str, str]) -> Iterato
                     if name in keys
                 ],
                 key_sources=[api_key_auth_pb2.KeySource(header=http.api_key_header)],
-                forwarding=api_key_auth_pb2.Forwarding(header="x-api-client", hide_credentials=True),
+                forwarding=api_key_auth_pb2.Forwarding(header=CLIENT_HEADER, hide_credentials=True),
             ),
         )
     if treatment.max_body_bytes:
