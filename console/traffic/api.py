@@ -20,6 +20,7 @@ from console.traffic.actions.services import (
     RemoveService,
 )
 from console.traffic.models import Endpoint, Service
+from console.traffic.schema import SettingsDocument
 from console.traffic.view import seen
 
 
@@ -43,8 +44,9 @@ class HostPort(serializers.Field):
 class ServiceRequest(serializers.Serializer):
     name = serializers.CharField(max_length=63)
     protocol = serializers.ChoiceField(Service.Protocol.choices)
-    listen = HostPort(help_text="ADDR:PORT")
-    endpoints = serializers.ListField(child=HostPort(), min_length=1)
+    listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
+    endpoints = serializers.ListField(child=HostPort(), default=list)
+    settings = SettingsDocument(default=dict)
 
 
 class EndpointRequest(serializers.Serializer):
@@ -68,12 +70,21 @@ class EndpointShown(serializers.ModelSerializer):
 
 
 class ServiceShown(serializers.ModelSerializer):
-    listen_port = serializers.IntegerField()
+    listen_port = serializers.IntegerField(allow_null=True)
     endpoints = EndpointShown(many=True)
+    settings = SettingsDocument()
 
     class Meta:
         model = Service
-        fields = ["name", "protocol", "listen_address", "listen_port", "endpoints", "created_at"]
+        fields = [
+            "name",
+            "protocol",
+            "listen_address",
+            "listen_port",
+            "endpoints",
+            "settings",
+            "created_at",
+        ]
 
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
@@ -92,8 +103,10 @@ class Services(ActionView, generics.ListAPIView):
         asked = ServiceRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        address, port = values["listen"]
-        action = CreateService(values["name"], values["protocol"], address, port, values["endpoints"])
+        address, port = values.get("listen", (None, None))
+        action = CreateService(
+            values["name"], values["protocol"], address, port, values["endpoints"], values["settings"]
+        )
         service = self.act(request, action)
         return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
 

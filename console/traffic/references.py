@@ -7,12 +7,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.db import connection
+
 from console.actions import Conflict, Invalid
 from console.engines.target import InvalidTarget, ServiceTarget, Settings
 from console.engines.target.settings import settings_of
 from console.traffic.models import ApiKey, Certificate, Service
 
 LONGEST_DOCUMENT = 512 * 1024
+#: The lock of whoever looks for a free listener, among PostgreSQL's advisory locks.
+LISTENERS = 0x5354454C
 
 
 def checked_settings(service: Service, document: Mapping[str, Any], prefix: str = "") -> Settings:
@@ -126,6 +130,10 @@ def _missing(own: str, settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _check_free(target: ServiceTarget) -> None:
     """Two listeners on one address and port would fail in the engine; say it here."""
+    if connection.vendor == "postgresql":
+        # Until this transaction ends nobody else looks: of two that want one port, one must see the other.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LISTENERS])
     for other in Service.objects.exclude(name=target.name).exclude(listen_port=None):
         its = ServiceTarget(
             other.name,
