@@ -14,7 +14,6 @@ from console.actions import Invalid
 from console.api.views import ActionView, find
 from console.traffic.actions.settings import ConfigureService, proposed
 from console.traffic.models import Service
-from console.traffic.preview import preview
 from console.traffic.references import checked_settings
 from console.traffic.schema import REFERENCE
 
@@ -67,4 +66,7 @@ class Preview(ActionView):
         service: Service = find(Service.objects.all(), "service", name=name)
         document = values.get("settings", values.get("patch", {}))
         settings = checked_settings(service, proposed(service, document, patch="settings" not in values))
+        # The engine's messages are many megabytes, which a process that is never asked for them need not have.
+        from console.traffic.preview import preview
+
         return Response(preview(service, settings))
