@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from console.cli.client import api, show
 from console.cli.options import Json
+from console.cli.settings import (
+    read_document,
+    service_configure,
+    service_preview,
+    service_settings,
+    service_weights,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
 
@@ -19,7 +27,8 @@ def service_list(as_json: Json = False) -> None:
         services = client.get("services/", limit=1000)["results"]
     if not as_json:
         for service in services:
-            service["listen"] = f"{service['listen_address']}:{service['listen_port']}"
+            listens = service["listen_port"] is not None
+            service["listen"] = f"{service['listen_address']}:{service['listen_port']}" if listens else "-"
             service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
     show(services, as_json, "name", "protocol", "listen", "endpoints")
 
@@ -27,17 +36,27 @@ def service_list(as_json: Json = False) -> None:
 @app.command("create")
 def service_create(
     name: str,
-    listen: Annotated[str, typer.Option(help="ADDR:PORT")],
     protocol: Annotated[str, typer.Option(help="http, tcp or udp")],
-    endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")],
+    listen: Annotated[str, typer.Option(help="ADDR:PORT; without it, a pool for other services.")] = "",
+    endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")] = [],
+    settings: Annotated[Path | None, typer.Option(help="A file with its settings, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
     """One address for many servers."""
+    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint}
+    if listen:
+        asked["listen"] = listen
+    if settings is not None:
+        asked["settings"] = read_document(settings)
     with api() as client:
-        answer = client.post(
-            "services/", {"name": name, "listen": listen, "protocol": protocol, "endpoints": endpoint}
-        )
+        answer = client.post("services/", asked)
     show(answer, as_json, "name", "protocol", "listen_address", "listen_port")
+
+
+app.command("configure")(service_configure)
+app.command("settings")(service_settings)
+app.command("weights")(service_weights)
+app.command("preview")(service_preview)
 
 
 @app.command("show")

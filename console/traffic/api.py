@@ -21,6 +21,7 @@ from console.traffic.actions.services import (
     RemoveService,
 )
 from console.traffic.models import Endpoint, Service
+from console.traffic.schema import SettingsDocument
 from console.traffic.view import joined_health, seen
 
 
@@ -67,8 +68,9 @@ class NewEndpoint(HostPort):
 class ServiceRequest(serializers.Serializer):
     name = serializers.CharField(max_length=63)
     protocol = serializers.ChoiceField(Service.Protocol.choices)
-    listen = HostPort(help_text="ADDR:PORT")
-    endpoints = serializers.ListField(child=NewEndpoint(), min_length=1)
+    listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
+    endpoints = serializers.ListField(child=NewEndpoint(), default=list)
+    settings = SettingsDocument(default=dict)
 
 
 class EndpointRequest(serializers.Serializer):
@@ -109,12 +111,21 @@ class EndpointShown(serializers.ModelSerializer):
 
 
 class ServiceShown(serializers.ModelSerializer):
-    listen_port = serializers.IntegerField()
+    listen_port = serializers.IntegerField(allow_null=True)
     endpoints = EndpointShown(many=True)
+    settings = SettingsDocument()
 
     class Meta:
         model = Service
-        fields = ["name", "protocol", "listen_address", "listen_port", "endpoints", "created_at"]
+        fields = [
+            "name",
+            "protocol",
+            "listen_address",
+            "listen_port",
+            "endpoints",
+            "settings",
+            "created_at",
+        ]
 
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
@@ -133,8 +144,10 @@ class Services(ActionView, generics.ListAPIView):
         asked = ServiceRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        address, port = values["listen"]
-        action = CreateService(values["name"], values["protocol"], address, port, values["endpoints"])
+        address, port = values.get("listen", (None, None))
+        action = CreateService(
+            values["name"], values["protocol"], address, port, values["endpoints"], values["settings"]
+        )
         service = self.act(request, action)
         return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
 

@@ -13,7 +13,11 @@ from envoy_rig import EnvoyRig, answers, eventually, url
 from pool_backends import pooled
 
 from console.engines.target import ServiceTarget
-from console.engines.target.pool import Pool, Sticky
+from console.engines.target.http import Http, Route
+from console.engines.target.matching import Match
+from console.engines.target.outcomes import Destination
+from console.engines.target.pool import Check, Hash, HashKey, Pool, Sticky
+from console.engines.target.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -124,3 +128,36 @@ async def test_a_made_up_cookie_leads_nowhere_else(rig: EnvoyRig, serve: Serve) 
 
     assert found <= {"web-0", "web-1", "web-2"}
     assert sum(backend.methods["GET"] for backend in backends) == 6
+
+
+async def test_routes_to_other_pools_keep_their_clients_too(rig: EnvoyRig, serve: Serve) -> None:
+    """A door without endpoints leads to two pools: in one clients stay by cookie, in the other by a header's hash."""
+    seats, _ = await _web(rig, serve, Sticky(name="seat"))
+    backends = [await serve(HttpBackend(f"item-{number}")) for number in range(4)]
+    by_user = Pool(balance="hash", hash=Hash(keys=(HashKey("header", "x-user"),)), check=Check("off"))
+    items = pooled("items", "http", by_user, *(backend.endpoint() for backend in backends))
+    http = Http(
+        routes=(
+            Route(match=Match(prefix="/items"), destinations=(Destination(items.name),)),
+            Route(match=Match(prefix="/both"), destinations=(Destination(seats.name, 1), Destination(items.name, 1))),
+        ),
+        destinations=(Destination(seats.name),),
+    )  # fmt: skip
+    door = replace(pooled("door", "http", Pool()), settings=Settings(http=http))
+    await rig.publish(seats, items, door)
+    async with httpx.AsyncClient() as client:
+
+        async def who(path: str, **headers: str) -> str:
+            answer = await client.get(url(door) + path, headers=headers)
+            assert answer.status_code == 200
+            return answer.text.split("\n")[0]
+
+        sitting = {await who("") for _ in range(9)}
+        one_user = {await who("items", **{"x-user": "one"}) for _ in range(9)}
+        users = {await who("items", **{"x-user": f"user-{number}"}) for number in range(16)}
+        both = {await who("both", **{"x-user": "one"}) for _ in range(24)}
+
+    assert len(sitting) == 1
+    assert len(one_user) == 1
+    assert len(users) > 1
+    assert both == sitting | one_user

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,14 +13,13 @@ import httpx
 import pytest
 import pytest_asyncio
 from engine_backends import Backend
-from envoy.config.core.v3 import config_source_pb2
-from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy_rig import EnvoyRig, answers, eventually, url
 from pool_backends import PathBackend, pooled
 
-from console.engines.envoy import admin, upstreams
+from console.engines.envoy import admin
 from console.engines.target import EndpointTarget, ServiceTarget
 from console.engines.target.pool import Check, Ejection, Pool, Upstream, UpstreamTls
+from console.engines.target.secrets import Certificate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -127,35 +125,19 @@ async def test_tls_is_verified_unless_that_is_off(
 
 
 async def test_authority_names_and_our_own_certificate(
-    rig: EnvoyRig, serve: Serve, tls_server: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+    rig: EnvoyRig, serve: Serve, tls_server: tuple[ssl.SSLContext, Path]
 ) -> None:
-    """Signed by the named authority and for the right name: taken. Another name: refused. And we show who we are.
-
-    The secrets come from files here, in the place of the stream that brings them.
-    """
+    """Signed by the named authority and for the right name: taken. Another name: refused. And we show who we are."""
     folder = tls_server[1].parent
     ours, our_key = _certificate(folder, "ours", "engine.test")
     context = _server_side(tls_server[1], folder / "shop-key.pem")
     context.load_verify_locations(ours)
     context.verify_mode = ssl.CERT_REQUIRED
     backend = await serve(PathBackend("web", tls=context))
-    files = {
-        "authority/ca": {"validation_context": {"trusted_ca": {"filename": str(tls_server[1])}}},
-        "ours": {"tls_certificate": {"certificate_chain": {"filename": str(ours)},
-                                     "private_key": {"filename": str(our_key)}}},
-    }  # fmt: skip
-    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
-
-    def from_file(name: str) -> Any:
-        path = folder / f"{name.replace('/', '-')}.json"
-        path.write_text(json.dumps({"resources": [{"@type": kind, "name": name, **files[name]}]}))
-        source = config_source_pb2.ConfigSource(
-            path_config_source=config_source_pb2.PathConfigSource(path=str(path)),
-            resource_api_version=config_source_pb2.V3,
-        )
-        return secret_pb2.SdsSecretConfig(name=name, sds_config=source)
-
-    monkeypatch.setattr(upstreams, "_secret", from_file)
+    certificates = (
+        Certificate("authority", ca=tls_server[1].read_text()),
+        Certificate("ours", ours.read_text(), our_key.read_text()),
+    )
     found = []
     for tls in (
         UpstreamTls("authority", "shop.test", certificate="ours"),
@@ -164,7 +146,7 @@ async def test_authority_names_and_our_own_certificate(
     ):
         pool = Pool(upstream=Upstream(tls=tls), check=Check("off"), ejection=Ejection(on=False))
         web = pooled("web", "http", pool, backend.endpoint())
-        node = await rig.publish(web)
+        node = await rig.publish(web, certificates=certificates)
         assert node.rejections == ()
         found.append(await answers(web, 2))
 

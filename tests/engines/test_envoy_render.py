@@ -54,7 +54,7 @@ services = st.builds(
 )
 targets = st.builds(
     TrafficTarget,
-    st.lists(services, max_size=4, unique_by=(lambda s: s.name, lambda s: s.listen_key)).map(tuple),
+    st.lists(services, max_size=4, unique_by=(lambda s: s.name, lambda s: s.listen_keys)).map(tuple),
     st.integers(0, 1000),
 )
 

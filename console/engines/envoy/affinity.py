@@ -1,14 +1,14 @@
 """What a listener or a route must do so that the pool behind it can choose by key, or keep a client where it was.
 
-hash_policy(pool)           route of HTTP     route.hash_policy
-tcp_hash_policy(pool)       tcp_proxy         hash_policy
-add_sessions(proxy, pool)   udp_proxy         sessions, hash_policies
-session_filter()            HTTP filters      once a listener, before the router
-session_of_route(name, pool) route of HTTP    typed_per_filter_config[SESSION_FILTER]
+add_to_route(route, pools)   each route of HTTP    hash_policy() and session_of_route() of where it leads
+session_filter()             HTTP filters          once a listener, before the router
+tcp_hash_policy()            tcp_proxy             hash_policy
+add_sessions(proxy, pool)    udp_proxy             sessions, hash_policies
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from envoy.config.core.v3 import extension_pb2
@@ -31,6 +31,29 @@ SESSION_FILTER: Final = "envoy.filters.http.stateful_session"
 _BEFORE_QUERY: Final = r"^([^?]*).*$"
 #: Scripts need not read it, and other sites' requests need not bring it.
 _COOKIE_ATTRIBUTES: Final = (("HttpOnly", ""), ("SameSite", "Lax"))
+
+
+def add_to_route(built: route_components_pb2.Route, pools: Mapping[str, Pool]) -> None:
+    """What the pools need that built leads to; a service that is not there needs nothing.
+
+    A route has one list of keys: where it is split between pools, the first that is chosen from by hash says them.
+    """
+    going = built.route
+    if not built.HasField("route"):
+        return
+    if going.cluster:
+        places = [(going.cluster, built)]
+    else:
+        places = [(each.name, each) for each in going.weighted_clusters.clusters]
+    for name, place in places:
+        pool = pools.get(name)
+        if pool is None:
+            continue
+        if not going.hash_policy:
+            going.hash_policy.extend(hash_policy(pool))
+        session = session_of_route(name, pool)
+        if session is not None:
+            place.typed_per_filter_config[SESSION_FILTER].CopyFrom(session)
 
 
 def hash_policy(pool: Pool) -> list[route_components_pb2.RouteAction.HashPolicy]:
@@ -61,10 +84,8 @@ def _hash_policy(key: HashKey) -> route_components_pb2.RouteAction.HashPolicy:
     return built
 
 
-def tcp_hash_policy(pool: Pool) -> list[hash_policy_pb2.HashPolicy]:
-    """Of a TCP client only its address is known."""
-    if pool.balance != "hash":
-        return []
+def tcp_hash_policy() -> list[hash_policy_pb2.HashPolicy]:
+    """Of a TCP client only its address is known. Where a pool is not chosen from by hash, nobody reads it."""
     return [hash_policy_pb2.HashPolicy(source_ip=hash_policy_pb2.HashPolicy.SourceIp())]
 
 

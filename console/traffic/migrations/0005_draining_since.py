@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('traffic', '0003_settings_and_priorities'),
+        ('traffic', '0004_certificates_and_keys'),
     ]
 
     operations = [
