@@ -15,13 +15,15 @@ from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message
 
 from console.engines.envoy.packing import pack, seconds
+from console.engines.target import ServiceTarget
 from console.engines.target.pool import Pool
 
 ZoneAware = common_pb2.LocalityLbConfig.ZoneAwareLbConfig
 
 
-def load_balancing_policy(pool: Pool) -> cluster_pb2.LoadBalancingPolicy:
-    """The cluster's policy for pool.balance."""
+def load_balancing_policy(service: ServiceTarget) -> cluster_pb2.LoadBalancingPolicy:
+    """The cluster's policy for the balance of its pool."""
+    pool = service.settings.pool
     match pool.balance:
         case "round_robin":
             name, built = "round_robin", _round_robin(pool)

@@ -41,7 +41,7 @@ def cluster(service: ServiceTarget) -> cluster_pb2.Cluster:
         eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=over_ads()),
         connect_timeout=seconds(pool.connections.connect_timeout_s),
         common_lb_config=_common(pool),
-        load_balancing_policy=load_balancing_policy(pool),
+        load_balancing_policy=load_balancing_policy(service),
         circuit_breakers=circuit_breakers(pool.limits),
         # Else an endpoint that was removed stays in use for as long as its checks succeed.
         ignore_health_on_host_removal=True,
