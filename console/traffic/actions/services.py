@@ -199,6 +199,8 @@ def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
             f"no host is called {host} or has that address; its agent must join first",
         )
     check_port(port, field_name)
+    if (service.listen_address, service.listen_port) == (found.address, port):
+        raise Invalid(field_name, "loop", f"{found.address}:{port} is the service's own address")
     if found.address and (what := why_protected(found.address, port)):
         raise Invalid(
             field_name, "protected", f"{found.address}:{port} is {what}, which no service may lead to"
