@@ -71,13 +71,16 @@ def service_weights(
     _say(answer, as_json)
 
 
-def service_preview(name: str, assignments: Assignments = [], file: File = None) -> None:
-    """What the engine would be told, as JSON; nothing is changed."""
+def service_preview(
+    name: str, assignments: Assignments = [], file: File = None, as_json: Json = False
+) -> None:
+    """What the engine would be told; nothing is changed. JSON, on one line with --json."""
     document = {} if file is None else read_document(file)
     for path, value in pairs(assignments, "--set").items():
         _put(document, path, value)
     with api() as client:
-        show(client.post(f"services/{name}/preview/", {"patch": document}), True)
+        answer = client.post(f"services/{name}/preview/", {"patch": document})
+    typer.echo(json.dumps(answer, indent=None if as_json else 2))
 
 
 def read_document(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -152,7 +153,19 @@ outcomes: st.SearchStrategy[dict[str, Any]] = st.one_of(
 )
 some_treatments = st.fixed_dictionaries({}, optional=treatments)
 routes = made(Route, st.fixed_dictionaries({"match": matches}), outcomes, some_treatments)
-JWKS = '{"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}'
+#: A public key of P-256: the curve's own base point.
+JWKS = json.dumps(
+    {
+        "keys": [
+            {
+                "kty": "EC",
+                "crv": "P-256",
+                "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+                "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+            }
+        ]
+    }
+)
 sources = st.builds(Jwks, text=st.just(JWKS)) | st.builds(
     Jwks, service=names, path=paths, keep_s=st.sampled_from((1.0, 2.5, 600.0))
 )

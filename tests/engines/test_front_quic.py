@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from certificates_rig import Authority
 from engine_backends import Backend, free_port
 from envoy_rig import EnvoyRig, eventually, service
-from front_certificates import Authority
 from front_rig import TellingBackend, having
 
 from console.engines.envoy.process import find_envoy

@@ -131,6 +131,16 @@ async def test_headers_methods_and_query_choose(routed: Routed) -> None:
     assert await who(web, headers={"x-old": "1", "x-new": "1"}) == "own"
 
 
+async def test_grpc_is_told_from_other_requests(routed: Routed) -> None:
+    """By its content type, as gRPC itself says it."""
+    web = await routed(routes=[{"match": {"grpc": True}, "destinations": [{"service": "GREEN"}]}])
+
+    assert (
+        await who(web, "/a.B/C", method="POST", headers={"content-type": "application/grpc+proto"}) == "green"
+    )
+    assert await who(web, "/a.B/C", method="POST", headers={"content-type": "application/json"}) == "own"
+
+
 async def test_weights_share_requests_between_services(routed: Routed) -> None:
     """Nine to one, the whole service or one route; 0 gets nothing."""
     ninth = [{"service": "BLUE", "weight": 90}, {"service": "GREEN", "weight": 10}]

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from certificates_rig import Authority
 from engine_backends import Backend, EchoBackend, free_port
 from envoy_rig import EnvoyRig, eventually, service
-from front_certificates import Authority
 from front_rig import TellingBackend, having
 
 from console.engines.target import Certificate, ServiceTarget

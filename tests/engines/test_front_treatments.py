@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import httpx
 import pytest
 import pytest_asyncio
 from engine_backends import Backend
@@ -34,6 +35,19 @@ async def first(serve: Serve) -> TellingBackend:
 async def test_a_timeout_ends_a_request(rig: EnvoyRig, first: TellingBackend) -> None:
     """504 when the answer takes longer than the route's timeout_s."""
     web = having(service("web", "http", first.endpoint()), http={"routes": [{"timeout_s": 0.2}]})
+    await rig.publish(web)
+    first.wait_s = [2.0]
+
+    began = time.monotonic()
+    answer = await ask(web)
+
+    assert answer.status_code == 504
+    assert time.monotonic() - began < 1.5
+
+
+async def test_a_silent_request_ends(rig: EnvoyRig, first: TellingBackend) -> None:
+    """stream_idle_s: nothing moves in either direction for so long."""
+    web = having(service("web", "http", first.endpoint()), http={"stream_idle_s": 0.2})
     await rig.publish(web)
     first.wait_s = [2.0]
 
@@ -220,8 +234,6 @@ async def test_requests_over_the_limit_are_refused(rig: EnvoyRig, first: Telling
 
 async def test_each_client_address_has_its_own_limit(rig: EnvoyRig, first: TellingBackend) -> None:
     """One address that asks too much takes nothing from another."""
-    import httpx
-
     web = having(
         service("web", "http", first.endpoint()),
         http={"rate_limits": [{"requests": 3, "per_s": 600, "of": "client"}]},

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from console.engines.target.checks import InvalidTarget, check_unique
+from console.engines.target.jwks import check_jwks
 from console.engines.target.matching import Match
 from console.engines.target.outcomes import Answer, Destination, Redirect, Rewrite
 from console.engines.target.treatment import Treatment
@@ -25,7 +26,6 @@ from console.engines.target.words import (
 
 MOST_ROUTES: Final = 1000
 MOST_DESTINATIONS: Final = 50
-LONGEST_JWKS: Final = 64 * 1024
 
 Compression = Literal["gzip", "brotli"]
 
@@ -78,14 +78,7 @@ class Jwks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if (self.text is None) == (self.service is None):
             raise InvalidTarget("text", "one of text and service")
         if self.text is not None:
-            try:
-                keys = msgspec.json.decode(self.text, type=dict[str, list[dict[str, object]]])["keys"]
-            except (msgspec.DecodeError, KeyError):
-                keys = []
-            if not keys or len(self.text) > LONGEST_JWKS:
-                raise InvalidTarget("text", 'is no JSON Web Key Set: {"keys": [...]}')
-            if any("d" in key or key.get("kty") == "oct" for key in keys):
-                raise InvalidTarget("text", "holds a private or shared key; only public ones belong here")
+            check_jwks("text", self.text)
         if self.service is not None:
             check_label("service", self.service)
         check_path("path", self.path)

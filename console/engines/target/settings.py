@@ -51,4 +51,4 @@ def settings_of(document: Mapping[str, Any]) -> Settings:
 def document_of(settings: Settings) -> dict[str, Any]:
     """The smallest document that settings_of() makes these settings of."""
     built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return built
+    return {part: said for part, said in built.items() if said}

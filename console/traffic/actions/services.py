@@ -214,6 +214,8 @@ def _add(service: Service, host: str, port: int, field_name: str, priority: int 
     check_port(port, field_name)
     if not 0 <= priority <= MAX_PRIORITY:
         raise Invalid("priority", "out-of-range", f"a priority is 0 to {MAX_PRIORITY}")
+    if (service.listen_address, service.listen_port) == (found.address, port):
+        raise Invalid(field_name, "loop", f"{found.address}:{port} is the service's own address")
     if found.address and (what := why_protected(found.address, port)):
         raise Invalid(
             field_name, "protected", f"{found.address}:{port} is {what}, which no service may lead to"
