@@ -84,6 +84,14 @@ class Steelyard:
         """POST JSON to a path under /api/v1/. Raises ProblemError, httpx.TransportError."""
         return _answer(self._http.post(path, json={} if body is None else body))
 
+    def put(self, path: str, body: Any) -> Any:
+        """PUT JSON to a path under /api/v1/. Raises ProblemError, httpx.TransportError."""
+        return _answer(self._http.put(path, json=body))
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH a path under /api/v1/ with a JSON merge patch. Raises ProblemError, httpx.TransportError."""
+        return _answer(self._http.patch(path, json=body))
+
     def delete(self, path: str) -> Any:
         """DELETE a path under /api/v1/. Raises ProblemError, httpx.TransportError."""
         return _answer(self._http.delete(path))
@@ -126,6 +134,14 @@ class Steelyard:
 
     def create_service(self, service: Mapping[str, Any]) -> Any:
         return self.post("services/", dict(service))
+
+    def settings(self, service: str) -> Any:
+        """A service's settings document."""
+        return self.get(f"services/{_part(service)}/settings/")
+
+    def configure(self, service: str, patch: Mapping[str, Any]) -> Any:
+        """Change what patch names in a service's settings (RFC 7396); the whole document after it."""
+        return self.patch(f"services/{_part(service)}/settings/", dict(patch))
 
     def place(self, load: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
         """Place one load, or a list of up to 10,000; the answer has the same form.

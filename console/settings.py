@@ -3,6 +3,7 @@
 STEELYARD_DATA      folder of the database, secrets, sockets and logs
 STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
+STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
 DATABASE_URL        PostgreSQL instead of SQLite
 REDIS_URL           Redis or Valkey instead of the embedded one
@@ -27,6 +28,10 @@ STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
 
 DEBUG = False
 SECRET_KEY = env.str("STEELYARD_SECRET_KEY", "") or read_or_make_secret(STEELYARD_DATA / "secrets/django")
+#: Opens what the database keeps sealed; every machine of the control plane needs the same.
+STEELYARD_SEALING_KEY = env.str("STEELYARD_SEALING_KEY", "") or read_or_make_secret(
+    STEELYARD_DATA / "secrets/sealing"
+)
 ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",
@@ -176,6 +181,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["console.accounts.permissions.Viewer"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.traffic.schema.add_settings",
+    ],
 }
 
 USE_TZ = True

@@ -13,6 +13,8 @@ from console.jobs import api as jobs
 from console.placements import api as placements
 from console.storage import api as storage
 from console.traffic import api as traffic
+from console.traffic import api_secrets as traffic_secrets
+from console.traffic import api_settings as traffic_settings
 
 
 class NameConverter:
@@ -55,6 +57,12 @@ urlpatterns = [
     path("services/<name:name>/remove-endpoint/", traffic.EndpointAction.as_view(verb="remove")),
     path("services/<name:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
     path("services/<name:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
+    path("services/<name:name>/settings/", traffic_settings.ServiceSettings.as_view()),
+    path("services/<name:name>/preview/", traffic_settings.Preview.as_view()),
+    path("certificates/", traffic_secrets.Certificates.as_view()),
+    path("certificates/<name:name>/", traffic_secrets.OneCertificate.as_view()),
+    path("api-keys/", traffic_secrets.ApiKeys.as_view()),
+    path("api-keys/<name:name>/", traffic_secrets.OneApiKey.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from console.cli import hosts, jobs, placements, services, shards, tokens
+from console.cli import certificates, hosts, jobs, placements, services, shards, tokens
 from console.cli.client import api, out, show
 from console.cli.options import Json
 
@@ -24,8 +24,10 @@ for _name, _group in {
     "job": jobs,
     "shard": shards,
     "token": tokens,
+    "certificate": certificates,
 }.items():
     app.add_typer(_group.app, name=_name)
+app.add_typer(certificates.keys, name="api-key")
 
 
 @app.command()

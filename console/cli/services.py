@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from console.cli.client import api, show
 from console.cli.options import Json
+from console.cli.settings import (
+    read_document,
+    service_configure,
+    service_preview,
+    service_settings,
+    service_weights,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
 
@@ -19,7 +27,8 @@ def service_list(as_json: Json = False) -> None:
         services = client.get("services/", limit=1000)["results"]
     if not as_json:
         for service in services:
-            service["listen"] = f"{service['listen_address']}:{service['listen_port']}"
+            listens = service["listen_port"] is not None
+            service["listen"] = f"{service['listen_address']}:{service['listen_port']}" if listens else "-"
             service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
     show(services, as_json, "name", "protocol", "listen", "endpoints")
 
@@ -27,17 +36,27 @@ def service_list(as_json: Json = False) -> None:
 @app.command("create")
 def service_create(
     name: str,
-    listen: Annotated[str, typer.Option(help="ADDR:PORT")],
     protocol: Annotated[str, typer.Option(help="http, tcp or udp")],
-    endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")],
+    listen: Annotated[str, typer.Option(help="ADDR:PORT; without it, a pool for other services.")] = "",
+    endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")] = [],
+    settings: Annotated[Path | None, typer.Option(help="A file with its settings, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
     """One address for many servers."""
+    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint}
+    if listen:
+        asked["listen"] = listen
+    if settings is not None:
+        asked["settings"] = read_document(settings)
     with api() as client:
-        answer = client.post(
-            "services/", {"name": name, "listen": listen, "protocol": protocol, "endpoints": endpoint}
-        )
+        answer = client.post("services/", asked)
     show(answer, as_json, "name", "protocol", "listen_address", "listen_port")
+
+
+app.command("configure")(service_configure)
+app.command("settings")(service_settings)
+app.command("weights")(service_weights)
+app.command("preview")(service_preview)
 
 
 @app.command("show")
@@ -48,8 +67,11 @@ def service_show(name: str, as_json: Json = False) -> None:
     if as_json:
         show(answer, True)
         return
-    rows = [{**each, **(each["engine"] or {}), "state": each["state"]} for each in answer["endpoints"]]
-    show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "reason")
+    # health is the joined one; the engine's own word is in the JSON.
+    rows = [{**(each["engine"] or {}), **each} for each in answer["endpoints"]]
+    for row in rows:
+        row["why"] = " ".join(dict.fromkeys([*row["health_reasons"], row.get("reason", "")])).strip()
+    show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "why")
 
 
 @app.command("remove")
@@ -60,17 +82,22 @@ def service_remove(name: str, as_json: Json = False) -> None:
     show({"name": name, "state": "removed"}, as_json, "name", "state")
 
 
-def _endpoint_verb(verb: str, name: str, endpoint: str, as_json: bool) -> None:
+def _endpoint_verb(verb: str, name: str, endpoint: str, as_json: bool, **more: int) -> None:
     with api() as client:
-        answer = client.post(f"services/{name}/{verb}-endpoint/", {"endpoint": endpoint})
+        answer = client.post(f"services/{name}/{verb}-endpoint/", {"endpoint": endpoint, **more})
     rows = answer if as_json else answer["endpoints"]
     show(rows, as_json, "host", "port", "state")
 
 
 @app.command("add")
-def service_add(name: str, endpoint: str, as_json: Json = False) -> None:
+def service_add(
+    name: str,
+    endpoint: str,
+    priority: Annotated[int, typer.Option(help="0 is used first, 1 when too few of 0 are well, ...")] = 0,
+    as_json: Json = False,
+) -> None:
     """Add the endpoint HOST:PORT."""
-    _endpoint_verb("add", name, endpoint, as_json)
+    _endpoint_verb("add", name, endpoint, as_json, priority=priority)
 
 
 @app.command("drop")

@@ -34,6 +34,7 @@ from console.live.threads import in_thread
 from console.live.ticks import decode_tick
 from console.place import Place
 from console.storage.moves import advance_replicas
+from console.traffic.secrets import secrets_now
 from console.traffic.view import encode_traffic
 
 log = logging.getLogger(__name__)
@@ -137,7 +138,9 @@ class Controller:
         async def steer() -> None:
             if not self._candidate.leads(time.monotonic()):
                 raise Fenced
-            seen = await steerer.step(await in_thread(services_now), time.monotonic())
+            seen = await steerer.step(
+                await in_thread(services_now), time.monotonic(), await in_thread(secrets_now)
+            )
             await self._bus.publish(TRAFFIC, encode_traffic(seen))
 
         return steer

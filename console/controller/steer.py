@@ -20,12 +20,17 @@ from console.engines.envoy.ads import AdsServer
 from console.engines.envoy.stats import EndpointStats, ServiceStats, read_services
 from console.engines.guard import GuardRefused
 from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget, TrafficTarget
+from console.engines.target.settings import settings_of
 from console.fleet.models import Host
 from console.live.picture import SILENT_AFTER_S, Picture
 from console.traffic.models import Endpoint, Service
+from console.traffic.protected import why_protected
+from console.traffic.secrets import Secrets
 from console.traffic.view import EndpointSeen, EngineSeen, ServiceSeen, TrafficSeen
 
 log = logging.getLogger(__name__)
+
+NO_SECRETS = Secrets()
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Steerer:
         self._targets: dict[str, ServiceTarget] = {}
         self._guard = ""
 
-    async def step(self, services: list[Service], now: float) -> TrafficSeen:
+    async def step(self, services: list[Service], now: float, secrets: Secrets = NO_SECRETS) -> TrafficSeen:
         """Read, decide, tell; returns what to show."""
         await self._observe(now)
         for name in (self._laws.keys() | self._targets.keys()) - {service.name for service in services}:
@@ -57,7 +62,7 @@ class Steerer:
             self._targets.pop(name, None)
         shares = self._pressures()
         plans: dict[str, WeightPlan] = {}
-        wrong: list[str] = []
+        wrong = list(secrets.wrong)
         for service in services:
             try:
                 plan = self._plan(service, shares, now)
@@ -68,7 +73,12 @@ class Steerer:
                 wrong.append(f"{service.name} is left as it was: {error}")
             else:
                 plans[service.name] = plan
-        target = TrafficTarget(services=tuple(self._targets.values()), epoch=self._epoch)
+        target = TrafficTarget(
+            services=tuple(self._targets.values()),
+            epoch=self._epoch,
+            certificates=secrets.certificates,
+            api_keys=secrets.api_keys,
+        )
         self._guard = self._publish(target, wrong)
         return TrafficSeen(
             epoch=self._epoch,
@@ -201,6 +211,10 @@ def _state(endpoint: Endpoint) -> str:
 
 
 def _service_target(service: Service, plan: WeightPlan) -> ServiceTarget:
+    for endpoint in service.endpoints.all():
+        # An agent says its host's address; it may have become one that nobody may be led to.
+        if what := why_protected(endpoint.host.address, endpoint.port):
+            raise InvalidTarget("address", f"{endpoint.host.address}:{endpoint.port} is {what}")
     return ServiceTarget(
         name=service.name,
         protocol=service.protocol,
@@ -216,6 +230,7 @@ def _service_target(service: Service, plan: WeightPlan) -> ServiceTarget:
             )
             for endpoint in service.endpoints.all()
         ),
+        settings=settings_of(service.settings),
     )
 
 

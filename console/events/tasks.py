@@ -10,10 +10,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from console.accounts.models import LoginTries
+from console.actions import SYSTEM
 from console.events.models import Outbox
 from console.fleet.models import Command, HostToken
 from console.placements.models import Decision, Placement
 from console.storage.models import Replica
+from console.traffic.actions.certificates import WarnOfCertificates
 
 KEEP_SENT = timedelta(days=1)
 KEEP_DECISIONS = timedelta(days=30)
@@ -22,21 +24,22 @@ KEEP_DECISIONS = timedelta(days=30)
 @shared_task(name="steelyard.keep_house", expires=300)
 def keep_house() -> dict[str, int]:
     """Forget what has been said, ended and released: messages, links and commands after a day, placements and
-    decisions that hold nothing after thirty. The audit trail stays."""
+    decisions that hold nothing after thirty. The audit trail stays. And say which certificates end soon."""
     now = timezone.now()
     day, month = now - KEEP_SENT, now - KEEP_DECISIONS
     ended = Command.objects.exclude(state=Command.State.PENDING).filter(expires_at__lt=day)
-    gone = Placement.objects.filter(state=Placement.State.RELEASED, released_at__lt=month, replica=None)
+    released = Placement.objects.filter(state=Placement.State.RELEASED, released_at__lt=month, replica=None)
     found = {
         "outbox": Outbox.objects.filter(sent_at__lt=day),
         "commands": ended.exclude(pk__in=_commands_in_use()),
         "host tokens": HostToken.objects.filter(expires_at__lt=month),
         "login tries": LoginTries.objects.filter(last_at__lt=day),
         "sessions": Session.objects.filter(expire_date__lt=now),
-        "placements": gone,
+        "placements": released,
         "decisions": Decision.objects.filter(at__lt=month, placement=None),
     }
-    return {name: rows.delete()[0] for name, rows in found.items()}
+    gone = {name: rows.delete()[0] for name, rows in found.items()}
+    return {**gone, "certificates warned of": WarnOfCertificates().run(SYSTEM)}
 
 
 def _commands_in_use() -> QuerySet[Replica]:

@@ -33,6 +33,7 @@ PLACES = (
     Place("map", "Map", "/", "m"),
     Place("hosts", "Hosts", "/hosts/", "h"),
     Place("services", "Services", "/services/", "t"),
+    Place("certificates", "Certificates", "/certificates/", "c"),
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),

@@ -10,6 +10,8 @@ from console.fleet import views as fleet
 from console.jobs import views as jobs
 from console.placements import views as placements
 from console.storage import views as storage
+from console.traffic import secrets_page as traffic_secrets
+from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
 
 urlpatterns: list[URLPattern] = [
@@ -26,6 +28,12 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
+    path("certificates/", traffic_secrets.certificates, name="certificates"),
+    path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),
+    path("api-keys/new/", traffic_secrets.new_api_key, name="new-api-key"),
+    path("api-keys/<slug:name>/remove/", traffic_secrets.api_key_action, name="api-key-action"),
+    path("certificates/<slug:name>/remove/", traffic_secrets.certificate_action, name="certificate-action"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<uuid:job>/", jobs.job, name="job"),
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),

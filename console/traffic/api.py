@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from console.accounts.permissions import Operator, ReadOrOperate
 from console.actions import Invalid, is_storable
 from console.api.views import ActionView, find
+from console.engines.target import MAX_PRIORITY
 from console.traffic.actions.services import (
     AddEndpoint,
     CreateService,
@@ -20,7 +21,8 @@ from console.traffic.actions.services import (
     RemoveService,
 )
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import seen
+from console.traffic.schema import SettingsDocument
+from console.traffic.view import joined_health, seen
 
 
 @extend_schema_field({"type": "string", "pattern": r"^.+:\d{1,5}$"})
@@ -40,40 +42,90 @@ class HostPort(serializers.Field):
         return f"{value[0]}:{value[1]}"
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^.+:\d{1,5}$"},
+            {
+                "type": "object",
+                "properties": {"endpoint": {"type": "string"}, "priority": {"type": "integer"}},
+                "required": ["endpoint"],
+            },
+        ]
+    }
+)
+class NewEndpoint(HostPort):
+    """HOST:PORT, or {"endpoint": HOST:PORT, "priority": 1} for one that waits until too few of 0 are well."""
+
+    def to_internal_value(self, data: Any) -> tuple[str, int] | tuple[str, int, int]:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        asked = EndpointRequest(data=data)
+        asked.is_valid(raise_exception=True)
+        return *asked.validated_data["endpoint"], asked.validated_data["priority"]
+
+
 class ServiceRequest(serializers.Serializer):
     name = serializers.CharField(max_length=63)
     protocol = serializers.ChoiceField(Service.Protocol.choices)
-    listen = HostPort(help_text="ADDR:PORT")
-    endpoints = serializers.ListField(child=HostPort(), min_length=1)
+    listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
+    endpoints = serializers.ListField(child=NewEndpoint(), default=list)
+    settings = SettingsDocument(default=dict)
 
 
 class EndpointRequest(serializers.Serializer):
     endpoint = HostPort()
+    priority = serializers.IntegerField(
+        default=0, min_value=0, max_value=MAX_PRIORITY, help_text="of a new one"
+    )
 
 
 class EndpointShown(serializers.ModelSerializer):
-    """weight, share, rates and health are the engine's, of the last second; null while no engine has spoken."""
+    """health: one state from operators' wishes, engines' findings and the host's agent; health_reasons: theirs.
+
+    engine: weight, share, rates and its own word, of the last second; null while no engine has spoken.
+    """
 
     host = serializers.CharField(source="host.name")
     address = serializers.CharField(source="host.address")
     port = serializers.IntegerField()  # else the schema would say what the database at hand can count to
+    priority = serializers.IntegerField()
+    health = serializers.SerializerMethodField()
+    health_reasons = serializers.SerializerMethodField()
     engine = serializers.SerializerMethodField()
 
     class Meta:
         model = Endpoint
-        fields = ["host", "address", "port", "state", "engine"]
+        fields = [
+            "host", "address", "port", "state", "priority", "draining_since", "health", "health_reasons", "engine",
+        ]  # fmt: skip
+
+    def get_health(self, endpoint: Endpoint) -> str:
+        return joined_health(endpoint, seen().known(endpoint)).state
+
+    def get_health_reasons(self, endpoint: Endpoint) -> list[str]:
+        return list(joined_health(endpoint, seen().known(endpoint)).reasons)
 
     def get_engine(self, endpoint: Endpoint) -> dict[str, Any] | None:
         return seen().endpoint(endpoint)
 
 
 class ServiceShown(serializers.ModelSerializer):
-    listen_port = serializers.IntegerField()
+    listen_port = serializers.IntegerField(allow_null=True)
     endpoints = EndpointShown(many=True)
+    settings = SettingsDocument()
 
     class Meta:
         model = Service
-        fields = ["name", "protocol", "listen_address", "listen_port", "endpoints", "created_at"]
+        fields = [
+            "name",
+            "protocol",
+            "listen_address",
+            "listen_port",
+            "endpoints",
+            "settings",
+            "created_at",
+        ]
 
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
@@ -92,8 +144,10 @@ class Services(ActionView, generics.ListAPIView):
         asked = ServiceRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        address, port = values["listen"]
-        action = CreateService(values["name"], values["protocol"], address, port, values["endpoints"])
+        address, port = values.get("listen", (None, None))
+        action = CreateService(
+            values["name"], values["protocol"], address, port, values["endpoints"], values["settings"]
+        )
         service = self.act(request, action)
         return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
 
@@ -124,7 +178,7 @@ class EndpointAction(ActionView):
         host, port = asked.validated_data["endpoint"]
         match self.verb:
             case "add":
-                action: Any = AddEndpoint(name, host, port)
+                action: Any = AddEndpoint(name, host, port, asked.validated_data["priority"])
             case "remove":
                 action = RemoveEndpoint(name, host, port)
             case "drain" | "resume":

@@ -47,7 +47,10 @@ class Service(models.Model):
 
 
 class Endpoint(models.Model):
-    """One address of a service on a host. priority: 0 is used first; the next when too few of it are well."""
+    """One address of a service on a host. priority: 0 is used first; the next when too few of it are well.
+
+    draining_since: when it got its last new request, by its own drain or its host's; None while it gets some.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -58,7 +61,46 @@ class Endpoint(models.Model):
     port = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     priority = models.PositiveSmallIntegerField(default=0)
+    draining_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["host__name", "port"]
         constraints = [models.UniqueConstraint(fields=["service", "host", "port"], name="endpoint_once")]
+
+
+class Certificate(models.Model):
+    """A certificate by name: a chain with its key, which is sealed; a CA that signs clients' certificates; or both.
+
+    What it says of itself is kept beside it, for lists and warnings. warned_at: of the last word about its end.
+    """
+
+    name = models.CharField(max_length=63, unique=True)
+    chain = models.TextField(blank=True)
+    sealed_key = models.TextField(blank=True)
+    ca = models.TextField(blank=True)
+    names = models.JSONField(default=list, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField()
+    changed_at = models.DateTimeField(auto_now=True)
+    warned_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """What a client of services shows to be let in; sealed, because engines must know it."""
+
+    name = models.CharField(max_length=63, unique=True)
+    sealed = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.utils import timezone
 
-from console.fleet.models import Host
+from console.engines.target.checks import InvalidTarget
+from console.engines.target.settings import settings_of
 from console.live import feed
-from console.traffic.models import Endpoint
+from console.live.picture import SILENT_AFTER_S, picture
+from console.traffic.draining import drain_of
+from console.traffic.health import EngineWord, Health, HostWord, health_of
+from console.traffic.models import Endpoint, Service
 
 
 class EndpointSeen(msgspec.Struct, frozen=True):
     """One endpoint as the engine and the steering see it, over the last second.
 
     weight: what the engine was told. share: of the service's requests (0..1). rate, errors: per second.
-    health: the engine's word. reason: why this weight, in a sentence.
+    health: the engine's word, flags: those that led to it. reason: why this weight, in a sentence.
     """
 
     host: str
@@ -31,6 +37,7 @@ class EndpointSeen(msgspec.Struct, frozen=True):
     requests: int
     health: str
     reason: str
+    flags: tuple[str, ...] = ()
 
 
 class ServiceSeen(msgspec.Struct, frozen=True):
@@ -69,34 +76,50 @@ class Seen:
 
     traffic: TrafficSeen
     age_s: float | None = None
+    endpoints: Mapping[tuple[str, str, int], EndpointSeen] = field(default_factory=dict)
 
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)
 
+    def known(self, endpoint: Endpoint) -> EndpointSeen | None:
+        """What was last said of one endpoint; None before the first word."""
+        return self.endpoints.get((endpoint.service.name, endpoint.host.name, endpoint.port))
+
     def endpoint(self, endpoint: Endpoint) -> dict[str, Any] | None:
         """The engine's word on one endpoint, with the reason in the words of reason_of(); None before the first."""
-        service = self.service(endpoint.service.name)
-        if service is None:
+        known = self.known(endpoint)
+        if known is None:
             return None
-        for candidate in service.endpoints:
-            if candidate.host == endpoint.host.name and candidate.port == endpoint.port:
-                reason = reason_of(endpoint, candidate)
-                return {**msgspec.structs.asdict(candidate), "host": endpoint.host.name, "reason": reason}
-        return None
+        return {**msgspec.structs.asdict(known), "reason": reason_of(endpoint, known)}
 
 
-def is_draining(endpoint: Endpoint) -> bool:
-    """Whether it gets no new requests, by its own state or its host's."""
-    return endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+def joined_health(endpoint: Endpoint, known: EndpointSeen | None) -> Health:
+    """The endpoint's one state, from the operators' wishes, the engines' findings and its host's agent.
+
+    known: the engines' word, None where they have not spoken lately.
+    """
+    host = endpoint.host
+    age_s = picture.age_s(host.name)
+    words = [] if known is None else [EngineWord(known.health, known.flags)]
+    silent = age_s is None or age_s > SILENT_AFTER_S
+    drain = drain_of(endpoint, drain_s_of(endpoint.service), timezone.now())
+    return health_of(words, HostWord(host.name, age_s, silent, host.lost_since is not None), drain)
+
+
+def drain_s_of(service: Service) -> float | None:
+    """How long the service's endpoints may drain; what is kept is checked when it is written."""
+    try:
+        return settings_of(service.settings).pool.drain_s
+    except InvalidTarget:
+        return (
+            None  # an older document than this code; the controller leaves the service as it is, and says so
+        )
 
 
 def reason_of(endpoint: Endpoint, known: EndpointSeen) -> str:
     """Why the endpoint has its weight. The steering law knows no drain: to it, such an endpoint is not healthy."""
-    if not is_draining(endpoint):
-        return known.reason
-    on_host = endpoint.host.state == Host.State.DRAINING
-    whose = "its host is draining" if on_host else "an operator drains it"
-    return f"Gets no new requests because {whose}; requests under way end."
+    health = joined_health(endpoint, known)
+    return health.reasons[0] if health.state in ("draining", "closed") else known.reason
 
 
 def seen() -> Seen:
@@ -104,10 +127,16 @@ def seen() -> Seen:
     if feed.feed is None:
         return Seen(TrafficSeen())
     at = feed.feed.traffic_at
-    return Seen(_decoded(feed.feed.traffic), None if at is None else time.monotonic() - at)
+    traffic, endpoints = _decoded(feed.feed.traffic)
+    return Seen(traffic, None if at is None else time.monotonic() - at, endpoints)
 
 
 @lru_cache(maxsize=2)
-def _decoded(word: bytes) -> TrafficSeen:
-    """Once a word, not once an endpoint that is shown."""
-    return _decode(word)
+def _decoded(word: bytes) -> tuple[TrafficSeen, dict[tuple[str, str, int], EndpointSeen]]:
+    """The word, and its endpoints by service, host and port: once a word, not once an endpoint that is shown."""
+    traffic = _decode(word)
+    return traffic, {
+        (name, each.host, each.port): each
+        for name, service in traffic.services.items()
+        for each in service.endpoints
+    }

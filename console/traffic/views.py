@@ -12,12 +12,20 @@ from django.views.decorators.cache import never_cache
 from console.accounts.models import Role
 from console.actions import Conflict, Invalid
 from console.api.views import actor_of, find
+from console.engines.target.settings import settings_of
 from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
-from console.traffic.actions.services import CreateService, DrainEndpoint
+from console.traffic.actions.services import (
+    AddEndpoint,
+    CreateService,
+    DrainEndpoint,
+    RemoveEndpoint,
+)
+from console.traffic.draining import is_draining
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, Seen, is_draining, reason_of, seen
+from console.traffic.sentences import sentences
+from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
@@ -55,6 +63,7 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
             "traffic": now.traffic,
             "age_s": now.age_s,
             "offer": offer(request, DrainEndpoint, "drain", "Drain"),
+            "sentences": sentences(settings_of(found.settings)),
         },
     )
 
@@ -89,8 +98,9 @@ class ServiceForm(forms.Form):
     protocol = forms.ChoiceField(choices=Service.Protocol.choices)
     listen = forms.CharField(
         max_length=80,
+        required=False,
         label="Listens on",
-        help_text="ADDR:PORT on the machine of the engine.",
+        help_text="ADDR:PORT on the machine of the engine; empty: a pool that other services lead to.",
         widget=forms.TextInput({"placeholder": "127.0.0.1:8080", "autocomplete": "off"}),
     )
     endpoints = forms.CharField(
@@ -99,8 +109,8 @@ class ServiceForm(forms.Form):
         max_length=200_000,
     )
 
-    def clean_listen(self) -> tuple[str, int]:
-        return host_port(self.cleaned_data["listen"])
+    def clean_listen(self) -> tuple[str | None, int | None]:
+        return host_port(self.cleaned_data["listen"]) if self.cleaned_data["listen"] else (None, None)
 
     def clean_endpoints(self) -> list[tuple[str, int]]:
         return [host_port(line) for line in self.cleaned_data["endpoints"].split()]
@@ -129,13 +139,21 @@ def new_service(request: HttpRequest) -> HttpResponse:
 
 @page(Role.OPERATOR, "POST")
 def endpoint_action(request: HttpRequest, name: str) -> HttpResponse:
-    """POST endpoint=HOST:PORT verb=drain|resume."""
+    """POST endpoint=HOST:PORT verb=add|remove|drain|resume."""
     if request.method == "POST":
-        host, _, port = request.POST.get("endpoint", "").rpartition(":")
-        drain = request.POST.get("verb") == "drain"
-        number = int(port) if port.isdecimal() and len(port) < 6 else 0
-        said = f"{host}:{port} gets no new requests." if drain else f"{host}:{port} gets requests again."
-        act(request, DrainEndpoint(name, host, number, drain=drain), said)
+        host, _, port = request.POST.get("endpoint", "").strip().rpartition(":")
+        host = host.strip("[]")
+        number = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0
+        key = f"{host}:{port}"
+        match request.POST.get("verb"):
+            case "add":
+                act(request, AddEndpoint(name, host, number), f"{key} is there; its share grows.")
+            case "remove":
+                act(request, RemoveEndpoint(name, host, number), f"{key} is gone.")
+            case "drain":
+                act(request, DrainEndpoint(name, host, number), f"{key} gets no new requests.")
+            case "resume":
+                act(request, DrainEndpoint(name, host, number, drain=False), f"{key} gets requests again.")
     return redirect("service", name=name)
 
 
@@ -165,15 +183,18 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
 
 def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
     draining = is_draining(endpoint)
+    health = joined_health(endpoint, known)
     row: dict[str, Any] = {
         "host": endpoint.host.name,
         "port": endpoint.port,
         "key": f"{endpoint.host.name}:{endpoint.port}",
         "state": "draining" if draining else "active",
         "resumable": endpoint.state == Endpoint.State.DRAINING,
+        "health": health.state,
+        "health_reasons": " ".join(health.reasons),
     }
     if known is None:
-        silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight", "health"), "unknown")
+        silent = dict.fromkeys(("share_text", "weight", "rate", "errors", "in_flight"), "unknown")
         silent["reason"] = "The controller has not spoken of it lately."
         return row | silent | {"share": None, "weight_share": None}
     return row | {
@@ -184,6 +205,5 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[s
         "rate": figure(known.rate_per_s),
         "errors": figure(known.errors_per_s),
         "in_flight": str(known.in_flight),
-        "health": known.health,
         "reason": reason_of(endpoint, known),
     }

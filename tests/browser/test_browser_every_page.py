@@ -24,6 +24,7 @@ LISTS = [
     "/shards/",
     "/decisions/",
 ]
+LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
 LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
 
 
@@ -47,6 +48,7 @@ def pages(stack: Any) -> list[str]:
     return [
         *LISTS,
         "/services/shop/",
+        "/services/shop/settings/",
         f"/jobs/{job['id']}/",
         "/decisions/?group=rules",
         *(f"/decisions/{each}/" for each in decisions),

@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 from engine_backends import free_port
@@ -46,9 +47,14 @@ class EnvoyRig:
         self.ads = AdsServer(f"unix:{self.xds_socket}")
         await self.ads.start()
 
-    async def publish(self, *services: ServiceTarget, force: bool = False) -> NodeState:
-        """Publish exactly these services; returns when Envoy has answered for all of them."""
-        self.ads.publish(TrafficTarget(services), force=force)
+    async def publish(
+        self, *services: ServiceTarget, force: bool = False, **secrets: tuple[Any, ...]
+    ) -> NodeState:
+        """Publish exactly these services; returns when Envoy has answered for all of them.
+
+        secrets: certificates and api_keys, as TrafficTarget has them.
+        """
+        self.ads.publish(TrafficTarget(services, **secrets), force=force)
         assert await self.ads.settled(10), self.ads.nodes
         return self.ads.nodes[NODE]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+from certificates_rig import Authority
 from product import Product
 from stack_host import ROOT, StackHost, free_port
 from typer.testing import CliRunner, Result
@@ -97,6 +98,7 @@ def test_every_command_works(
     assert len(steelyard.json("service", "drop", "by-hand", other)["endpoints"]) == 1
     assert steelyard.json("service", "show", "by-hand")["endpoints"][0]["host"] == "alpha"
     assert {each["name"] for each in steelyard.json("service", "list")} == {"by-hand", "echo", "web"}
+    configured_by_hand(steelyard, product.folder)
     assert steelyard.json("service", "remove", "by-hand")["state"] == "removed"
 
     for kind in ("job", "shard", "service"):
@@ -126,6 +128,29 @@ def test_every_command_works(
     assert token["key"] in {each["key"] for each in steelyard.json("token", "list")}
     assert steelyard.json("token", "revoke", token["key"])["state"] == "revoked"
     assert commands() - {"up"} == steelyard.used
+
+
+def configured_by_hand(steelyard: Steelyard, folder: Path) -> None:
+    """Certificates, keys and settings; all of it is gone at the end."""
+    chain, key = Authority().issue("a.test").into(folder, "by-hand")
+    assert steelyard.json("certificate", "add", "by-hand", "--chain", chain, "--key", key)["names"] == [
+        "a.test"
+    ]
+    assert len(steelyard.json("api-key", "create", "by-hand")["key"]) > 40
+    words = ("service", "configure", "by-hand")
+    tls = steelyard.json(*words, "--set", 'front.tls.certificates=["by-hand"]', "--set", "http.timeout_s=5")
+    assert tls == {"front": {"tls": {"certificates": ["by-hand"]}}, "http": {"timeout_s": 5.0}}
+    shared = steelyard.json("service", "weights", "by-hand", "by-hand=95", "web=5")
+    assert [each["weight"] for each in shared["http"]["destinations"]] == [95, 5]
+    assert shared == steelyard.json("service", "settings", "by-hand")
+    shown = steelyard.json("service", "preview", "by-hand", "--set", 'http.hosts=["a.test"]')
+    assert shown["RouteConfiguration"]["by-hand"]["virtualHosts"][0]["domains"] == ["a.test"]
+    assert steelyard.json("certificate", "list")[0]["used_by"] == ["by-hand"]
+    assert steelyard.json("api-key", "list")[0]["name"] == "by-hand"
+    (folder / "settings.json").write_text("{}")
+    assert steelyard.json(*words, "--file", str(folder / "settings.json"), "--replace") == {}
+    assert steelyard.json("certificate", "remove", "by-hand")["state"] == "removed"
+    assert steelyard.json("api-key", "remove", "by-hand")["state"] == "removed"
 
 
 def place_by_rules(steelyard: Steelyard, file: Path) -> None:

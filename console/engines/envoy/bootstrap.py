@@ -9,14 +9,24 @@ from typing import Any, Final
 
 #: Not a DNS label, so that no service can be called the same.
 XDS_CLUSTER: Final = "steelyard_xds"
+#: Envoy prefers a zone only beside a cluster of Envoys in which it finds its own; this one has it alone.
+LOCAL_CLUSTER: Final = "steelyard_local"
 #: Above any reasonable number of file descriptors' worth of clients; without it, Envoy warns that none is set.
 MOST_CLIENTS: Final = 100_000
 
 
-def bootstrap(node_id: str, xds_socket: str, admin_socket: str) -> dict[str, Any]:
-    """The bootstrap as JSON-ready dict. xds_socket, admin_socket: paths."""
+def bootstrap(node_id: str, xds_socket: str, admin_socket: str, zone: str = "") -> dict[str, Any]:
+    """The bootstrap as JSON-ready dict. xds_socket, admin_socket: paths. zone: where this Envoy is, if known."""
+    node: dict[str, Any] = {"id": node_id, "cluster": "steelyard"}
+    clusters = [_xds_cluster(xds_socket)]
+    manager = {}
+    if zone:
+        node["locality"] = {"zone": zone}
+        clusters.append(_local_cluster(zone, admin_socket))
+        manager = {"cluster_manager": {"local_cluster_name": LOCAL_CLUSTER}}
     return {
-        "node": {"id": node_id, "cluster": "steelyard"},
+        "node": node,
+        **manager,
         "admin": {"address": {"pipe": {"path": admin_socket, "mode": 0o600}}},
         "dynamic_resources": {
             "ads_config": {
@@ -38,7 +48,7 @@ def bootstrap(node_id: str, xds_socket: str, admin_socket: str) -> dict[str, Any
             "cds_config": {"resource_api_version": "V3", "ads": {}},
             "lds_config": {"resource_api_version": "V3", "ads": {}},
         },
-        "static_resources": {"clusters": [_xds_cluster(xds_socket)]},
+        "static_resources": {"clusters": clusters},
         "overload_manager": {
             "resource_monitors": [
                 {
@@ -70,5 +80,18 @@ def _xds_cluster(xds_socket: str) -> dict[str, Any]:
                 # gRPC is HTTP/2; there is no TLS in which it could be negotiated.
                 "explicit_http_config": {"http2_protocol_options": {}},
             }
+        },
+    }
+
+
+def _local_cluster(zone: str, admin_socket: str) -> dict[str, Any]:
+    """This Envoy as the only member; nothing is ever sent there."""
+    endpoint = {"endpoint": {"address": {"pipe": {"path": admin_socket}}}}
+    return {
+        "name": LOCAL_CLUSTER,
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": LOCAL_CLUSTER,
+            "endpoints": [{"locality": {"zone": zone}, "lb_endpoints": [endpoint]}],
         },
     }

@@ -27,7 +27,7 @@ from typing import Final
 
 from envoy.service.discovery.v3 import discovery_pb2
 
-from console.engines.envoy.render import CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resources, version
+from console.engines.envoy.render import CERTIFICATE, CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resources, version
 
 WILDCARD: Final = "*"
 #: How long listeners wait for clusters that never get warm, before they go ahead.
@@ -128,6 +128,8 @@ class DeltaSession:
         for watch in self._watches.values():
             if watch.refused and now >= watch.retry_at:
                 watch.refused.clear()
+        # Whatever asks for a certificate is not ready without it.
+        yield from self._send(CERTIFICATE, catalogue, now, removals=False)
         yield from self._send(CLUSTER, catalogue, now, removals=False)
         yield from self._send(ENDPOINTS, catalogue, now, removals=False)
         if self._waiting((CLUSTER, ENDPOINTS), now):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from console.engines.envoy import admin
-from console.engines.envoy.bootstrap import XDS_CLUSTER
+from console.engines.envoy.bootstrap import LOCAL_CLUSTER, XDS_CLUSTER
 from console.engines.target.checks import join_address
 
 Health = Literal["healthy", "unhealthy", "draining", "ejected"]
@@ -87,10 +87,10 @@ async def read_services(admin_socket: str) -> dict[str, ServiceStats]:
 
 
 def parse_clusters(document: Mapping[str, Any]) -> dict[str, dict[str, EndpointStats]]:
-    """Envoy's /clusters document, our xDS cluster left out. Absent fields (Envoy omits zeros) get defaults."""
+    """Envoy's /clusters document, our own clusters left out. Absent fields (Envoy omits zeros) get defaults."""
     services: dict[str, dict[str, EndpointStats]] = {}
     for cluster in document.get("cluster_statuses", []):
-        if cluster.get("name") in (None, XDS_CLUSTER):
+        if cluster.get("name") in (None, XDS_CLUSTER, LOCAL_CLUSTER):
             continue
         endpoints = services.setdefault(cluster["name"], {})
         for host in cluster.get("host_statuses", []):

@@ -23,10 +23,12 @@ from console.engines.target.checks import (
     check_unique,
     join_address,
 )
+from console.engines.target.secrets import ApiKey, Certificate
 from console.engines.target.settings import USUAL, Settings
+from console.engines.target.suits import check_suits
 
 Protocol = Literal["http", "tcp", "udp"]
-EndpointState = Literal["healthy", "draining", "unhealthy"]
+EndpointState = Literal["healthy", "draining", "closed", "unhealthy"]
 
 #: MAX_WEIGHT x MAX_ENDPOINTS stays below 2**32, above which Envoy rejects the sum of a locality's weights.
 MAX_WEIGHT = 100_000
@@ -43,7 +45,8 @@ class EndpointTarget:
     host: the host's name. address: IP address, kept in canonical form. port: 1..65535.
     weight: share relative to the service's other endpoints, 1..MAX_WEIGHT.
     state: healthy takes traffic (if the product's own checks agree), draining finishes what it
-    has, unhealthy gets nothing. priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
+    has, closed had its time for that and loses what is left, unhealthy gets nothing.
+    priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
     """
 
     host: str
@@ -76,40 +79,61 @@ class EndpointTarget:
 class ServiceTarget:
     """One service: where it listens, the endpoints behind, and how it treats traffic.
 
-    No endpoints is valid: it answers "none".
+    No endpoints is valid: it answers "none". No address and port: a pool that other services lead to.
     """
 
     name: str
     protocol: Protocol
-    listen_address: str
-    listen_port: int
+    listen_address: str | None
+    listen_port: int | None
     endpoints: tuple[EndpointTarget, ...] = ()
     settings: Settings = USUAL
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
         check_choice("protocol", self.protocol, get_args(Protocol))
-        address = canonical_address("listen_address", self.listen_address)
-        object.__setattr__(self, "listen_address", address)
-        check_integer("listen_port", self.listen_port, 65_535)
+        if (self.listen_address is None) != (self.listen_port is None):
+            raise InvalidTarget("listen_port", "address and port are there together, or neither is")
+        if self.listen_address is not None and self.listen_port is not None:
+            address = canonical_address("listen_address", self.listen_address)
+            object.__setattr__(self, "listen_address", address)
+            check_integer("listen_port", self.listen_port, 65_535)
         object.__setattr__(self, "endpoints", tuple(self.endpoints))
+        check_suits(self.protocol, self.listen_port, self.settings)
         if len(self.endpoints) > MAX_ENDPOINTS:
             raise InvalidTarget("endpoints", f"{len(self.endpoints)} are more than {MAX_ENDPOINTS}")
         check_unique("endpoints", (endpoint.key for endpoint in self.endpoints))
+        try:
+            self.settings.pool.check_protocol(self.protocol)
+        except InvalidTarget as error:
+            raise InvalidTarget(f"settings.pool.{error.field}", error.reason) from None
 
     @property
-    def listen_key(self) -> str:
-        """What only one service may hold: transport, address and port."""
-        transport = "udp" if self.protocol == "udp" else "tcp"
-        return f"{transport} {join_address(self.listen_address, self.listen_port)}"
+    def listen_keys(self) -> tuple[str, ...]:
+        """What only one service may hold, each as transport, address and port; none for a pool."""
+        if self.listen_address is None or self.listen_port is None:
+            return ()
+        front = self.settings.front
+        held = [("udp" if self.protocol == "udp" else "tcp", self.listen_port)]
+        if self.protocol == "http" and "3" in front.http_versions:
+            held.append(("udp", self.listen_port))
+        if front.tls is not None and front.tls.redirect_from_port is not None:
+            held.append(("tcp", front.tls.redirect_from_port))
+        return tuple(f"{transport} {join_address(self.listen_address, port)}" for transport, port in held)
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficTarget:
-    """Everything the products shall do. epoch: the leader's fencing epoch; it only grows."""
+    """Everything the products shall do. epoch: the leader's fencing epoch; it only grows.
+
+    certificates, api_keys: those that settings name. One that is named and not there opens nothing: TLS waits for
+    its certificate, and no key is the missing one.
+    """
 
     services: tuple[ServiceTarget, ...] = ()
     epoch: int = 0
+    certificates: tuple[Certificate, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "services", tuple(self.services))
@@ -118,4 +142,7 @@ class TrafficTarget:
         if len(self.services) > MAX_SERVICES:
             raise InvalidTarget("services", f"{len(self.services)} are more than {MAX_SERVICES}")
         check_unique("services", (service.name for service in self.services))
-        check_unique("services", (service.listen_key for service in self.services))
+        check_unique("services", (key for service in self.services for key in service.listen_keys))
+        for field in ("certificates", "api_keys"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+            check_unique(field, (each.name for each in getattr(self, field)))

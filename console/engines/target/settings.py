@@ -41,10 +41,14 @@ def settings_of(document: Mapping[str, Any]) -> Settings:
         text = str(error)
         found = _PLACE.search(text)
         path = found["path"].removeprefix("$").lstrip(".") if found else ""
-        raise InvalidTarget(path or "settings", text[: found.start()] if found else text) from None
+        reason = text[: found.start()] if found else text
+        if isinstance(error.__cause__, InvalidTarget):
+            # One of our own checks: it knows which field of the struct at path.
+            path, reason = f"{path}.{error.__cause__.field}".lstrip("."), error.__cause__.reason
+        raise InvalidTarget(path or "settings", reason) from None
 
 
 def document_of(settings: Settings) -> dict[str, Any]:
     """The smallest document that settings_of() makes these settings of."""
-    built: dict[str, Any] = msgspec.to_builtins(settings)
-    return built
+    built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return {part: said for part, said in built.items() if said}

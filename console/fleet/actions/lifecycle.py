@@ -36,6 +36,7 @@ class _HostAction(Action[Host]):
         except InvalidTransition as error:
             raise Conflict("state", f"{host.name} is {before}: {error}") from None
         host.save(update_fields=["state"])
+        _count_drains(host)
         self.record(
             actor,
             "host",
@@ -45,6 +46,15 @@ class _HostAction(Action[Host]):
             reason=self.reason,
         )
         return host
+
+
+def _count_drains(host: Host) -> None:
+    """The time that its endpoints have to drain begins, or ends unless they drain by themselves."""
+    endpoints = Endpoint.objects.filter(host=host)
+    if host.state == Host.State.DRAINING:
+        endpoints.filter(draining_since=None).update(draining_since=timezone.now())
+    else:
+        endpoints.exclude(state=Endpoint.State.DRAINING).update(draining_since=None)
 
 
 @dataclass

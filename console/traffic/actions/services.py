@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils import timezone
 
 from agents.wire import NAME_PATTERN
 from console.actions import Action, Actor, Conflict, Invalid, Unknown
+from console.engines.target import MAX_PRIORITY
+from console.engines.target.settings import document_of, settings_of
 from console.fleet.models import Host
 from console.live.bells import ring_services
 from console.traffic.models import Endpoint, Service
+from console.traffic.protected import why_protected
+from console.traffic.references import checked_settings, leading_to, leads_elsewhere
 
 MOST_ENDPOINTS = 10_000
 
 
-class _ServiceAction(Action[Service]):
+class ServiceAction(Action[Service]):
     def committed(self, result: Service) -> None:
         ring_services()
 
 
 @dataclass
-class CreateService(_ServiceAction):
-    """One address for many servers. endpoints: (host, port), host by its name or its address."""
+class CreateService(ServiceAction):
+    """One address for many servers; without an address, a pool that other services' routes lead to.
+
+    endpoints: (host, port), or with a priority; host by its name or its address. settings: the document of its
+    settings.
+    """
 
     name: str
     protocol: str
-    listen_address: str
-    listen_port: int
-    endpoints: list[tuple[str, int]] = field(default_factory=list)
+    listen_address: str | None
+    listen_port: int | None
+    endpoints: list[tuple[str, int] | tuple[str, int, int]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     NAME = "service.create"
 
@@ -40,43 +52,53 @@ class CreateService(_ServiceAction):
             raise Invalid("protocol", "unknown", f"one of {', '.join(Service.Protocol.values)}")
         if Service.objects.filter(name=self.name).exists():
             raise Conflict("name-taken", f"there is a service called {self.name}")
-        address = check_address(self.listen_address, "listen_address")
-        check_port(self.listen_port, "listen_port")
-        _check_free(address, self.listen_port, self.protocol)
-        if not 1 <= len(self.endpoints) <= MOST_ENDPOINTS:
-            raise Invalid("endpoints", "length", "a service needs at least one endpoint, HOST:PORT")
-        service = Service.objects.create(
+        address = None
+        if self.listen_address is not None or self.listen_port is not None:
+            address = check_address(self.listen_address or "", "listen_address")
+            check_port(self.listen_port or 0, "listen_port")
+        if len(self.endpoints) > MOST_ENDPOINTS:
+            raise Invalid("endpoints", "length", f"at most {MOST_ENDPOINTS}")
+        service = Service(
             name=self.name, protocol=self.protocol, listen_address=address, listen_port=self.listen_port
         )
-        for number, (host, port) in enumerate(self.endpoints):
-            _add(service, host, port, f"endpoints.{number}")
+        settings = checked_settings(service, self.settings, "settings.")
+        if not self.endpoints and not leads_elsewhere(settings):
+            raise Invalid("endpoints", "length", "a service needs at least one endpoint, HOST:PORT")
+        service.settings = document_of(settings)
+        service.save()
+        for number, (host, port, *priority) in enumerate(self.endpoints):
+            _add(service, host, port, f"endpoints.{number}", *priority)
         after = {
-            "listen": f"{address}:{self.listen_port}",
-            "endpoints": [f"{h}:{p}" for h, p in self.endpoints],
+            "listen": f"{address}:{self.listen_port}" if address else None,
+            "endpoints": [f"{host}:{port}" for host, port, *_ in self.endpoints],
         }
+        if service.settings:
+            after["settings"] = service.settings
         self.record(actor, "service", service.name, after=after)
         return service
 
 
 @dataclass
-class AddEndpoint(_ServiceAction):
-    """One more server behind the address. It is ramped up, not flooded."""
+class AddEndpoint(ServiceAction):
+    """One more server behind the address. It is ramped up, not flooded. priority: 0 is used first."""
 
     service: str
     host: str
     port: int
+    priority: int = 0
 
     NAME = "service.add-endpoint"
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        endpoint = _add(service, self.host, self.port, "host")
-        self.record(actor, "service", service.name, after={"endpoint": f"{endpoint.host.name}:{self.port}"})
+        endpoint = _add(service, self.host, self.port, "host", self.priority)
+        after = {"endpoint": f"{endpoint.host.name}:{self.port}", "priority": self.priority}
+        self.record(actor, "service", service.name, after=after)
         return service
 
 
 @dataclass
-class RemoveEndpoint(_ServiceAction):
+class RemoveEndpoint(ServiceAction):
     """Take a server from behind the address at once (drain it first to let requests end)."""
 
     service: str
@@ -89,7 +111,7 @@ class RemoveEndpoint(_ServiceAction):
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
         found = find_endpoint(service, self.host, self.port)
-        if service.endpoints.count() == 1:
+        if service.endpoints.count() == 1 and not leads_elsewhere(settings_of(service.settings)):
             raise Conflict(
                 "last-endpoint", f"{service.name} would have no endpoint left; remove the service instead"
             )
@@ -105,8 +127,11 @@ class RemoveEndpoint(_ServiceAction):
 
 
 @dataclass
-class DrainEndpoint(_ServiceAction):
-    """No new requests for this endpoint (drain=True), or again some (drain=False)."""
+class DrainEndpoint(ServiceAction):
+    """No new requests for this endpoint (drain=True), or again some (drain=False).
+
+    What is under way has the pool's drain_s to end, counted from the first of its own drain and its host's.
+    """
 
     service: str
     host: str
@@ -120,14 +145,18 @@ class DrainEndpoint(_ServiceAction):
         service = find_service(self.service)
         found = find_endpoint(service, self.host, self.port)
         found.state = Endpoint.State.DRAINING if self.drain else Endpoint.State.ACTIVE
-        found.save(update_fields=["state"])
+        if self.drain or found.host.state == Host.State.DRAINING:
+            found.draining_since = found.draining_since or timezone.now()
+        else:
+            found.draining_since = None
+        found.save(update_fields=["state", "draining_since"])
         after = {"endpoint": f"{found.host.name}:{self.port}", "state": found.state}
         self.record(actor, "service", service.name, after=after, reason=self.reason)
         return service
 
 
 @dataclass
-class RemoveService(_ServiceAction):
+class RemoveService(ServiceAction):
     """Close the address. What is under way there is cut off."""
 
     service: str
@@ -137,7 +166,10 @@ class RemoveService(_ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        before = {"listen": f"{service.listen_address}:{service.listen_port}"}
+        users = leading_to(service.name)
+        if users:
+            raise Conflict("in-use", f"{', '.join(users)} would lead to nobody; change their routes first")
+        before = {"listen": f"{service.listen_address}:{service.listen_port}", "settings": service.settings}
         service.delete()
         self.record(actor, "service", self.service, before=before, reason=self.reason)
         return service
@@ -171,17 +203,7 @@ def check_port(port: int, field_name: str) -> None:
         raise Invalid(field_name, "out-of-range", "a port is 1 to 65535")
 
 
-def _check_free(address: str, port: int, protocol: str) -> None:
-    """Two listeners on one address and port would fail in the engine; say it here."""
-    for other in Service.objects.filter(listen_port=port):
-        same_transport = (other.protocol == "udp") == (protocol == "udp")
-        pair = [ipaddress.ip_address(each) for each in (other.listen_address, address)]
-        overlaps = pair[0] == pair[1] or any(each.is_unspecified for each in pair)
-        if same_transport and overlaps:
-            raise Conflict("listener-taken", f"{other.name} listens on {other.listen_address}:{port} already")
-
-
-def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
+def _add(service: Service, host: str, port: int, field_name: str, priority: int = 0) -> Endpoint:
     found = Host.objects.filter(name=host).first() or Host.objects.filter(address=_as_address(host)).first()
     if found is None:
         raise Invalid(
@@ -190,9 +212,20 @@ def _add(service: Service, host: str, port: int, field_name: str) -> Endpoint:
             f"no host is called {host} or has that address; its agent must join first",
         )
     check_port(port, field_name)
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise Invalid("priority", "out-of-range", f"a priority is 0 to {MAX_PRIORITY}")
+    if (service.listen_address, service.listen_port) == (found.address, port):
+        raise Invalid(field_name, "loop", f"{found.address}:{port} is the service's own address")
+    if found.address and (what := why_protected(found.address, port)):
+        raise Invalid(
+            field_name, "protected", f"{found.address}:{port} is {what}, which no service may lead to"
+        )
     if service.endpoints.filter(host__address=found.address, port=port).exists():
         raise Conflict("endpoint-taken", f"{service.name} has the endpoint {found.name}:{port} already")
-    return Endpoint.objects.create(service=service, host=found, port=port)
+    since = timezone.now() if found.state == Host.State.DRAINING else None
+    return Endpoint.objects.create(
+        service=service, host=found, port=port, priority=priority, draining_since=since
+    )
 
 
 def _as_address(text: str) -> str | None:

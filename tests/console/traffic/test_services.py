@@ -74,6 +74,14 @@ def test_a_services_life(hosts: Any, api: Any) -> None:
     assert api.viewer.get(one).status_code == 404
 
 
+def test_a_service_does_not_lead_to_itself(hosts: Any, api: Any) -> None:
+    """A request would go round for ever."""
+    answer = api.operator.post(URL, {**GOOD, "listen": "127.0.8.1:80"})
+
+    assert (400, "endpoints.0") == (answer.status_code, answer.json()["errors"][0]["field"])
+    assert not Service.objects.exists()
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080"])
 def test_one_listener_is_one_services(hosts: Any, api: Any, listen: str) -> None:
     """An address that overlaps another's is refused; another transport is another listener."""

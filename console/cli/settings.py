@@ -1,0 +1,122 @@
+"""`steelyard service configure | settings | weights | preview`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.client import api, show
+from console.cli.options import Json, pairs
+
+Assignments = Annotated[
+    list[str],
+    typer.Option(
+        "--set", help="PATH=VALUE, for instance http.timeout_s=5; VALUE is JSON, or else text; null resets."
+    ),
+]
+File = Annotated[Path | None, typer.Option("--file", help="The document, or - for standard input.")]
+
+
+def service_configure(
+    name: str,
+    assignments: Assignments = [],
+    file: File = None,
+    replace: Annotated[bool, typer.Option("--replace", help="The file is the whole document.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Change a service's settings: TLS, routes, limits, checks."""
+    if file is None and not assignments:
+        raise typer.BadParameter("say what to change: --set PATH=VALUE or --file", param_hint="--set")
+    if replace and assignments:
+        raise typer.BadParameter("goes with --file alone", param_hint="--replace")
+    document = {} if file is None else read_document(file)
+    for path, value in pairs(assignments, "--set").items():
+        _put(document, path, value)
+    with api() as client:
+        path = f"services/{name}/settings/"
+        answer = client.put(path, document) if replace else client.patch(path, document)
+    _say(answer, as_json)
+
+
+def service_settings(name: str, as_json: Json = False) -> None:
+    """A service's settings document."""
+    with api() as client:
+        answer = client.get(f"services/{name}/settings/")
+    _say(answer, as_json)
+
+
+def service_weights(
+    name: str,
+    shares: Annotated[list[str], typer.Argument(help="SERVICE=WEIGHT, for instance web=95 canary=5")],
+    route: Annotated[str, typer.Option(help="Of this route, by its name; else of what no route takes.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Share a service's requests between services: canaries, blue and green."""
+    wanted = [{"service": to, "weight": _whole(to, weight)} for to, weight in pairs(shares, "SHARES").items()]
+    with api() as client:
+        path = f"services/{name}/settings/"
+        if route:
+            routes = client.get(path).get("http", {}).get("routes", [])
+            if route not in [each.get("name") for each in routes]:
+                raise typer.BadParameter(f"{name} has no route of that name", param_hint="--route")
+            changed = [
+                {**each, "destinations": wanted} if each.get("name") == route else each for each in routes
+            ]
+            answer = client.patch(path, {"http": {"routes": changed}})
+        else:
+            answer = client.patch(path, {"http": {"destinations": wanted}})
+    _say(answer, as_json)
+
+
+def service_preview(
+    name: str, assignments: Assignments = [], file: File = None, as_json: Json = False
+) -> None:
+    """What the engine would be told; nothing is changed. JSON, on one line with --json."""
+    document = {} if file is None else read_document(file)
+    for path, value in pairs(assignments, "--set").items():
+        _put(document, path, value)
+    with api() as client:
+        answer = client.post(f"services/{name}/preview/", {"patch": document})
+    typer.echo(json.dumps(answer, indent=None if as_json else 2))
+
+
+def read_document(file: Path) -> dict[str, Any]:
+    """A JSON object from a file; anything else ends the command."""
+    try:
+        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
+        found = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--file") from None
+    if not isinstance(found, dict):
+        raise typer.BadParameter("holds no JSON object", param_hint="--file")
+    return found
+
+
+def _put(document: dict[str, Any], path: str, text: str) -> None:
+    """Set the value at a dotted path. What is no JSON is text."""
+    *parents, last = path.split(".")
+    place = document
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise typer.BadParameter(f"{path}: {parent} is no object", param_hint="--set")
+    try:
+        place[last] = json.loads(text)
+    except ValueError:
+        place[last] = text
+
+
+def _whole(service: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise typer.BadParameter(f"{service}={text}: a weight is a whole number", param_hint="SHARES")
+    return int(text)
+
+
+def _say(document: Any, as_json: bool) -> None:
+    if as_json or document:
+        show(document, True)
+    else:
+        typer.echo("Everything as usual.")

@@ -1,0 +1,39 @@
+"""Drains of endpoints: whose they are, since when, and when their time is over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from console.engines.target import EndpointState
+from console.fleet.models import Host
+from console.traffic.health import DrainWord
+from console.traffic.models import Endpoint
+
+
+def is_draining(endpoint: Endpoint) -> bool:
+    """Whether it gets no new requests, by its own state or its host's."""
+    return endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+
+
+def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainWord | None:
+    """The drain that is under way; None if none is. drain_s: the pool's, None for ever."""
+    if not is_draining(endpoint):
+        return None
+    by_host = endpoint.host.state == Host.State.DRAINING
+    since = endpoint.draining_since
+    if since is None:
+        return DrainWord(by_host)
+    for_s = max(0.0, (now - since).total_seconds())
+    return DrainWord(by_host, for_s, None if drain_s is None else max(0.0, drain_s - for_s))
+
+
+def wanted_state(endpoint: Endpoint, drain_s: float | None, now: datetime) -> EndpointState:
+    """What the engine is told of an endpoint, beside its own checks.
+
+    A host whose agent is lost keeps its traffic: the agent may have died alone, and the engine's own health checks
+    see the server itself.
+    """
+    drain = drain_of(endpoint, drain_s, now)
+    if drain is None:
+        return "healthy"
+    return "closed" if drain.left_s is not None and drain.left_s <= 0 else "draining"
