@@ -38,7 +38,7 @@ def after(steering: Steering, views: list[EndpointView], seconds: int, start: in
 def test_traffic_starts_at_capacity_share() -> None:
     """Twice the cores, twice the weight, before anything was learnt."""
     plan = Steering().step([view("a", capacity_cores=2.0), view("b")], 0.0)
-    assert (dict(plan.weights), plan.changed) == ({"a": 500, "b": 1000}, True)
+    assert (dict(plan.weights), plan.changed) == ({"a": 5_000, "b": 10_000}, True)
 
 
 def test_an_endpoint_with_unknown_cores_counts_as_an_average_one() -> None:
@@ -73,7 +73,7 @@ def test_no_share_moves_by_more_than_a_fifth_in_a_step(utilisation: float) -> No
 def test_an_idle_service_stays_at_capacity_share() -> None:
     """Below 5 % nothing can be learnt: 4 % against 1 % is noise."""
     plan = after(Steering(), [view("a", utilisation=0.04), view("b", utilisation=0.01)], 120)
-    assert dict(plan.weights) == {"a": 1000, "b": 1000}
+    assert dict(plan.weights) == {"a": 10_000, "b": 10_000}
     assert "the service is idle" in plan.reasons["a"]
 
 
@@ -130,8 +130,8 @@ def test_an_unhealthy_endpoint_keeps_its_weight_and_ramps_up_when_it_returns() -
     steering = Steering()
     steering.step([view("a"), view("b")], 0.0)
     sick = steering.step([view("a"), view("b", healthy=False)], 1.0)
-    assert sick.weights["b"] == 1000
-    assert sick.reasons["b"].startswith("Unhealthy: gets no traffic, and keeps weight 1000")
+    assert sick.weights["b"] == 10_000
+    assert sick.reasons["b"].startswith("Unhealthy: gets no traffic, and keeps weight 10000")
     assert share(steering.step([view("a"), view("b")], 2.0).weights, "b") < 0.25
 
 
@@ -159,14 +159,14 @@ def test_who_goes_is_forgotten_and_nobody_left_is_an_empty_plan() -> None:
     """Membership changes are changes."""
     steering = Steering()
     steering.step([view("a"), view("b")], 0.0)
-    assert ((plan := steering.step([view("a")], 1.0)).weights, plan.changed) == ({"a": 1000}, True)
+    assert ((plan := steering.step([view("a")], 1.0)).weights, plan.changed) == ({"a": 10_000}, True)
     assert ((empty := steering.step([], 2.0)).weights, empty.changed) == ({}, True)
 
 
 def test_a_new_leader_goes_on_from_the_weights_in_force() -> None:
     """What another process learnt is not thrown away."""
-    plan = Steering(resume={"a": 500, "b": 1000}).step([view("a"), view("b")], 0.0)
-    assert dict(plan.weights) == {"a": 500, "b": 1000}
+    plan = Steering(resume={"a": 5_000, "b": 10_000}).step([view("a"), view("b")], 0.0)
+    assert dict(plan.weights) == {"a": 5_000, "b": 10_000}
 
 
 @pytest.mark.parametrize(
