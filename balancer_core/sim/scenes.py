@@ -7,7 +7,7 @@ poisson_requests() make what they happen to; all that is random comes from the c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -21,6 +21,14 @@ Work = Literal["equal", "exponential", "normal"]
 Scene = Callable[[int, float, float], list[Change]]
 
 
+class Draws(Protocol):
+    """Many random numbers at once; NumPy's generators have it."""
+
+    def exponential(self, scale: float, size: int) -> Any: ...
+    def normal(self, loc: float, scale: float, size: int) -> Any: ...
+    def integers(self, low: int, high: int, size: int) -> Any: ...
+
+
 def hosts(speeds: Sequence[float], *, declared: bool = True) -> list[Server]:
     """Servers of these speeds in requests/s. declared: whether their cores say so; else all say one core."""
     return [
@@ -30,7 +38,7 @@ def hosts(speeds: Sequence[float], *, declared: bool = True) -> list[Server]:
 
 
 def poisson_requests(
-    chance: np.random.Generator,
+    chance: Draws,
     rate_per_s: float,
     until_s: float,
     *,

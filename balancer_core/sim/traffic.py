@@ -134,7 +134,8 @@ class Traffic:
         """Of the requests that came in this time, by server; failed ones too."""
         came = (self.requests.at_s >= begin_s) & (self.requests.at_s < end_s)
         taken = np.bincount(self.queues.taken_by[came], minlength=len(self.servers))
-        return taken / max(1, taken.sum())
+        shares: NDArray[np.float64] = taken / max(1, taken.sum())
+        return shares
 
     def _at(self, at_s: float, act: Callable[[float], None]) -> None:
         heapq.heappush(self._events, (at_s, self._made, act))

@@ -181,7 +181,7 @@ class Steering:
         for view in healthy:
             track = self._tracks[view.key]
             estimates[view.key] = found = estimate(view, track.evidence, surveyed, track.capacity)
-            track.denials = track.denials + 1 if found.most < found.reported else 0
+            track.denials = track.denials + 1 if found.engine.most < found.reported else 0
             if track.denials >= DENIALS:
                 track.denied_at = now
             doubted = now - track.denied_at < DOUBTED_S

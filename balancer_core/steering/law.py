@@ -51,6 +51,15 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """A capacity by the engine's figures alone. likely: None where they say nothing."""
+
+    least: float = 0.0
+    likely: float | None = None
+    most: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """An endpoint's capacity in requests/s: what its reports say, between what the engine's figures allow.
 
@@ -60,14 +69,12 @@ class Estimate:
     cost: float
     taken: float
     reported: float
-    least: float
-    likely: float
-    most: float
+    engine: Bounds
 
     @property
     def capacity(self) -> float:
         """The report's figure as far as the engine's figures bear it out."""
-        return min(max(self.reported, self.least), self.most)
+        return min(max(self.reported, self.engine.least), self.engine.most)
 
 
 def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
@@ -126,23 +133,21 @@ def engine_rate(evidence: Evidence, cores: float, waiting: float, capacity: floa
     return evidence.rate_per_s * (max(1.0, cores) / waiting + use * use)
 
 
-def bounds(
-    evidence: Evidence, cores: float, leaning: float | None, capacity: float
-) -> tuple[float, float, float]:
-    """The least, the likely and the most capacity by the engine's figures; 0, -1 and inf where they say nothing.
+def bounds(evidence: Evidence, cores: float, leaning: float | None, capacity: float) -> Bounds:
+    """What the engine's figures allow: within SPREAD, and wider the less they rest on.
 
-    SPREAD, and wider the less they rest on. What serves all the time serves no more than it does: that holds
-    whatever requests wait for, so that a host which is stuck is seen by the few that do not come back.
+    What serves all the time serves no more than it does: that holds whatever requests wait for, so that a host
+    which is stuck is seen by the few that do not come back.
     """
     if leaning is None or evidence.served + evidence.waiting < FEW:
-        return 0.0, -1.0, math.inf
+        return Bounds()
     spread = SPREAD * math.exp(1.0 / math.sqrt(evidence.served + evidence.waiting))
     least = engine_rate(evidence, cores, evidence.waiting + evidence.doubt, capacity)
-    likely = engine_rate(evidence, cores, evidence.waiting + 0.5 / evidence.looks, capacity)
+    likely = leaning * engine_rate(evidence, cores, evidence.waiting + 0.5 / evidence.looks, capacity)
     most = engine_rate(evidence, cores, evidence.waiting - evidence.doubt, capacity)
     if evidence.busy > 0.0:
         most = min(most, 2.0 * evidence.rate_per_s * (evidence.counts + 1.0) / evidence.busy)
-    return leaning * least / spread, leaning * likely, leaning * most * spread
+    return Bounds(leaning * least / spread, likely, leaning * most * spread)
 
 
 def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: float) -> Estimate:
@@ -150,8 +155,8 @@ def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: flo
     cores = field.cores[view.key]
     cost = cost_of(evidence, cores, field.typical)
     taken = confidence(view.report_age_s) * evidence.taken(cost)
-    least, likely, most = bounds(evidence, cores, field.leaning, capacity)
-    return Estimate(cost, taken, (1.0 - taken) / cost, least, likely, most)
+    engine = bounds(evidence, cores, field.leaning, capacity)
+    return Estimate(cost, taken, (1.0 - taken) / cost, engine)
 
 
 def moved(before: float, wanted: Estimate, elapsed_s: float, doubted: bool) -> float:
@@ -162,12 +167,12 @@ def moved(before: float, wanted: Estimate, elapsed_s: float, doubted: bool) -> f
     reports lately, which then raise it by RISE_DOUBTED.
     """
     step_s = min(elapsed_s, 1.0)
-    target, agreed = wanted.capacity, math.pow(AGREED, step_s)
+    target, likely, agreed = wanted.capacity, wanted.engine.likely, math.pow(AGREED, step_s)
     slow = before / math.pow(FALL, step_s)
     if target < slow:
-        return max(min(slow, max(target, wanted.likely)), before / agreed) if wanted.likely >= 0.0 else slow
-    if wanted.likely >= 0.0:
-        borne_out = min(target, wanted.likely, before * agreed)
+        return slow if likely is None else max(min(slow, max(target, likely)), before / agreed)
+    if likely is not None:
+        borne_out = min(target, likely, before * agreed)
         if borne_out > before:
             return borne_out
     smoothed = before * math.pow(target / before, 1.0 - math.exp(-elapsed_s / SMOOTH_S))

@@ -60,7 +60,7 @@ def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
         parts.append(f"{found.taken:.0%} of its host taken by other work")
     if failing:
         parts.append(failing)
-    if found is not None and found.most < found.reported:
+    if found is not None and found.engine.most < found.reported:
         parts.append(f"{view.in_flight:.0f} requests pile up on it")
     if confidence(view.report_age_s) < 1.0:
         parts.append(
