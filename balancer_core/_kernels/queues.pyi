@@ -63,7 +63,7 @@ class Queues:
         scale: float = 1.0,
     ) -> None: ...
     def advance(self, until_s: float) -> None:
-        """Everything up to this second. O(H) an event, three or four events a request.
+        """Everything up to this second, inf for all there is. O(H) an event, two to four events a request.
 
         Errors: ValueError if no host has a weight above 0.
         """

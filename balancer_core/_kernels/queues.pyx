@@ -147,7 +147,7 @@ cdef class Queues:
                 if self._servers[host].ends_at < ends:
                     ends, first = self._servers[host].ends_at, host
             at = min(arrives, reaches, returns, ends)
-            if at > until_s:
+            if at > until_s or at == INFINITY:
                 break
             self._pass_until(at)
             # What frees comes first: a response of this instant is known to a request of the same one.
@@ -160,7 +160,8 @@ cdef class Queues:
                 self._forth_read += 1
             else:
                 self._arrive()
-        self._pass_until(until_s)
+        if until_s < INFINITY:
+            self._pass_until(until_s)
 
     cdef inline double _draw(self) noexcept nogil:
         self._state += <uint64_t>0x9E3779B97F4A7C15

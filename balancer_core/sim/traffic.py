@@ -115,13 +115,16 @@ class Traffic:
         self._at(0.0, self._step)
 
     def run(self, until_s: float) -> Traffic:
-        """Everything up to this second. O(requests x hosts)."""
+        """Steer up to this second, then let end what has begun. O(requests x hosts).
+
+        What comes after until_s is picked with the last weights. Requests on a host that stands still never end.
+        """
         while self._events and self._events[0][0] <= until_s:
             at_s, _, act = heapq.heappop(self._events)
             if at_s > 0.0:
                 self.queues.advance(at_s)
             act(at_s)
-        self.queues.advance(until_s)
+        self.queues.advance(math.inf)
         return self
 
     def latencies_s(self, begin_s: float, end_s: float) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from balancer_core.steering.views import EndpointView
 
 FAST_S: Final = 1.5
+BUSY_S: Final = 4.0  # for how long it counts that a host had requests whenever it was looked at
 ERROR_S: Final = (
     10.0  # failures are remembered longer, or a failing endpoint would be tried every few seconds
 )
@@ -51,7 +52,7 @@ class Evidence:
     waited: float = 0.0  # requests in flight x seconds, faded with FAST_S
     span_s: float = 0.0
     looks: float = 0.0  # how many figures waited is made of
-    counts: float = 0.0  # how often requests in flight were counted
+    counts: float = 0.0  # how often requests in flight were counted, faded with BUSY_S
     busy: float = 0.0  # looks at which every server of the host had a request
     asked: float = 0.0  # requests, faded with FAST_S
     failed: float = 0.0
@@ -164,13 +165,14 @@ class Evidence:
         return max(self.failed / (self.asked + 0.5), self.failed_long / (self.asked_long + 0.5))
 
     def _fade(self, elapsed_s: float, forget_s: float) -> None:
-        fast, slow = math.exp(-elapsed_s / FAST_S), math.exp(-elapsed_s / ERROR_S)
+        fast, busy = math.exp(-elapsed_s / FAST_S), math.exp(-elapsed_s / BUSY_S)
+        slow = math.exp(-elapsed_s / ERROR_S)
         self.served *= fast
         self.waited *= fast
         self.span_s *= fast
         self.looks *= fast
-        self.counts *= fast
-        self.busy *= fast
+        self.counts *= busy
+        self.busy *= busy
         self.asked *= fast
         self.failed *= fast
         self.asked_long *= slow

@@ -52,10 +52,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A capacity by the engine's figures alone. likely: None where they say nothing."""
+    """A capacity by the engine's figures alone. low, high: what bears out reports of more, and of less."""
 
     least: float = 0.0
-    likely: float | None = None
+    low: float = 0.0
+    high: float = math.inf
     most: float = math.inf
 
 
@@ -143,11 +144,13 @@ def bounds(evidence: Evidence, cores: float, leaning: float | None, capacity: fl
         return Bounds()
     spread = SPREAD * math.exp(1.0 / math.sqrt(evidence.served + evidence.waiting))
     least = engine_rate(evidence, cores, evidence.waiting + evidence.doubt, capacity)
-    likely = leaning * engine_rate(evidence, cores, evidence.waiting + 0.5 / evidence.looks, capacity)
-    most = engine_rate(evidence, cores, evidence.waiting - evidence.doubt, capacity)
+    low = engine_rate(evidence, cores, evidence.waiting + 0.5 / evidence.looks, capacity)
+    high = engine_rate(evidence, cores, evidence.waiting - 0.15 * evidence.doubt, capacity)
+    most = leaning * engine_rate(evidence, cores, evidence.waiting - evidence.doubt, capacity)
     if evidence.busy > 0.0:
-        most = min(most, 2.0 * evidence.rate_per_s * (evidence.counts + 1.0) / evidence.busy)
-    return Bounds(leaning * least / spread, likely, leaning * most * spread)
+        always = evidence.rate_per_s * (evidence.counts + 1.0) / evidence.busy
+        most = min(most, max(1.0, leaning) * always)
+    return Bounds(leaning * least / spread, leaning * low, leaning * high, most * spread)
 
 
 def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: float) -> Estimate:
@@ -167,14 +170,13 @@ def moved(before: float, wanted: Estimate, elapsed_s: float, doubted: bool) -> f
     reports lately, which then raise it by RISE_DOUBTED.
     """
     step_s = min(elapsed_s, 1.0)
-    target, likely, agreed = wanted.capacity, wanted.engine.likely, math.pow(AGREED, step_s)
+    target, agreed = wanted.capacity, math.pow(AGREED, step_s)
     slow = before / math.pow(FALL, step_s)
     if target < slow:
-        return slow if likely is None else max(min(slow, max(target, likely)), before / agreed)
-    if likely is not None:
-        borne_out = min(target, likely, before * agreed)
-        if borne_out > before:
-            return borne_out
+        return max(min(slow, max(target, wanted.engine.high)), before / agreed)
+    borne_out = min(target, wanted.engine.low, before * agreed)
+    if borne_out > before:
+        return borne_out
     smoothed = before * math.pow(target / before, 1.0 - math.exp(-elapsed_s / SMOOTH_S))
     return min(before * math.pow(RISE_DOUBTED if doubted else RISE, step_s), smoothed)
 
