@@ -22,9 +22,9 @@ from balancer_core.steering.law import (
     RAMP_S,
     Estimate,
     Field,
-    engine_rate,
     estimate,
     is_idle,
+    likely_rate,
     moved,
     passed,
     ramp,
@@ -144,7 +144,7 @@ class Steering:
         mean = sum(cores[view.key] * view.utilisation for view in healthy) / total if total else 0.0
         lean = [
             (
-                capacity / engine_rate(each, cores[key], each.waiting + 0.5 / each.looks, capacity),
+                capacity / likely_rate(each, cores[key], capacity),
                 min(each.served, ENOUGH),
             )
             for key, each in seen.items()

@@ -17,6 +17,9 @@ SURE: Final = 8.0  # requests after which a learnt cost and the typical one coun
 MOST: Final = 4.0  # times the typical capacity a core that an endpoint's reports can claim
 LEAST: Final = 0.05  # of it, that every endpoint keeps to prove that it got better
 FAILED_LEAST: Final = 0.01  # of its capacity, that an endpoint which only fails keeps
+SHADE: Final = (
+    0.15  # of the doubt: more and a change is seen late, less and claims of being full are believed
+)
 FEW: Final = 1.0  # requests served or waiting, lately: fewer say nothing
 SPREAD: Final = 1.6  # the engine's own figures give a capacity within this factor
 RISE: Final = 1.12  # times its last value a capacity may be after a second, by what reports say alone
@@ -120,8 +123,8 @@ def cost_of(evidence: Evidence, cores: float, typical: float) -> float:
     return min(max(blended, usual / MOST), usual / LEAST)
 
 
-def engine_rate(evidence: Evidence, cores: float, waiting: float, capacity: float) -> float:
-    """What the engine's figures alone suggest: served x (servers / waiting + use squared).
+def engine_rate(rate_per_s: float, waiting: float, cores: float, capacity: float) -> float:
+    """What the engine's figures alone suggest: rate x (servers / waiting + use squared).
 
     With r requests served a second and w of them there on average, the response time is w / r (Little). Where
     nobody queues, that is the time of service, and r / w the capacity; where all queue, r is. use: r / capacity
@@ -130,27 +133,33 @@ def engine_rate(evidence: Evidence, cores: float, waiting: float, capacity: floa
     """
     if waiting <= 0.0:
         return math.inf
-    use = min(1.0, evidence.rate_per_s / capacity)
-    return evidence.rate_per_s * (max(1.0, cores) / waiting + use * use)
+    use = min(1.0, rate_per_s / capacity)
+    return rate_per_s * (max(1.0, cores) / waiting + use * use)
+
+
+def likely_rate(evidence: Evidence, cores: float, capacity: float) -> float:
+    """engine_rate() of what was seen lately; rather too low where next to nothing was in flight."""
+    waiting = evidence.waiting + 0.5 / evidence.looks
+    return engine_rate(evidence.rate_per_s, waiting, cores, capacity)
 
 
 def bounds(evidence: Evidence, cores: float, leaning: float | None, capacity: float) -> Bounds:
     """What the engine's figures allow: within SPREAD, and wider the less they rest on.
 
     What serves all the time serves no more than it does: that holds whatever requests wait for, so that a host
-    which is stuck is seen by the few that do not come back.
+    which is stuck is seen by the few that do not come back. Upwards one request more is allowed for.
     """
-    if leaning is None or evidence.served + evidence.waiting < FEW:
+    seen, waiting, doubt = evidence.served + evidence.waiting, evidence.waiting, evidence.doubt
+    if leaning is None or seen < FEW:
         return Bounds()
-    spread = SPREAD * math.exp(1.0 / math.sqrt(evidence.served + evidence.waiting))
-    least = engine_rate(evidence, cores, evidence.waiting + evidence.doubt, capacity)
-    low = engine_rate(evidence, cores, evidence.waiting + 0.5 / evidence.looks, capacity)
-    high = engine_rate(evidence, cores, evidence.waiting - 0.15 * evidence.doubt, capacity)
-    most = leaning * engine_rate(evidence, cores, evidence.waiting - evidence.doubt, capacity)
+    spread = SPREAD * math.exp(1.0 / math.sqrt(seen))
+    rate, upper = evidence.rate_per_s, evidence.rate_per_s + 1.0 / evidence.span_s
+    least = leaning * engine_rate(rate, waiting + doubt, cores, capacity)
+    high = leaning * engine_rate(upper, waiting - SHADE * doubt, cores, capacity)
+    most = leaning * engine_rate(upper, waiting - doubt, cores, capacity)
     if evidence.busy > 0.0:
-        always = evidence.rate_per_s * (evidence.counts + 1.0) / evidence.busy
-        most = min(most, max(1.0, leaning) * always)
-    return Bounds(leaning * least / spread, leaning * low, leaning * high, most * spread)
+        most = min(most, max(1.0, leaning) * upper * (evidence.counts + 1.0) / evidence.busy)
+    return Bounds(least / spread, leaning * likely_rate(evidence, cores, capacity), high, most * spread)
 
 
 def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: float) -> Estimate:
