@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from balancer_core.steering.evidence import ENOUGH, Evidence
+from balancer_core.steering.evidence import ENOUGH, FAILING, Evidence
 from balancer_core.steering.law import (
     DENIALS,
     DOUBTED_S,
@@ -137,28 +137,13 @@ class Steering:
         for view in views:
             evidence = self._tracks[view.key].evidence
             evidence.observe(view, max(1.0, cores[view.key]), now, elapsed_s)
-            evidence.learn(view, now, evidence.used / evidence.made if evidence.made > 0.0 else math.inf)
+            evidence.learn(view, now)
         seen = {view.key: self._tracks[view.key].evidence for view in healthy}
         self._scale(typical_rate(seen, cores), elapsed_s)
         total = sum(cores[view.key] for view in healthy)
         mean = sum(cores[view.key] * view.utilisation for view in healthy) / total if total else 0.0
-        lean = [
-            (
-                capacity / likely_rate(each, cores[key], capacity),
-                min(each.served, ENOUGH),
-            )
-            for key, each in seen.items()
-            for capacity in (self._tracks[key].capacity,)
-            if each.served > 1.0 and each.error_share < 0.1
-        ]
-        if lean:
-            found, part = weighted_median(lean), 1.0 - math.exp(-elapsed_s / LEAN_S)
-            self._leaning = (
-                found if self._leaning is None else self._leaning * (found / self._leaning) ** part
-            )
-        return Field(
-            cores, self._typical or 1.0, self._typical is not None, self._leaning, mean, is_idle(mean)
-        )
+        self._lean(seen, cores, elapsed_s)
+        return Field(cores, sum(cores.values()), self._typical or 1.0, self._leaning, mean, is_idle(mean))
 
     def _scale(self, typical: float | None, elapsed_s: float) -> None:
         """Follow what a core typically serves; capacities are relative to it, whatever it is."""
@@ -172,6 +157,20 @@ class Steering:
             self._leaning *= factor
         for track in self._tracks.values():
             track.capacity *= factor
+
+    def _lean(self, seen: Mapping[str, Evidence], cores: Mapping[str, float], elapsed_s: float) -> None:
+        """Follow what capacities are of the engine's figures for them, where requests were served."""
+        leanings = []
+        for key, each in seen.items():
+            if each.served > 1.0 and each.error_share < FAILING:
+                capacity = self._tracks[key].capacity
+                own = capacity / likely_rate(each, cores[key], capacity)
+                leanings.append((own, min(each.served, ENOUGH)))
+        if leanings:
+            found, part = weighted_median(leanings), 1.0 - math.exp(-elapsed_s / LEAN_S)
+            self._leaning = (
+                found if self._leaning is None else self._leaning * (found / self._leaning) ** part
+            )
 
     def _learn(
         self, healthy: Sequence[EndpointView], surveyed: Field, now: float, elapsed_s: float

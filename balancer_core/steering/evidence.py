@@ -29,6 +29,7 @@ FRESH_S: Final = 15.0  # up to here a report counts in full: what it says of a c
 STALE_S: Final = 45.0  # older reports are held against nothing
 WINDOW_S: Final = 1.0  # what an agent's report averages over
 ENOUGH: Final = 60.0  # requests: more of them make a cost no surer
+FAILING: Final = 0.1  # share of requests: where more fail, the figures are not of serving
 IDLE: Final = 0.05  # below this utilisation is noise, and says nothing about costs
 BACKGROUND: Final = 0.1  # utilisation beyond the known cost of the requests: other work, not dearer requests
 DEVIATIONS: Final = 1.5
@@ -100,16 +101,16 @@ class Evidence:
         while self.history and self.history[0].end < now - STALE_S - WINDOW_S:
             self.history.popleft()
 
-    def learn(self, view: EndpointView, now: float, known_cost: float) -> bool:
-        """Take in the agent's report, if it is a new one. known_cost: of the host a request, x seconds."""
+    def learn(self, view: EndpointView, now: float) -> None:
+        """Take in the agent's report, if it is a new one."""
         reported_at = now - view.report_age_s
         since_s = min(reported_at - self.reported_at, COST_S)
         if since_s < WINDOW_S / 4.0 or view.report_age_s > STALE_S:
-            return False
+            return
         then = self._then(reported_at)
         self.reported_at = reported_at
         if then is None:
-            return False
+            return
         rate, waiting = then
         if view.bottleneck != self.bottleneck:
             # What a request costs of one resource says nothing of another.
@@ -122,18 +123,22 @@ class Evidence:
         self.recent_s = self.recent_s * kept + WINDOW_S
         if rate == 0.0 and waiting == 0.0:
             self.base += (utilisation - self.base) * (1.0 - math.exp(-since_s / COST_S))
-            return True
-        expected, own = known_cost * rate, max(0.0, utilisation - self.base)
-        if view.error_share > 0.1 or (own < IDLE and expected > 2.0 * IDLE):
+            return
+        expected, own = self.cost * rate, max(0.0, utilisation - self.base)
+        if view.error_share > FAILING or (own < IDLE and expected > 2.0 * IDLE):
             # Requests that fail cost something else, and a host that says it is idle while it serves says nothing.
-            return True
+            return
         doubted = self.sure > ENOUGH / 3.0 and own - expected > BACKGROUND
         counts_s = min(since_s, 4.0 * WINDOW_S) * (DOUBT if doubted else 1.0)
         kept = math.exp(-counts_s / COST_S)
         self.used = self.used * kept + own * counts_s
         self.made = self.made * kept + rate * counts_s
         self.sure = min(ENOUGH, self.sure + rate * counts_s)
-        return True
+
+    @property
+    def cost(self) -> float:
+        """Of the host a request, x seconds, as learnt; inf before that."""
+        return self.used / self.made if self.made > 0.0 else math.inf
 
     @property
     def rate_per_s(self) -> float:
@@ -182,7 +187,9 @@ class Evidence:
     def _then(self, reported_at: float) -> tuple[float, float] | None:
         """Requests/s served in the second before, and the most that were in flight; None where not known."""
         served = known_s = most = 0.0
-        for span in self.history:
+        for span in reversed(self.history):
+            if span.end <= reported_at - WINDOW_S:
+                break
             overlap_s = min(span.end, reported_at) - max(span.begin, reported_at - WINDOW_S)
             if overlap_s > 0.0:
                 served += span.rate_per_s * overlap_s

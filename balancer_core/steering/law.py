@@ -15,7 +15,7 @@ from balancer_core.steering.views import EndpointView
 
 SURE: Final = 8.0  # requests after which a learnt cost and the typical one count the same
 MOST: Final = 4.0  # times the typical capacity a core that an endpoint's reports can claim
-LEAST: Final = 0.05  # of it, that every endpoint keeps to prove that it got better
+LEAST: Final = 0.05  # of it, that every endpoint keeps, to prove that it got better
 FAILED_LEAST: Final = 0.01  # of its capacity, that an endpoint which only fails keeps
 SHADE: Final = (
     0.15  # of the doubt: more and a change is seen late, less and claims of being full are believed
@@ -39,15 +39,15 @@ RAMP_LEAST: Final = 0.2
 class Field:
     """What a service's endpoints look like together.
 
-    cores: of each endpoint, guessed as the mean where unknown. typical: requests/s a core; 1 and not known as
-    long as no endpoint was in use enough to tell: capacities are then in cores. leaning: what capacities are of the
-    engine's figures for them, typically; None while there are none. mean: utilisation
-    weighed by cores. idle: too little in use to learn costs from.
+    cores: of each endpoint, guessed as the mean where unknown. typical: requests/s a core; 1 as long as no
+    endpoint was in use enough to tell, so that capacities are in cores. leaning: what capacities are of the
+    engine's figures for them, typically; None while there are none. mean: utilisation weighed by cores. idle:
+    too little in use to learn costs from.
     """
 
     cores: Mapping[str, float]
+    total_cores: float
     typical: float
-    known: bool
     leaning: float | None
     mean: float
     idle: bool
@@ -118,7 +118,7 @@ def cost_of(evidence: Evidence, cores: float, typical: float) -> float:
     if evidence.used <= 0.0 or evidence.made <= 0.0:
         return usual
     trust = evidence.sure * (ENOUGH + SURE) / ENOUGH / (evidence.sure + SURE)
-    learnt = evidence.used / evidence.made
+    learnt = evidence.cost
     blended = math.exp(trust * math.log(learnt) + (1.0 - trust) * math.log(usual))
     return min(max(blended, usual / MOST), usual / LEAST)
 

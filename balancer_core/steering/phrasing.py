@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from balancer_core.steering.evidence import BACKGROUND, IDLE, STALE_S
 from balancer_core.steering.law import Estimate, Field, confidence
 from balancer_core.steering.views import EndpointView
+
+PILE: Final = 2.0  # fewer requests in flight are no pile
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def say(view: EndpointView, field: Field, standing: Standing) -> str:
 
 
 def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
-    of_capacity = f"{field.cores[view.key]:g} of {sum(field.cores.values()):g} cores"
+    of_capacity = f"{field.cores[view.key]:g} of {field.total_cores:g} cores"
     if standing.ramp < 1.0:
         return f"it is new, and ramps up at {standing.ramp:.0%} of its share ({of_capacity})"
     failing = f"{standing.error_share:.0%} of its requests fail" if standing.error_share > 0.005 else ""
@@ -54,19 +57,26 @@ def _cause(view: EndpointView, field: Field, standing: Standing) -> str:
     parts = []
     found = standing.estimate
     if found is not None:
-        parts.append(f"it could serve {standing.capacity:.3g} requests/s, {standing.rate_per_s:.3g} now")
+        parts.append(
+            f"it could serve {_rate(standing.capacity)} requests/s, {_rate(standing.rate_per_s)} now"
+        )
     parts.append(f"{view.utilisation:.0%} in use against a mean of {field.mean:.0%}")
     if found is not None and found.taken > BACKGROUND:
         parts.append(f"{found.taken:.0%} of its host taken by other work")
     if failing:
         parts.append(failing)
     if found is not None and found.engine.most < found.reported:
-        parts.append(f"{view.in_flight:.0f} requests pile up on it")
+        waits = f"{view.in_flight:.0f} requests pile up on it"
+        parts.append(waits if view.in_flight >= PILE else "it serves less than its report promises")
     if confidence(view.report_age_s) < 1.0:
         parts.append(
             f"its report of {view.report_age_s:.0f} s ago counts less and less up to {STALE_S:.0f} s"
         )
     return ", ".join(parts) + ", so its share " + _direction(standing.move)
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:.0f}" if per_s >= 100.0 else f"{per_s:.1f}"
 
 
 def _direction(move: float) -> str:

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from balancer_core.steering import EndpointView, InvalidView, Steering
 
@@ -178,6 +180,7 @@ def test_a_new_leader_goes_on_from_the_weights_in_force() -> None:
         ("rate_per_s", -1.0),
         ("errors_per_s", math.nan),
         ("in_flight", -1),
+        ("latency_s", math.inf),
         ("report_age_s", math.nan),
         ("report_age_s", -1.0),
     ],
@@ -193,3 +196,74 @@ def test_two_views_of_one_endpoint_are_refused() -> None:
     """A key stands for one endpoint."""
     with pytest.raises(InvalidView, match="same key"):
         Steering().step([view("a"), view("a")], 0.0)
+
+
+FIGURE = st.one_of(st.just(0.0), st.floats(0.0, 1e3), st.floats(0.0, 1e12))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.builds(
+                view,
+                st.sampled_from("abc"),
+                capacity_cores=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
+                utilisation=FIGURE,
+                rate_per_s=FIGURE,
+                errors_per_s=FIGURE,
+                in_flight=FIGURE,
+                report_age_s=st.one_of(st.just(math.inf), st.floats(0.0, 100.0)),
+                healthy=st.booleans(),
+                latency_s=st.one_of(st.none(), FIGURE),
+                bottleneck=st.sampled_from(["cpu", "net_out"]),
+            ),
+            max_size=3,
+            unique_by=lambda each: each.key,
+        ),
+        max_size=12,
+    ),
+    st.lists(st.floats(0.0, 50.0), min_size=12, max_size=12),
+)
+def test_whatever_is_seen_weights_are_whole_numbers_and_reasons_are_sentences(
+    steps: list[list[EndpointView]], gaps_s: list[float]
+) -> None:
+    """Nobody gets nothing, nobody is divided by zero, and the same figures give the same plan."""
+    one, other, now = Steering(), Steering(), 0.0
+    for views, gap_s in zip(steps, gaps_s, strict=False):
+        now += gap_s
+        plan = one.step(views, now)
+        assert plan == other.step(views, now)
+        assert plan.weights.keys() == plan.reasons.keys() == {each.key for each in views}
+        assert all(1 <= weight <= 10_000 for weight in plan.weights.values())
+        assert all(0.0 < capacity < math.inf for capacity in plan.capacities.values())
+        assert all(reason.endswith(".") and "nan" not in reason for reason in plan.reasons.values())
+
+
+def test_other_work_on_the_host_is_said_and_leaves_less() -> None:
+    """Utilisation rises while the requests do not: something else runs there."""
+    steering = Steering()
+    calm = [view("a"), view("b"), view("c")]
+    after(steering, calm, 40)
+    plan = after(steering, [view("a", utilisation=0.95, in_flight=12.0), *calm[1:]], 10, start=41)
+    assert plan.capacities["a"] == pytest.approx(110.0, rel=0.05)
+    assert share(plan.weights, "a") < 0.25
+    assert "of its host taken by other work" in plan.reasons["a"]
+    assert "it could serve" in plan.reasons["b"]
+
+
+def test_costs_of_one_resource_say_nothing_of_another() -> None:
+    """A host whose bottleneck changes is learnt anew, not thought to have got other work."""
+    steering = Steering()
+    calm = [view("a"), view("b"), view("c")]
+    after(steering, calm, 40)
+    changed = [view("a", utilisation=0.95, in_flight=12.0, bottleneck="net_out"), *calm[1:]]
+    plan = after(steering, changed, 20, start=41)
+    assert share(plan.weights, "a") < 0.3
+    assert "other work" not in plan.reasons["a"]
+
+
+def test_capacities_are_requests_a_second() -> None:
+    """100 a second at half use: twice that could be served."""
+    plan = after(Steering(), [view("a"), view("b")], 60)
+    assert plan.capacities["a"] == pytest.approx(200.0, rel=0.02)
