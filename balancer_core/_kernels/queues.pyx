@@ -354,6 +354,10 @@ cdef class Queues:
                 equal += 1
                 if self._draw() * equal < 1.0:
                     best = host
+        if best < 0:  # a draw past the last weight, or weights that no delay can be told from
+            best = 0
+            while best < self._hosts - 1 and not self._weight[best] > 0.0:
+                best += 1
         return best
 
     cdef Py_ssize_t _earliest_end(self, double work) noexcept nogil:
