@@ -28,6 +28,7 @@ KERNELS = [
         "bins",
         "ejection",
         "reassign",
+        "queues",
     )
 ]
 

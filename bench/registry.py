@@ -45,10 +45,20 @@ TAILS = (
     "perfect_picker", "envoy_rr", "envoy_lr", "envoy_lr_weights", "haproxy_leastconn", "haproxy_leastconn_weights",
 )  # fmt: skip
 
+#: Peers of the steering law in simulation, and what happens to hosts there.
+STEERED = ("clairvoyant", "vs_rr", "vs_two_choices", "vs_lr_weights", "vs_wrr_weights", "vs_perfect_picker")
+RECOVERED = ("antagonist", "antagonist_small", "greedy", "stuck", "thin_link")
+
 #: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.traffic.tails": (
         *(f"B1.p99.{load}.vs_{peer}" for load in (30, 60, 80, 92) for peer in TAILS), "B1.cpu_max_avg",
+    ),
+    "bench.steering": (
+        *(f"B1.sim.{peer}.{load}" for load in (30, 60, 80, 92) for peer in STEERED),
+        *(f"B1.sim.recovered.{event}" for event in RECOVERED), "B1.sim.newcomer", "B1.sim.fast_fail_share",
+        *(f"B1.sim.swing.{late_s}" for late_s in (5, 15, 30)), "B1.sim.pickers.2", "B1.sim.pickers.4",
+        *(f"B1.sim.cpu_max_avg.{load}" for load in (60, 80, 92)),
     ),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",

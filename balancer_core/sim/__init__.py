@@ -7,7 +7,7 @@
 
 It runs the product's own Cluster and decide(), with reports as old as they would be; what it makes up is
 time, loads and faults. Hosts are as fast as they say: it is about placement, not about the queues of a single
-host.
+host. Those are in traffic.py (requests, pickers, and the steering law among them), with its scenes.py.
 """
 
 from __future__ import annotations

@@ -1,26 +1,6 @@
-"""The control law that turns measured utilisation into traffic weights.
+"""What each endpoint can serve: pure functions from what was seen of it to requests a second.
 
-Theory of operation
-- An endpoint starts at its share of the capacity (cores), times a correction that starts at 1.
-- Each step integrates the correction: less used than the mean goes up, more used goes down. The set-point is
-  the mean itself, so the law evens out utilisation and leaves the total alone. Idea: Dropbox Robinhood
-  (2024), one controller an endpoint with the service's mean utilisation as set-point and a delta on the
-  weight as output.
-- The gain is GAIN / (age + LAG_S) a second: a loop that acts on old figures must act slower, or it swings
-  (Mitzenmacher, "How useful is old information?", 2000). With a delay of T seconds an integrator
-  stops overshooting at about 1 / (e T), and 0.4 stays near that for all ages.
-- No correction more than the root of STEP_LIMIT times its last value, so no share moves by more than a fifth
-  a step.
-- Figures that are too old count less and less (confidence); what they do not hold, goes back to capacity
-  share.
-- Errors count as pressure, so that an endpoint that fails fast and looks idle attracts nothing. So do
-  requests that pile up on an endpoint whose host looks idle (it waits for something that nobody measures).
-- Below IDLE nothing can be learnt from utilisation: back to capacity share.
-- Newcomers, and who comes back from unhealthy, ramp up, and are not corrected until they are warm.
-- Nobody gets less than LEAST or more than MOST of its capacity share, whatever it reports: a host that claims
-  to be idle for ever cannot draw all traffic, and a slow one keeps enough to prove that it got better.
-
-Everything here is a pure function of its arguments; steering.Steering keeps what lasts from step to step.
+Theory is in the package's docstring; here are the formulas and their limits.
 """
 
 from __future__ import annotations
@@ -30,57 +10,86 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from balancer_core.steering.evidence import ENOUGH, FRESH_S, IDLE, STALE_S, Evidence
 from balancer_core.steering.views import EndpointView
 
-GAIN: Final = 0.4
-LAG_S: Final = 5.0  # what passes between a weight and its effect in a report, at the least
-STEP_LIMIT: Final = 1.2
-IDLE: Final = 0.05
-ERROR_PRESSURE: Final = 2.0  # half of the requests failing weighs like a host wholly in use
-CROWD: Final = 2.0  # times the service's requests in flight a core, from where on they count as pressure
-CROWD_LEAST: Final = 8.0  # fewer requests in flight than this prove nothing
-FRESH_S: Final = 15.0  # up to here the lower gain alone answers for the age
-STALE_S: Final = 45.0
-EVEN: Final = 0.02  # a gap to the mean this small is left alone, or noise would be integrated
-RELAX_S: Final = 20.0  # time constant of going back to capacity share
+SURE: Final = 8.0  # requests after which a learnt cost and the typical one count the same
+MOST: Final = 4.0  # times the typical capacity a core that an endpoint's reports can claim
+LEAST: Final = 0.05  # of it, that every endpoint keeps, to prove that it got better
+FAILED_LEAST: Final = 0.01  # of its capacity, that an endpoint which only fails keeps
+SHADE: Final = (
+    0.15  # of the doubt: more and a change is seen late, less and claims of being full are believed
+)
+FEW: Final = 1.0  # requests served or waiting, lately: fewer say nothing
+SPREAD: Final = 1.6  # the engine's own figures give a capacity within this factor
+RISE: Final = 1.12  # times its last value a capacity may be after a second, by what reports say alone
+FALL: Final = (
+    1.03  # the same downwards: what is really short of capacity shows in the engine's figures as well
+)
+RISE_DOUBTED: Final = 1.05
+AGREED: Final = 2.0
+DENIALS: Final = 4  # steps in a row with such a contradiction: fewer are how a change looks
+DOUBTED_S: Final = 30.0
+SMOOTH_S: Final = 2.0
 RAMP_S: Final = 30.0
 RAMP_LEAST: Final = 0.2
-LEAST: Final = 0.1
-MOST: Final = 2.0
-LONGEST_STEP_S: Final = 10.0  # after a pause the past is not made up for
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """What a service's endpoints look like together.
 
-    cores: of each healthy endpoint, guessed as the mean where unknown. share: of all cores. mean:
-    utilisation, weighed by cores, confidence and share of requests that succeed, over warm endpoints. crowd:
-    requests in flight a core. idle: too little to learn from.
+    cores: of each endpoint, guessed as the mean where unknown. typical: requests/s a core; 1 as long as no
+    endpoint was in use enough to tell, so that capacities are in cores. leaning: what capacities are of the
+    engine's figures for them, typically; None while there are none. mean: utilisation weighed by cores. idle:
+    too little in use to learn costs from.
     """
 
     cores: Mapping[str, float]
-    share: Mapping[str, float]
+    total_cores: float
+    typical: float
+    leaning: float | None
     mean: float
-    crowd: float
     idle: bool
 
 
-def survey(views: Sequence[EndpointView], warm: Mapping[str, bool]) -> Field:
-    """The field of the healthy views; warm: those past their ramp."""
-    known = [view.capacity_cores for view in views if view.capacity_cores > 0.0]
-    guess = sum(known) / len(known) if known else 1.0
-    cores = {view.key: view.capacity_cores or guess for view in views}
-    total = sum(cores.values())
-    weighed = {
-        v.key: cores[v.key] * confidence(v.report_age_s) * (1.0 - v.error_share) if warm[v.key] else 0.0
-        for v in views
-    }
-    weight = sum(weighed.values())
-    mean = sum(weighed[v.key] * v.utilisation for v in views) / weight if weight > 0.0 else 0.0
-    crowd = sum(view.in_flight for view in views) / total if total > 0.0 else 0.0
-    share = {key: amount / total for key, amount in cores.items()}
-    return Field(cores, share, mean, crowd, idle=mean < IDLE)
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A capacity by the engine's figures alone. low, high: what bears out reports of more, and of less."""
+
+    least: float = 0.0
+    low: float = 0.0
+    high: float = math.inf
+    most: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An endpoint's capacity in requests/s: what its reports say, between what the engine's figures allow.
+
+    cost: of its host a request, x seconds; taken: share of the host that other work has.
+    """
+
+    cost: float
+    taken: float
+    reported: float
+    engine: Bounds
+
+    @property
+    def capacity(self) -> float:
+        """The report's figure as far as the engine's figures bear it out."""
+        return min(max(self.reported, self.engine.least), self.engine.most)
+
+
+def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
+    """The value of (value, weight) pairs where half of the weight is reached."""
+    ordered = sorted(pairs)
+    half, reached = sum(weight for _, weight in ordered) / 2.0, 0.0
+    for value, weight in ordered:
+        reached += weight
+        if reached >= half:
+            return value
+    return ordered[-1][0]
 
 
 def confidence(age_s: float) -> float:
@@ -93,31 +102,102 @@ def ramp(since_s: float) -> float:
     return min(1.0, RAMP_LEAST + (1.0 - RAMP_LEAST) * since_s / RAMP_S) if since_s >= 0.0 else 1.0
 
 
-def crowd_pressure(view: EndpointView, field: Field) -> float:
-    """Pressure from requests that pile up here more than elsewhere; 0 while they do not."""
-    crowd = view.in_flight / field.cores[view.key]
-    if view.in_flight < CROWD_LEAST or crowd <= CROWD * field.crowd:
-        return 0.0
-    return field.mean * crowd / (CROWD * field.crowd)
+def typical_rate(evidence: Mapping[str, Evidence], cores: Mapping[str, float]) -> float | None:
+    """Requests/s that a core typically serves, over the endpoints whose cost is known; None if it is of none."""
+    known = [
+        (each.made / each.used / cores[key], each.sure * cores[key])
+        for key, each in evidence.items()
+        if each.sure >= 2.0 * SURE and each.used > 0.0
+    ]
+    return weighted_median(known) if known else None
 
 
-def pressure(view: EndpointView, field: Field) -> float:
-    """What the endpoint suffers, on the scale of utilisation."""
-    seen = 0.0 if field.idle else max(view.utilisation, crowd_pressure(view, field))
-    return seen + ERROR_PRESSURE * view.error_share
+def cost_of(evidence: Evidence, cores: float, typical: float) -> float:
+    """Host x seconds a request: as learnt, blended with the typical cost by how many requests it rests on."""
+    usual = 1.0 / (typical * cores)
+    if evidence.used <= 0.0 or evidence.made <= 0.0:
+        return usual
+    trust = evidence.sure * (ENOUGH + SURE) / ENOUGH / (evidence.sure + SURE)
+    learnt = evidence.cost
+    blended = math.exp(trust * math.log(learnt) + (1.0 - trust) * math.log(usual))
+    return min(max(blended, usual / MOST), usual / LEAST)
 
 
-def corrected(correction: float, view: EndpointView, field: Field, elapsed_s: float) -> float:
-    """The next correction of a warm endpoint, before all are scaled together."""
-    trust = confidence(view.report_age_s)
-    limit = math.sqrt(STEP_LIMIT)
-    target = 0.0 if field.idle else field.mean
-    gap = (target - pressure(view, field)) / max(field.mean, IDLE)
-    if abs(gap) <= EVEN:
-        gap = 0.0
-    gain = elapsed_s * GAIN / (view.report_age_s + LAG_S)
-    factor = max(0.0, 1.0 + trust * gain * gap)
-    doubted = 1.0 if field.idle and view.error_share == 0.0 else 1.0 - trust
-    pull = doubted * min(1.0, elapsed_s / RELAX_S) * (1.0 - correction)
-    moved = (correction * factor + pull) / correction
-    return min(MOST, max(LEAST, correction * min(limit, max(1.0 / limit, moved))))
+def engine_rate(rate_per_s: float, waiting: float, cores: float, capacity: float) -> float:
+    """What the engine's figures alone suggest: rate x (servers / waiting + use squared).
+
+    With r requests served a second and w of them there on average, the response time is w / r (Little). Where
+    nobody queues, that is the time of service, and r / w the capacity; where all queue, r is. use: r / capacity
+    as thought so far, which is about the chance to find the host busy. A host of several cores serves as many
+    at once.
+    """
+    if waiting <= 0.0:
+        return math.inf
+    use = min(1.0, rate_per_s / capacity)
+    return rate_per_s * (max(1.0, cores) / waiting + use * use)
+
+
+def likely_rate(evidence: Evidence, cores: float, capacity: float) -> float:
+    """engine_rate() of what was seen lately; rather too low where next to nothing was in flight."""
+    waiting = evidence.waiting + 0.5 / evidence.looks
+    return engine_rate(evidence.rate_per_s, waiting, cores, capacity)
+
+
+def bounds(evidence: Evidence, cores: float, leaning: float | None, capacity: float) -> Bounds:
+    """What the engine's figures allow: within SPREAD, and wider the less they rest on.
+
+    What serves all the time serves no more than it does: that holds whatever requests wait for, so that a host
+    which is stuck is seen by the few that do not come back. Upwards one request more is allowed for.
+    """
+    seen, waiting, doubt = evidence.served + evidence.waiting, evidence.waiting, evidence.doubt
+    if leaning is None or seen < FEW:
+        return Bounds()
+    spread = SPREAD * math.exp(1.0 / math.sqrt(seen))
+    rate, upper = evidence.rate_per_s, evidence.rate_per_s + 1.0 / evidence.span_s
+    least = leaning * engine_rate(rate, waiting + doubt, cores, capacity)
+    high = leaning * engine_rate(upper, waiting - SHADE * doubt, cores, capacity)
+    most = leaning * engine_rate(upper, waiting - doubt, cores, capacity)
+    if evidence.busy > 0.0:
+        most = min(most, max(1.0, leaning) * upper * (evidence.counts + 1.0) / evidence.busy)
+    return Bounds(least / spread, leaning * likely_rate(evidence, cores, capacity), high, most * spread)
+
+
+def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: float) -> Estimate:
+    """One endpoint's capacity by reports, and the engine's bounds on it. capacity: as thought so far."""
+    cores = field.cores[view.key]
+    cost = cost_of(evidence, cores, field.typical)
+    taken = confidence(view.report_age_s) * evidence.taken(cost)
+    engine = bounds(evidence, cores, field.leaning, capacity)
+    return Estimate(cost, taken, (1.0 - taken) / cost, engine)
+
+
+def moved(before: float, wanted: Estimate, elapsed_s: float, doubted: bool) -> float:
+    """The next capacity, towards what is wanted.
+
+    What reports alone say moves it by at most RISE or FALL a second (so that no share moves by more than a
+    fifth); what the engine's figures bear out, by up to AGREED. doubted: the engine's figures denied the
+    reports lately, which then raise it by RISE_DOUBTED.
+    """
+    step_s = min(elapsed_s, 1.0)
+    target, agreed = wanted.capacity, math.pow(AGREED, step_s)
+    slow = before / math.pow(FALL, step_s)
+    if target < slow:
+        return max(min(slow, max(target, wanted.engine.high)), before / agreed)
+    borne_out = min(target, wanted.engine.low, before * agreed)
+    if borne_out > before:
+        return borne_out
+    smoothed = before * math.pow(target / before, 1.0 - math.exp(-elapsed_s / SMOOTH_S))
+    return min(before * math.pow(RISE_DOUBTED if doubted else RISE, step_s), smoothed)
+
+
+def passed(error_share: float) -> float:
+    """What failures leave of a capacity: the square of the share that succeeds, and never nothing.
+
+    Squared, because an endpoint that fails fast has next to nothing in flight and would still look short.
+    """
+    return max(FAILED_LEAST, (1.0 - error_share) ** 2)
+
+
+def is_idle(mean: float) -> bool:
+    """Whether so little is in use that the reports say nothing of what requests cost."""
+    return mean < IDLE

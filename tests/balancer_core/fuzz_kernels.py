@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from balancer_core._kernels import ELSEWHERE, MAX_TOP, Columns, Index, fill, improve, place_all, worth
+from balancer_core._kernels.queues import POLICIES, Queues
 from balancer_core._kernels.reassign import WIDTH, Search
 
 EDGES = np.array([0.0, -0.0, 5e-324, 1e-9, 0.3, 1.0, 3.0, 1e18, 1.7e308, np.inf, -np.inf, np.nan, -1.0])
@@ -73,6 +74,32 @@ def pack(chance: np.random.Generator, hosts: int, width: int, loads: int) -> Non
     )
 
 
+def fuzz_queues(seed: int) -> None:
+    """Requests under every policy, where seconds, work, speeds and weights may be edges."""
+    chance = np.random.default_rng(seed)
+    hosts, count, pickers = (
+        int(chance.integers(1, 9)),
+        int(chance.integers(0, 300)),
+        int(chance.integers(1, 4)),
+    )
+    for policy in POLICIES:
+        at_s, work = (
+            np.where(chance.random(count) < 0.05, chance.choice(EDGES, count), part)
+            for part in (np.sort(chance.random(count) * 9.0), chance.random(count))
+        )
+        queues = Queues(
+            at_s, work, chance.integers(0, pickers, count), chance.choice(EDGES, hosts), policy=policy, seed=seed,
+            pickers=pickers, shared=seed % 2 == 0, most_speed=float(chance.choice(EDGES)),
+            way_s=float(chance.choice([0.0, 0.1])), choices=int(chance.integers(0, 4)),
+            scale=float(chance.choice(EDGES)),
+        )  # fmt: skip
+        for until_s in (1.0, 3.0, np.nan, np.inf):
+            for array in (queues.speed, queues.weight, queues.fails, queues.others):
+                array[...] = chance.choice(EDGES, array.shape)
+            queues.weight[0] = 1.0
+            queues.advance(until_s)
+
+
 def fuzz_reassigning(seed: int) -> None:
     """A search whose amounts are edges and whose loads break rules where they are."""
     chance = np.random.default_rng(seed)
@@ -115,4 +142,5 @@ if __name__ == "__main__":
         with np.errstate(all="ignore"):  # edges overflow before the kernels see them
             fuzz(number)
             fuzz_reassigning(number)
+            fuzz_queues(number)
     print("all went well")

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from balancer_core.steering import EndpointView, InvalidView, Steering
 
@@ -38,7 +40,7 @@ def after(steering: Steering, views: list[EndpointView], seconds: int, start: in
 def test_traffic_starts_at_capacity_share() -> None:
     """Twice the cores, twice the weight, before anything was learnt."""
     plan = Steering().step([view("a", capacity_cores=2.0), view("b")], 0.0)
-    assert (dict(plan.weights), plan.changed) == ({"a": 500, "b": 1000}, True)
+    assert (dict(plan.weights), plan.changed) == ({"a": 5_000, "b": 10_000}, True)
 
 
 def test_an_endpoint_with_unknown_cores_counts_as_an_average_one() -> None:
@@ -73,7 +75,7 @@ def test_no_share_moves_by_more_than_a_fifth_in_a_step(utilisation: float) -> No
 def test_an_idle_service_stays_at_capacity_share() -> None:
     """Below 5 % nothing can be learnt: 4 % against 1 % is noise."""
     plan = after(Steering(), [view("a", utilisation=0.04), view("b", utilisation=0.01)], 120)
-    assert dict(plan.weights) == {"a": 1000, "b": 1000}
+    assert dict(plan.weights) == {"a": 10_000, "b": 10_000}
     assert "the service is idle" in plan.reasons["a"]
 
 
@@ -130,8 +132,8 @@ def test_an_unhealthy_endpoint_keeps_its_weight_and_ramps_up_when_it_returns() -
     steering = Steering()
     steering.step([view("a"), view("b")], 0.0)
     sick = steering.step([view("a"), view("b", healthy=False)], 1.0)
-    assert sick.weights["b"] == 1000
-    assert sick.reasons["b"].startswith("Unhealthy: gets no traffic, and keeps weight 1000")
+    assert sick.weights["b"] == 10_000
+    assert sick.reasons["b"].startswith("Unhealthy: gets no traffic, and keeps weight 10000")
     assert share(steering.step([view("a"), view("b")], 2.0).weights, "b") < 0.25
 
 
@@ -159,14 +161,14 @@ def test_who_goes_is_forgotten_and_nobody_left_is_an_empty_plan() -> None:
     """Membership changes are changes."""
     steering = Steering()
     steering.step([view("a"), view("b")], 0.0)
-    assert ((plan := steering.step([view("a")], 1.0)).weights, plan.changed) == ({"a": 1000}, True)
+    assert ((plan := steering.step([view("a")], 1.0)).weights, plan.changed) == ({"a": 10_000}, True)
     assert ((empty := steering.step([], 2.0)).weights, empty.changed) == ({}, True)
 
 
 def test_a_new_leader_goes_on_from_the_weights_in_force() -> None:
     """What another process learnt is not thrown away."""
-    plan = Steering(resume={"a": 500, "b": 1000}).step([view("a"), view("b")], 0.0)
-    assert dict(plan.weights) == {"a": 500, "b": 1000}
+    plan = Steering(resume={"a": 5_000, "b": 10_000}).step([view("a"), view("b")], 0.0)
+    assert dict(plan.weights) == {"a": 5_000, "b": 10_000}
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,7 @@ def test_a_new_leader_goes_on_from_the_weights_in_force() -> None:
         ("rate_per_s", -1.0),
         ("errors_per_s", math.nan),
         ("in_flight", -1),
+        ("latency_s", math.inf),
         ("report_age_s", math.nan),
         ("report_age_s", -1.0),
     ],
@@ -193,3 +196,74 @@ def test_two_views_of_one_endpoint_are_refused() -> None:
     """A key stands for one endpoint."""
     with pytest.raises(InvalidView, match="same key"):
         Steering().step([view("a"), view("a")], 0.0)
+
+
+FIGURE = st.one_of(st.just(0.0), st.floats(0.0, 1e3), st.floats(0.0, 1e12))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.builds(
+                view,
+                st.sampled_from("abc"),
+                capacity_cores=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
+                utilisation=FIGURE,
+                rate_per_s=FIGURE,
+                errors_per_s=FIGURE,
+                in_flight=FIGURE,
+                report_age_s=st.one_of(st.just(math.inf), st.floats(0.0, 100.0)),
+                healthy=st.booleans(),
+                latency_s=st.one_of(st.none(), FIGURE),
+                bottleneck=st.sampled_from(["cpu", "net_out"]),
+            ),
+            max_size=3,
+            unique_by=lambda each: each.key,
+        ),
+        max_size=12,
+    ),
+    st.lists(st.floats(0.0, 50.0), min_size=12, max_size=12),
+)
+def test_whatever_is_seen_weights_are_whole_numbers_and_reasons_are_sentences(
+    steps: list[list[EndpointView]], gaps_s: list[float]
+) -> None:
+    """Nobody gets nothing, nobody is divided by zero, and the same figures give the same plan."""
+    one, other, now = Steering(), Steering(), 0.0
+    for views, gap_s in zip(steps, gaps_s, strict=False):
+        now += gap_s
+        plan = one.step(views, now)
+        assert plan == other.step(views, now)
+        assert plan.weights.keys() == plan.reasons.keys() == {each.key for each in views}
+        assert all(1 <= weight <= 10_000 for weight in plan.weights.values())
+        assert all(0.0 < capacity < math.inf for capacity in plan.capacities.values())
+        assert all(reason.endswith(".") and "nan" not in reason for reason in plan.reasons.values())
+
+
+def test_other_work_on_the_host_is_said_and_leaves_less() -> None:
+    """Utilisation rises while the requests do not: something else runs there."""
+    steering = Steering()
+    calm = [view("a"), view("b"), view("c")]
+    after(steering, calm, 40)
+    plan = after(steering, [view("a", utilisation=0.95, in_flight=12.0), *calm[1:]], 10, start=41)
+    assert plan.capacities["a"] == pytest.approx(110.0, rel=0.05)
+    assert share(plan.weights, "a") < 0.25
+    assert "of its host taken by other work" in plan.reasons["a"]
+    assert "it could serve" in plan.reasons["b"]
+
+
+def test_costs_of_one_resource_say_nothing_of_another() -> None:
+    """A host whose bottleneck changes is learnt anew, not thought to have got other work."""
+    steering = Steering()
+    calm = [view("a"), view("b"), view("c")]
+    after(steering, calm, 40)
+    changed = [view("a", utilisation=0.95, in_flight=12.0, bottleneck="net_out"), *calm[1:]]
+    plan = after(steering, changed, 20, start=41)
+    assert share(plan.weights, "a") < 0.3
+    assert "other work" not in plan.reasons["a"]
+
+
+def test_capacities_are_requests_a_second() -> None:
+    """100 a second at half use: twice that could be served."""
+    plan = after(Steering(), [view("a"), view("b")], 60)
+    assert plan.capacities["a"] == pytest.approx(200.0, rel=0.02)
