@@ -11,16 +11,15 @@ from typing import Final
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import (
     address_pb2,
-    extension_pb2,
     health_check_pb2,
     protocol_pb2,
 )
-from envoy.extensions.load_balancing_policies.least_request.v3 import least_request_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3 import percent_pb2
 from google.protobuf import wrappers_pb2
 
 from console.engines.envoy.packing import over_ads, pack, seconds
+from console.engines.envoy.policy import policy
 from console.engines.target import ServiceTarget
 
 CONNECT_TIMEOUT_S: Final = 1.0
@@ -49,7 +48,7 @@ def cluster(service: ServiceTarget) -> cluster_pb2.Cluster:
             healthy_panic_threshold=percent_pb2.Percent(value=0),
             update_merge_window=seconds(MERGE_WINDOW_S),
         ),
-        load_balancing_policy=_least_request(),
+        load_balancing_policy=policy(service),
         circuit_breakers=_limits(),
         # Else an endpoint that was removed stays in use for as long as its checks succeed.
         ignore_health_on_host_removal=True,
@@ -72,17 +71,6 @@ def cluster(service: ServiceTarget) -> cluster_pb2.Cluster:
         name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
         built.typed_extension_protocol_options[name].CopyFrom(pack(options))
     return built
-
-
-def _least_request() -> cluster_pb2.LoadBalancingPolicy:
-    """Weighted least-request: with unequal weights, each host's share is weight / (active + 1)."""
-    extension = extension_pb2.TypedExtensionConfig(
-        name="envoy.load_balancing_policies.least_request",
-        typed_config=pack(least_request_pb2.LeastRequest()),
-    )
-    return cluster_pb2.LoadBalancingPolicy(
-        policies=[cluster_pb2.LoadBalancingPolicy.Policy(typed_extension_config=extension)]
-    )
 
 
 def _limits() -> circuit_breaker_pb2.CircuitBreakers:

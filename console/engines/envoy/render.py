@@ -23,6 +23,7 @@ from google.protobuf import any_pb2
 from console.engines.envoy.clusters import cluster
 from console.engines.envoy.listeners import listener, routes
 from console.engines.envoy.packing import pack
+from console.engines.envoy.policy import without_picker
 from console.engines.target import EndpointTarget, ServiceTarget, TrafficTarget
 
 CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -52,6 +53,12 @@ def render(target: TrafficTarget) -> Resources:
         if service.protocol == "http":
             resources[ROUTES][service.name] = pack(routes(service))
     return resources
+
+
+def render_plain(resources: Resources) -> Resources:
+    """The same for a node that cannot load the picker; what is equal is shared, not copied."""
+    plain = {name: without_picker(resource) for name, resource in resources[CLUSTER].items()}
+    return {**resources, CLUSTER: plain}
 
 
 def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignment:
