@@ -6,9 +6,9 @@
  *   are drawn from at random. After Banawan, Zahorjan: Load sharing in heterogeneous queueing systems, INFOCOM 1989,
  *   and Mitzenmacher: The power of two choices in randomized load balancing, IEEE TPDS 2001.
  * - The success rate is of decaying counts. An endpoint that fails at once has nothing in flight, which alone would
- *   draw all load to it; squared, its rate makes it the worst in some tens of requests. As the counts decay, it is
- *   tried again: about once a second while the others' queues are short.
- * - A newcomer's capacity ramps up from a tenth in slow_start_s.
+ *   draw all load to it; squared, its rate makes it the worst in a few tens of requests. As the counts decay, it is
+ *   tried again: first after some ten seconds, then about once a second, however many requests there are.
+ * - A newcomer's capacity ramps up in slow_start_s: (age / slow_start_s) ^ ramp_power of it, at least least_ramp.
  * - The first `near` endpoints share the picker's zone: they are used while the best of them is idle, or while the
  *   delay there is at most `spill` times what it would be elsewhere.
  * - Other pickers share the pool unseen. That they have in flight what this one has, endpoint by endpoint, is right on the
@@ -30,14 +30,13 @@
 /* So many are drawn from a longer one. */
 #define STEELYARD_CANDIDATES 16
 /* How often an endpoint's counters are read. */
-#define STEELYARD_LEARN_S 0.1
+#define STEELYARD_LEARN_S 0.02
 /* After so long without requests, successes and errors weigh half. */
-#define STEELYARD_HALF_LIFE_S 5.0
+#define STEELYARD_HALF_LIFE_S 3.0
 /* So many latest outcomes count, however many there are a second. */
-#define STEELYARD_MEMORY 64.0
-/* A newcomer's first share of its capacity. */
-#define STEELYARD_LEAST_RAMP 0.1
-
+#define STEELYARD_MEMORY 32.0
+/* Less of an error than this is none: equals shall be equal again. */
+#define STEELYARD_FORGOTTEN 0.05
 #define STEELYARD_INLINE static inline __attribute__((always_inline))
 
 /* One cache line. cost: 1 / (capacity x success rate^2 x ramp). counted_*: the caller's counters as last read. */
@@ -63,6 +62,8 @@ typedef struct {
     int64_t near;
     double load;
     double slow_start_s;
+    double ramp_power;
+    double least_ramp;
     double spill;
 } steelyard_pool;
 
@@ -96,8 +97,8 @@ STEELYARD_INLINE void steelyard_set_cost(const steelyard_pool *pool, steelyard_e
     double ramp = 1.0;
     double age_s = now_s - endpoint->joined_s;
     if (age_s < pool->slow_start_s) {
-        ramp = age_s / pool->slow_start_s;
-        ramp = ramp > STEELYARD_LEAST_RAMP ? ramp : STEELYARD_LEAST_RAMP;
+        ramp = age_s > 0.0 ? pow(age_s / pool->slow_start_s, pool->ramp_power) : 0.0;
+        ramp = ramp > pool->least_ramp ? ramp : pool->least_ramp;
     }
     endpoint->cost = 1.0 / (endpoint->capacity * rate * rate * ramp);
     endpoint->learnt_s = now_s;
@@ -150,6 +151,8 @@ STEELYARD_INLINE void steelyard_learn(const steelyard_pool *pool, steelyard_endp
         fade *= STEELYARD_MEMORY / total;
     endpoint->successes *= fade;
     endpoint->errors *= fade;
+    if (endpoint->errors < STEELYARD_FORGOTTEN)
+        endpoint->errors = 0.0;
     steelyard_set_cost(pool, endpoint, now_s);
 }
 

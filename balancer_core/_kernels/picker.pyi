@@ -13,7 +13,8 @@ class Pool:
     """Endpoints that one picker chooses among, and what it learned of them.
 
     capacities: float64[N] from 1e-100 to 1e100, in any one unit. near: so many first endpoints are in the
-    picker's zone. pickers: how many share the pool. slow_start_s: how long a newcomer takes to its whole capacity.
+    picker's zone. pickers: how many share the pool. slow_start_s: how long a newcomer takes to its whole capacity;
+    at a share of that time it has that share to the ramp_power of its capacity, and never less than least_ramp of it.
     spill: how many times another zone's delay the own zone may have. seed: of the draws. Errors: ValueError.
     """
 
@@ -24,6 +25,8 @@ class Pool:
         near: int = 0,
         pickers: float = 1.0,
         slow_start_s: float = 0.0,
+        ramp_power: float = 1.0,
+        least_ramp: float = 0.1,
         spill: float = 1.0,
         seed: int = 0,
     ) -> None: ...

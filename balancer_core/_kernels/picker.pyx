@@ -23,6 +23,8 @@ cdef extern from "picker.h":
         int64_t near
         double load
         double slow_start_s
+        double ramp_power
+        double least_ramp
         double spill
 
     ctypedef struct View "steelyard_view":
@@ -84,13 +86,17 @@ cdef class Pool:
 
     def __cinit__(
         self, const double[::1] capacities, *, Py_ssize_t near=0, double pickers=1.0, double slow_start_s=0.0,
-        double spill=1.0, seed=0,
+        double ramp_power=1.0, double least_ramp=0.1, double spill=1.0, seed=0,
     ):
         cdef Py_ssize_t row, count = capacities.shape[0]
         if not 1.0 <= pickers < INFINITY:
             raise ValueError("pickers: a finite number of at least 1")
         if not 0.0 <= slow_start_s < INFINITY:
             raise ValueError("slow_start_s: a finite number of at least 0")
+        if not 0.0 < ramp_power < INFINITY:
+            raise ValueError("ramp_power: a finite number above 0")
+        if not 1e-6 <= least_ramp <= 1.0:
+            raise ValueError("least_ramp: a share from 1e-6 to 1")
         if not spill >= 1.0:
             raise ValueError("spill: a number of at least 1")
         if not 0 <= near <= count:
@@ -107,6 +113,8 @@ cdef class Pool:
         self.arranged.near = near
         self.arranged.load = sqrt(pickers)
         self.arranged.slow_start_s = slow_start_s
+        self.arranged.ramp_power = ramp_power
+        self.arranged.least_ramp = least_ramp
         self.arranged.spill = spill
         for row in range(count):
             steelyard_join(&self.arranged, &self.arranged.endpoints[row], capacities[row], -INFINITY, -INFINITY, 0, 0)

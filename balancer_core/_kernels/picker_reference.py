@@ -19,7 +19,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 #: As in picker.h.
 SCANNED, CANDIDATES = 64, 16
-LEARN_S, HALF_LIFE_S, MEMORY, LEAST_RAMP = 0.1, 5.0, 64.0, 0.1
+LEARN_S, HALF_LIFE_S, MEMORY, FORGOTTEN = 0.02, 3.0, 32.0, 0.05
 
 
 @dataclass(slots=True)
@@ -45,10 +45,13 @@ class Pool:
         near: int = 0,
         pickers: float = 1.0,
         slow_start_s: float = 0.0,
+        ramp_power: float = 1.0,
+        least_ramp: float = 0.1,
         spill: float = 1.0,
         seed: int = 0,
     ) -> None:
         self.near, self.load, self.slow_start_s, self.spill = near, math.sqrt(pickers), slow_start_s, spill
+        self.ramp_power, self.least_ramp = ramp_power, least_ramp
         self.state = seed
         self.endpoints = [Endpoint(capacity, -math.inf, -math.inf) for capacity in capacities]
         for endpoint in self.endpoints:
@@ -111,7 +114,7 @@ class Pool:
             if (found >= 0 and not this <= least) or (tried and tried[row]):
                 continue
             equals = equals + 1 if found >= 0 and this == least else 1
-            if equals > 1 and self._uniform() * equals >= 1.0:
+            if equals > 1 and self.uniform() * equals >= 1.0:
                 continue
             least, found = this, row
         return least, found
@@ -119,7 +122,7 @@ class Pool:
     def _drawn(self, first: int, past: int) -> list[int]:
         ends = list(accumulate(endpoint.capacity for endpoint in self.endpoints))
         start = ends[first - 1] if first else 0.0
-        points = [start + self._uniform() * (ends[past - 1] - start) for _ in range(CANDIDATES)]
+        points = [start + self.uniform() * (ends[past - 1] - start) for _ in range(CANDIDATES)]
         return [min(bisect_right(ends, point, first, past), past - 1) for point in points]
 
     def _learn(self, endpoint: Endpoint, now_s: float, counters: tuple[int, int]) -> None:
@@ -131,18 +134,20 @@ class Pool:
         if total > MEMORY:
             fade *= MEMORY / total
         endpoint.successes *= fade
-        endpoint.errors *= fade
+        endpoint.errors = endpoint.errors * fade if endpoint.errors * fade >= FORGOTTEN else 0.0
         self._set_cost(endpoint, now_s)
 
     def _set_cost(self, endpoint: Endpoint, now_s: float) -> None:
         rate = (endpoint.successes + 1.0) / (endpoint.successes + endpoint.errors + 1.0)
         ramp, age_s = 1.0, now_s - endpoint.joined_s
         if age_s < self.slow_start_s:
-            ramp = max(age_s / self.slow_start_s, LEAST_RAMP)
+            ramp = (age_s / self.slow_start_s) ** self.ramp_power if age_s > 0.0 else 0.0
+            ramp = max(ramp, self.least_ramp)
         endpoint.cost = 1.0 / (endpoint.capacity * rate * rate * ramp)
         endpoint.learnt_s = now_s
 
-    def _uniform(self) -> float:
+    def uniform(self) -> float:
+        """The next number in [0, 1)."""
         drawn = (mix(self.state) >> 11) * 2.0**-53
         self.state = self.state + GOLDEN & WORD
         return drawn

@@ -6,15 +6,15 @@
 #include "options.h"
 #include "picker.h"
 
-/* pending: picks that Envoy has not yet made requests of (their connection is still being opened), as far as the total
- * that was read last tells. sessions: of UDP, which Envoy does not count by host: picks, fading. */
+/* unseen: picks that Envoy has not yet made requests of, since their connection is still being opened; total: of its
+ * requests when it was last read. They fade: a pick whose client left never becomes a request. Of UDP, Envoy counts
+ * nothing by host, and every session stays unseen. */
 typedef struct {
     uint64_t key;
     uint64_t total;
-    double sessions;
+    double unseen;
     uint32_t healthy;
     uint32_t row;
-    uint32_t pending;
 } picker_slot;
 
 /* share_end: up to where in [0, 1] a draw falls to this priority. */
@@ -83,8 +83,7 @@ static bool recall(const picker_memory *memory, picker_slot *slot, steelyard_end
     for (; memory->slots[place] != NULL; place = (place + 1) & (memory->places - 1)) {
         if (memory->slots[place]->key == slot->key) {
             slot->total = memory->slots[place]->total;
-            slot->pending = memory->slots[place]->pending;
-            slot->sessions = memory->slots[place]->sessions;
+            slot->unseen = memory->slots[place]->unseen;
             *endpoint = *memory->endpoints[place];
             return true;
         }

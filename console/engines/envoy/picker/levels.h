@@ -4,9 +4,6 @@
 
 #include "questions.h"
 
-/* Envoy's default: a priority may lose so much of its hosts before the next gets anything. */
-#define OVERPROVISIONING 1.4
-
 static bool is_near(const picker_options *options, void *lb, uint32_t priority, uint32_t row)
 {
     envoy_text zone = {NULL, 0};
@@ -60,6 +57,8 @@ static bool fill(const picker_options *options, void *lb, picker_level *level, c
     }
     pool->near = place(options, lb, level);
     pool->slow_start_s = options->slow_start_s;
+    pool->ramp_power = options->ramp_power;
+    pool->least_ramp = options->least_ramp;
     pool->spill = options->spill;
     double pickers = 1.0;
     question asked = {.lb = lb, .level = level, .traffic = options->traffic};
@@ -84,14 +83,15 @@ static bool fill(const picker_options *options, void *lb, picker_level *level, c
     return true;
 }
 
-static void share_out(picker_level *levels, size_t count)
+/* As Envoy's own policies do it. */
+static void share_out(picker_level *levels, size_t count, double overprovision)
 {
     double left = 1.0, given = 0.0, end = 0.0;
     for (int pass = 0; pass < 2; pass++) {
         left = 1.0;
         for (size_t i = 0; i < count; i++) {
             double whole = levels[i].all > 0 ? (double)levels[i].pool.count / (double)levels[i].all : 0.0;
-            double share = fmin(left, fmin(1.0, whole * OVERPROVISIONING));
+            double share = fmin(left, fmin(1.0, whole * overprovision));
             left -= share;
             if (pass == 0)
                 given += share;

@@ -4,8 +4,6 @@
  * failed is asked of Envoy, host by host, when a pick needs it; capacities, zones and health when Envoy says that
  * something changed. Whatever is missing (memory, endpoints, a context) leads to "no host" or to a pick that knows less,
  * never to a crash: it would be Envoy's.
- *
- * Priorities as Envoy's own policies have them: one whose healthy share is below 1 / 1.4 hands the rest to the next.
  */
 #define _GNU_SOURCE
 #include <time.h>
@@ -53,7 +51,7 @@ static void look(balancer *self, void *lb)
         if (levels[i].healthy > 0 && levels[i].healthy < MOST_HOSTS)
             fill(&self->options, lb, &levels[i], &memory, now_s, !self->begun);
     }
-    share_out(levels, count);
+    share_out(levels, count, self->options.overprovision);
     free(memory.slots);
     free(memory.endpoints);
     for (size_t i = 0; i < self->count; i++)
@@ -167,11 +165,12 @@ const void *envoy_dynamic_module_on_lb_config_new(void *envoy_config, envoy_text
     (void)envoy_config;
     if (name.length != sizeof ours - 1 || memcmp(name.bytes, ours, name.length) != 0)
         return NULL;
-    picker_options options = {.traffic = HTTP, .spill = 2.0};
+    picker_options options = {.traffic = HTTP, .ramp_power = 1.0, .least_ramp = 0.1, .spill = 2.0,
+                              .overprovision = 1.4, .prefers_zone = true};
     if (!read_options(&options, text.bytes, text.length))
         return NULL;
     const char *zone = getenv("STEELYARD_ZONE");
-    if (zone != NULL && strlen(zone) < sizeof options.zone)
+    if (options.prefers_zone && zone != NULL && strlen(zone) < sizeof options.zone)
         strcpy(options.zone, zone);
     picker_options *kept = malloc(sizeof *kept);
     if (kept != NULL)

@@ -9,6 +9,8 @@
 #define MOST_CAPACITY 1e15
 /* After so long, a session of UDP counts half: Envoy ends idle ones after a minute. */
 #define SESSION_HALF_LIFE_S 30.0
+/* A connection is open within a second, or it is not to be waited for. */
+#define UNSEEN_HALF_LIFE_S 0.25
 
 /* What a question about a row needs beside the row. */
 typedef struct {
@@ -29,14 +31,13 @@ static double in_flight(void *context, int64_t row)
     const question *asked = context;
     picker_slot *slot = &asked->level->slots[row];
     if (asked->traffic == UDP)
-        return slot->sessions;
-    if (slot->pending > 0) {
+        return slot->unseen;
+    if (slot->unseen > 0.0) {
         uint64_t total = stat_of(asked, slot, ENVOY_RQ_TOTAL);
-        uint64_t begun = total - slot->total;
-        slot->pending = begun < slot->pending ? slot->pending - (uint32_t)begun : 0;
+        slot->unseen = fmax(0.0, slot->unseen - (double)(total - slot->total));
         slot->total = total;
     }
-    return (double)stat_of(asked, slot, ENVOY_RQ_ACTIVE) + (double)slot->pending;
+    return (double)stat_of(asked, slot, ENVOY_RQ_ACTIVE) + slot->unseen;
 }
 
 static void count_outcomes(const question *asked, const picker_slot *slot, uint64_t *successes, uint64_t *errors)
@@ -57,9 +58,8 @@ static void counters(void *context, int64_t row, uint64_t *successes, uint64_t *
     const question *asked = context;
     picker_slot *slot = &asked->level->slots[row];
     count_outcomes(asked, slot, successes, errors);
-    /* A pick that never became a request (its client left) must not count for ever. */
-    slot->pending /= 2;
-    slot->sessions *= exp2((asked->level->pool.endpoints[row].learnt_s - asked->now_s) / SESSION_HALF_LIFE_S);
+    double half_life_s = asked->traffic == UDP ? SESSION_HALF_LIFE_S : UNSEEN_HALF_LIFE_S;
+    slot->unseen *= exp2((asked->level->pool.endpoints[row].learnt_s - asked->now_s) / half_life_s);
 }
 
 static bool tried(void *context, int64_t row)
@@ -88,14 +88,9 @@ static double capacity_of(void *lb, uint32_t priority, uint32_t row)
 
 static void count_pick(const question *asked, picker_slot *slot)
 {
-    if (asked->traffic == UDP) {
-        slot->sessions += 1.0;
-        return;
-    }
-    if (slot->pending == 0)
+    if (asked->traffic != UDP && slot->unseen == 0.0)
         slot->total = stat_of(asked, slot, ENVOY_RQ_TOTAL);
-    if (slot->pending < UINT32_MAX)
-        slot->pending++;
+    slot->unseen += 1.0;
 }
 
 #endif
