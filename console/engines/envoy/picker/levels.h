@@ -21,7 +21,8 @@ static int64_t place(const picker_options *options, void *lb, picker_level *leve
     size_t row = 0;
     for (size_t healthy = 0; healthy < level->healthy; healthy++) {
         envoy_text wanted = {NULL, 0}, address = {NULL, 0};
-        if (!envoy_dynamic_module_callback_lb_get_healthy_host_address(lb, level->priority, healthy, &wanted))
+        if (!envoy_dynamic_module_callback_lb_get_healthy_host_address(lb, level->priority, healthy, &wanted)
+            || wanted.length == 0)
             continue;
         size_t looked = 0;
         for (; looked < level->all; looked++, row++) {
