@@ -45,7 +45,10 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
         "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
     },
     "rack": {"iproute2": has_command("ip")},
-    "bench": {"prometheus-node-exporter": has_command("prometheus-node-exporter")},
+    "bench": {
+        "prometheus-node-exporter": has_command("prometheus-node-exporter"),
+        "valgrind": has_command("valgrind"),
+    },
     "test": {
         "postgresql": has_command("initdb"),
         "redis-server": has_command("redis-server"),

@@ -52,7 +52,7 @@ typedef struct {
 } steelyard_endpoint;
 
 /* The arrays have room for count. ends[i]: the sum of the capacities up to and with endpoint i. guide: by bucket, the
- * first endpoint that may hold a point in it. load: what one request in flight from here stands for, the root of the
+ * first endpoint that may hold a point in it; buckets_each: how many to a unit of capacity. load: what one request in flight from here stands for, the root of the
  * number of pickers. */
 typedef struct {
     steelyard_endpoint *endpoints;
@@ -60,6 +60,7 @@ typedef struct {
     int64_t *guide;
     int64_t count;
     int64_t near;
+    double buckets_each;
     double load;
     double slow_start_s;
     double ramp_power;
@@ -119,16 +120,17 @@ STEELYARD_INLINE void steelyard_join(const steelyard_pool *pool, steelyard_endpo
 /* Which of count equal stretches of all capacity a point lies in; never falls where the point rises. */
 STEELYARD_INLINE int64_t steelyard_bucket(const steelyard_pool *pool, double point)
 {
-    int64_t bucket = (int64_t)(point / pool->ends[pool->count - 1] * (double)pool->count);
+    int64_t bucket = (int64_t)(point * pool->buckets_each);
     return bucket < pool->count ? bucket : pool->count - 1;
 }
 
 /* After any change of who is in the pool or of a capacity: O(count). */
-STEELYARD_INLINE void steelyard_arrange(const steelyard_pool *pool)
+STEELYARD_INLINE void steelyard_arrange(steelyard_pool *pool)
 {
     double end = 0.0;
     for (int64_t row = 0; row < pool->count; row++)
         pool->ends[row] = end += pool->endpoints[row].capacity;
+    pool->buckets_each = (double)pool->count / end;
     int64_t bucket = 0;
     for (int64_t row = 0; row < pool->count; row++)
         while (bucket < pool->count && bucket <= steelyard_bucket(pool, pool->ends[row]))

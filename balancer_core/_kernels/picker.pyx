@@ -39,7 +39,7 @@ cdef extern from "picker.h":
         const Arranged* pool, Endpoint* endpoint, double capacity, double joined_s, double now_s, uint64_t successes,
         uint64_t errors,
     ) noexcept nogil
-    void steelyard_arrange(const Arranged* pool) noexcept nogil
+    void steelyard_arrange(Arranged* pool) noexcept nogil
 
 # Sums of capacities stay finite, and so do scores.
 cdef double LEAST = 1e-100
@@ -118,7 +118,8 @@ cdef class Pool:
         self.arranged.spill = spill
         for row in range(count):
             steelyard_join(&self.arranged, &self.arranged.endpoints[row], capacities[row], -INFINITY, -INFINITY, 0, 0)
-        steelyard_arrange(&self.arranged)
+        if count:
+            steelyard_arrange(&self.arranged)
 
     def __dealloc__(self):
         free(self.arranged.endpoints)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,8 @@ from engine_backends import Backend, EchoBackend, HttpBackend, free_port
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy_rig import NODE, EnvoyRig, answers, eventually, service, url
 
-from console.engines.envoy import admin, module, render
+from console.engines.envoy import admin, clusters, module, render
+from console.engines.envoy.policy import policy
 from console.engines.envoy.process import EnvoyProcess, find_envoy
 from console.engines.target import EndpointTarget, ServiceTarget
 
@@ -194,6 +196,57 @@ async def test_a_lower_priority_serves_when_the_first_is_gone(
 
     await rig.publish(replace(web, endpoints=(first.endpoint(state="draining"), spare)))
     assert {"second": 10} == await answers(web, 10)
+
+
+async def test_metadata_says_what_weights_cannot(
+    rig: EnvoyRig, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fractional capacity in the endpoint's metadata takes the weight's place; one out of range does not."""
+    backends = await started(serve, "a", "b", "c")
+    said = {"a": 0.5, "b": 1.5, "c": -1.0}
+
+    def told(target: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignment:
+        built = LOAD_ASSIGNMENT(target)
+        for endpoint in built.endpoints[0].lb_endpoints:
+            facts = endpoint.metadata.filter_metadata[render.METADATA]
+            facts.update({"capacity": said[facts["host"]], "pickers": 4})
+        return built
+
+    monkeypatch.setattr(render, "load_assignment", told)
+    web = service("web", "http", *(each.endpoint(2) for each in backends))
+    await rig.publish(web)
+    async with held(web, backends, 32) as loads:
+        assert [4, 12, 16] == pytest.approx(loads, abs=1)
+
+
+async def test_a_newcomer_starts_slowly(rig: EnvoyRig, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first of sixty seconds it gets a tenth of what its equal has."""
+    monkeypatch.setattr(clusters, "policy", partial(policy, slow_start_s=60.0))
+    old, new = await started(serve, "old", "new")
+    web = service("web", "http", old.endpoint())
+    await rig.publish(web)
+    assert {"old": 3} == await answers(web, 3)
+    grown = replace(web, endpoints=(old.endpoint(), new.endpoint()))
+    await rig.publish(grown)
+    assert await rig.becomes(web.name, new.endpoint().key, "healthy")
+    async with held(grown, [old, new], 22) as loads:
+        assert [20, 2] == pytest.approx(loads, abs=1)
+
+
+async def test_workers_share_what_is_in_flight(short_folder: Path, serve: Serve) -> None:
+    """Two workers, each with a picker of its own, see each other's requests: forty lie near 30 : 10 on 3 : 1."""
+    backends = await started(serve, "a", "b")
+    rig = EnvoyRig(short_folder / "workers")
+    rig.folder.mkdir()
+    rig.envoy = EnvoyProcess(rig.folder / "envoy", NODE, rig.xds_socket, concurrency=2)
+    await rig.start()
+    try:
+        web = service("web", "http", backends[0].endpoint(3), backends[1].endpoint(1))
+        await rig.publish(web)
+        async with held(web, backends, 40) as loads:
+            assert [30, 10] == pytest.approx(loads, abs=4)
+    finally:
+        await rig.stop()
 
 
 async def test_tcp_connections_follow_capacities(rig: EnvoyRig, serve: Serve) -> None:
