@@ -68,13 +68,13 @@ typedef struct {
     double spill;
 } steelyard_pool;
 
-/* What the pool's owner knows of an endpoint at this moment. tried may be NULL: then none was. */
+/* What the pool's owner knows of an endpoint at this moment; context: whatever it needs to know that. A constant, so that
+ * the compiler can put the answers in the place of the questions. */
 typedef struct {
     double (*in_flight)(void *context, int64_t row);
     void (*counters)(void *context, int64_t row, uint64_t *successes, uint64_t *errors);
     bool (*tried)(void *context, int64_t row);
-    void *context;
-} steelyard_view;
+} steelyard_questions;
 
 typedef struct {
     double score;
@@ -158,20 +158,20 @@ STEELYARD_INLINE void steelyard_learn(const steelyard_pool *pool, steelyard_endp
     steelyard_set_cost(pool, endpoint, now_s);
 }
 
-STEELYARD_INLINE void steelyard_consider(const steelyard_pool *pool, const steelyard_view *view, int64_t row,
-                                         double now_s, uint64_t *random, steelyard_best *best)
+STEELYARD_INLINE void steelyard_consider(const steelyard_pool *pool, const steelyard_questions *ask, void *context,
+                                         int64_t row, double now_s, uint64_t *random, steelyard_best *best)
 {
     steelyard_endpoint *endpoint = &pool->endpoints[row];
     if (now_s - endpoint->learnt_s >= STEELYARD_LEARN_S) {
         uint64_t successes = 0, errors = 0;
-        view->counters(view->context, row, &successes, &errors);
+        ask->counters(context, row, &successes, &errors);
         steelyard_learn(pool, endpoint, now_s, successes, errors);
     }
-    double in_flight = view->in_flight(view->context, row);
+    double in_flight = ask->in_flight(context, row);
     double score = (in_flight * pool->load + 1.0) * endpoint->cost;
     if (best->row >= 0 && !(score <= best->score))
         return;
-    if (view->tried && view->tried(view->context, row))
+    if (ask->tried(context, row))
         return;
     if (best->row >= 0 && score == best->score) {
         best->equals++;
@@ -195,38 +195,44 @@ STEELYARD_INLINE int64_t steelyard_drawn(const steelyard_pool *pool, int64_t pas
     return row < past ? row : past - 1;
 }
 
-STEELYARD_INLINE steelyard_best steelyard_best_of(const steelyard_pool *pool, const steelyard_view *view, int64_t first,
-                                                  int64_t past, double now_s, uint64_t *random)
+STEELYARD_INLINE steelyard_best steelyard_best_of(const steelyard_pool *pool, const steelyard_questions *ask,
+                                                  void *context, int64_t first, int64_t past, double now_s,
+                                                  uint64_t *random)
 {
     steelyard_best best = {0.0, 0.0, -1, 0};
-    if (past - first > STEELYARD_SCANNED) {
-        double start = first > 0 ? pool->ends[first - 1] : 0.0;
-        double length = pool->ends[past - 1] - start;
+    bool all = past - first <= STEELYARD_SCANNED;
+    do {
         int64_t rows[STEELYARD_CANDIDATES];
-        for (int draw = 0; draw < STEELYARD_CANDIDATES; draw++) {
-            rows[draw] = steelyard_drawn(pool, past, start + steelyard_random(random) * length);
-            __builtin_prefetch(&pool->endpoints[rows[draw]]);
+        int64_t count = all ? past - first : STEELYARD_CANDIDATES;
+        if (!all) {
+            double start = first > 0 ? pool->ends[first - 1] : 0.0;
+            double length = pool->ends[past - 1] - start;
+            for (int draw = 0; draw < STEELYARD_CANDIDATES; draw++) {
+                rows[draw] = steelyard_drawn(pool, past, start + steelyard_random(random) * length);
+                __builtin_prefetch(&pool->endpoints[rows[draw]]);
+            }
         }
-        for (int draw = 0; draw < STEELYARD_CANDIDATES; draw++)
-            steelyard_consider(pool, view, rows[draw], now_s, random, &best);
-        if (best.row >= 0)
-            return best;
-    }
-    for (int64_t row = first; row < past; row++)
-        steelyard_consider(pool, view, row, now_s, random, &best);
+        for (int64_t i = 0; i < count; i++)
+            steelyard_consider(pool, ask, context, all ? first + i : rows[i], now_s, random, &best);
+        /* All that were drawn had been tried: whoever is left is found. */
+        all = !all;
+    } while (all && best.row < 0);
     return best;
 }
 
 /* The row that takes the request; -1 if there is none that was not tried. random: any state, changed. */
-STEELYARD_INLINE int64_t steelyard_pick(const steelyard_pool *pool, const steelyard_view *view, double now_s,
-                                        uint64_t *random)
+STEELYARD_INLINE int64_t steelyard_pick(const steelyard_pool *pool, const steelyard_questions *ask, void *context,
+                                        double now_s, uint64_t *random)
 {
-    if (pool->near <= 0 || pool->near >= pool->count)
-        return steelyard_best_of(pool, view, 0, pool->count, now_s, random).row;
-    steelyard_best here = steelyard_best_of(pool, view, 0, pool->near, now_s, random);
-    if (here.row >= 0 && here.in_flight == 0.0)
-        return here.row;
-    steelyard_best there = steelyard_best_of(pool, view, pool->near, pool->count, now_s, random);
+    bool zoned = pool->near > 0 && pool->near < pool->count;
+    steelyard_best here = {0.0, 0.0, -1, 0};
+    if (zoned) {
+        here = steelyard_best_of(pool, ask, context, 0, pool->near, now_s, random);
+        if (here.row >= 0 && here.in_flight == 0.0)
+            return here.row;
+    }
+    steelyard_best there
+        = steelyard_best_of(pool, ask, context, zoned ? pool->near : 0, pool->count, now_s, random);
     if (there.row < 0 || (here.row >= 0 && here.score <= there.score * pool->spill))
         return here.row;
     return there.row;

@@ -27,13 +27,14 @@ cdef extern from "picker.h":
         double least_ramp
         double spill
 
-    ctypedef struct View "steelyard_view":
+    ctypedef struct Questions "steelyard_questions":
         double (*in_flight)(void* context, int64_t row) noexcept nogil
         void (*counters)(void* context, int64_t row, uint64_t* successes, uint64_t* errors) noexcept nogil
         c_bool (*tried)(void* context, int64_t row) noexcept nogil
-        void* context
 
-    int64_t steelyard_pick(const Arranged* pool, const View* view, double now_s, uint64_t* random) noexcept nogil
+    int64_t steelyard_pick(
+        const Arranged* pool, const Questions* ask, void* context, double now_s, uint64_t* random
+    ) noexcept nogil
     double steelyard_random(uint64_t* state) noexcept nogil
     void steelyard_join(
         const Arranged* pool, Endpoint* endpoint, double capacity, double joined_s, double now_s, uint64_t successes,
@@ -64,7 +65,14 @@ cdef void read_counters(void* context, int64_t row, uint64_t* successes, uint64_
 
 
 cdef c_bool read_tried(void* context, int64_t row) noexcept nogil:
-    return (<Known*>context).tried[row] != 0
+    cdef const unsigned char* tried = (<Known*>context).tried
+    return tried != NULL and tried[row] != 0
+
+
+cdef Questions QUESTIONS
+QUESTIONS.in_flight = read_in_flight
+QUESTIONS.counters = read_counters
+QUESTIONS.tried = read_tried
 
 
 cdef int check_capacity(double capacity) except -1:
@@ -153,7 +161,6 @@ cdef class Pool:
         const uint64_t[::1] errors=None, const unsigned char[::1] tried=None,
     ):
         cdef Known known
-        cdef View view
         cdef Py_ssize_t count = self.arranged.count
         if in_flight.shape[0] != count:
             raise ValueError("in_flight: one number an endpoint")
@@ -169,10 +176,4 @@ cdef class Pool:
         known.successes = &successes[0] if successes is not None else NULL
         known.errors = &errors[0] if errors is not None else NULL
         known.tried = &tried[0] if tried is not None else NULL
-        view.in_flight = read_in_flight
-        view.counters = read_counters
-        view.tried = NULL
-        if tried is not None:
-            view.tried = read_tried
-        view.context = &known
-        return steelyard_pick(&self.arranged, &view, now_s, &self.random)
+        return steelyard_pick(&self.arranged, &QUESTIONS, &known, now_s, &self.random)

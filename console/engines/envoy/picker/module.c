@@ -110,12 +110,11 @@ bool envoy_dynamic_module_on_lb_choose_host(void *lb, const void *module, void *
         return false;
     question asked = {.lb = lb, .request = context, .level = level, .traffic = self->options.traffic,
                       .now_s = clock_s()};
-    steelyard_view view = {in_flight, counters, context ? tried : NULL, &asked};
-    int64_t row = steelyard_pick(&level->pool, &view, asked.now_s, &self->random);
+    int64_t row = steelyard_pick(&level->pool, &questions, &asked, asked.now_s, &self->random);
     if (row < 0 && context != NULL) {
         /* All were tried: the best of them once more, as Envoy's own policies do. */
-        view.tried = NULL;
-        row = steelyard_pick(&level->pool, &view, asked.now_s, &self->random);
+        asked.request = NULL;
+        row = steelyard_pick(&level->pool, &questions, &asked, asked.now_s, &self->random);
     }
     if (row < 0)
         return false;

@@ -12,7 +12,7 @@
 /* A connection is open within a second, or it is not to be waited for. */
 #define UNSEEN_HALF_LIFE_S 0.25
 
-/* What a question about a row needs beside the row. */
+/* What a question about a row needs beside the row. request: NULL where there is none, or all of its hosts were tried. */
 typedef struct {
     void *lb;
     void *request;
@@ -65,9 +65,13 @@ static void counters(void *context, int64_t row, uint64_t *successes, uint64_t *
 static bool tried(void *context, int64_t row)
 {
     const question *asked = context;
+    if (asked->request == NULL)
+        return false;
     return envoy_dynamic_module_callback_lb_context_should_select_another_host(
         asked->lb, asked->request, asked->level->priority, asked->level->slots[row].row);
 }
+
+static const steelyard_questions questions = {in_flight, counters, tried};
 
 static double number_of(void *lb, uint32_t priority, uint32_t row, const char *name)
 {
