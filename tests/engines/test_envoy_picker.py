@@ -1,92 +1,26 @@
-"""The request picker inside a real Envoy: what it picks, what it avoids, and what serves where it cannot be loaded."""
+"""The request picker inside a real Envoy: what it picks and what it avoids."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from engine_backends import Backend, EchoBackend, HttpBackend, free_port
+from engine_backends import HttpBackend
 from envoy.config.endpoint.v3 import endpoint_pb2
-from envoy_rig import NODE, EnvoyRig, answers, eventually, service, url
+from envoy_rig import NODE, EnvoyRig, answers, service, url
+from picker_rig import LOAD_ASSIGNMENT, LateBackend, Serve, grouped, held, policies, started
 
-from console.engines.envoy import admin, clusters, module, render
+from console.engines.envoy import clusters, module, render
 from console.engines.envoy.policy import policy
-from console.engines.envoy.process import EnvoyProcess, find_envoy
-from console.engines.target import EndpointTarget, ServiceTarget
+from console.engines.envoy.process import EnvoyProcess
+from console.engines.target import ServiceTarget
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-Serve = Callable[[Backend], Awaitable[Backend]]
-#: Linux's; the module socket does not name it.
-IP_PKTINFO = 8
-LOAD_ASSIGNMENT = render.load_assignment
-
-
-class LateBackend(HttpBackend):
-    """Takes 20 ms for an answer."""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readuntil(b"\r\n\r\n"):
-            self.methods[line.split(b" ", 1)[0].decode()] += 1
-            await asyncio.sleep(0.02)
-            writer.write(b"HTTP/1.1 200 Late\r\ncontent-length: 0\r\n\r\n")
-            await writer.drain()
-
-
-async def started(serve: Serve, *names: str) -> list[HttpBackend]:
-    """Backends that answer."""
-    backends = [HttpBackend(name) for name in names]
-    for backend in backends:
-        await serve(backend)
-    return backends
-
-
-@asynccontextmanager
-async def held(
-    target: ServiceTarget, backends: Sequence[HttpBackend], count: int
-) -> AsyncIterator[list[int]]:
-    """count requests at once, held by the backends; how many each has. All are answered in the end."""
-    for backend in backends:
-        backend.gate.clear()
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=count), timeout=20) as client:
-        requests = [asyncio.create_task(client.get(url(target))) for _ in range(count)]
-
-        async def all_there() -> bool:
-            return sum(backend.in_flight for backend in backends) == count
-
-        assert await eventually(all_there), [backend.in_flight for backend in backends]
-        yield [backend.in_flight for backend in backends]
-        for backend in backends:
-            backend.gate.set()
-        assert {200} == {answer.status_code for answer in await asyncio.gather(*requests)}
-
-
-def grouped(target: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignment:
-    """The endpoints by priority and zone, with what the picker reads beside their weights."""
-    built = endpoint_pb2.ClusterLoadAssignment(cluster_name=target.name)
-    for endpoint in target.endpoints:
-        one = LOAD_ASSIGNMENT(replace(target, endpoints=(endpoint,))).endpoints[0]
-        one.priority, one.locality.zone = endpoint.priority, endpoint.zone
-        built.endpoints.append(one)
-    return built
-
-
-async def policies(rig: EnvoyRig, name: str) -> list[str]:
-    """The names of a cluster's load-balancing policies, as Envoy has them."""
-    dump = (
-        await admin.get(str(rig.envoy.admin_socket), "/config_dump?resource=dynamic_active_clusters")
-    ).json()
-    found = next(each["cluster"] for each in dump["configs"] if each["cluster"]["name"] == name)
-    listed = found["load_balancing_policy"]["policies"]
-    return [each["typed_extension_config"]["name"].rsplit(".", 1)[1] for each in listed]
 
 
 async def test_requests_in_flight_follow_capacities(rig: EnvoyRig, serve: Serve) -> None:
@@ -249,101 +183,6 @@ async def test_workers_share_what_is_in_flight(short_folder: Path, serve: Serve)
         await rig.stop()
 
 
-async def test_tcp_connections_follow_capacities(rig: EnvoyRig, serve: Serve) -> None:
-    """Fourteen open connections lie 8 : 4 : 2."""
-    backends = [await serve(EchoBackend(name)) for name in "abc"]
-    lines = service("lines", "tcp", *(each.endpoint(w) for each, w in zip(backends, (4, 2, 1), strict=True)))
-    await rig.publish(lines)
-    found, open_ones = Counter(), []
-    for _ in range(14):
-        reader, writer = await asyncio.open_connection("127.0.0.1", lines.listen_port)
-        writer.write(b"hello\n")
-        found[(await reader.readline()).split()[0].decode()] += 1
-        open_ones.append(writer)
-    for writer in open_ones:
-        writer.close()
-        await writer.wait_closed()
-
-    assert {"a": 8, "b": 4, "c": 2} == found
-
-
-async def test_udp_sessions_follow_capacities(rig: EnvoyRig) -> None:
-    """Envoy counts nothing of a host's sessions, so the picker does: forty lie 30 : 10 on 3 : 1."""
-    loop = asyncio.get_running_loop()
-    servers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
-    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
-    try:
-        for end in (*servers, *clients):
-            end.setblocking(False)
-            end.bind(("127.0.0.1", 0))
-        endpoints = tuple(
-            EndpointTarget(f"host-{weight}", "127.0.0.1", end.getsockname()[1], weight)
-            for end, weight in zip(servers, (3, 1), strict=True)
-        )
-        names = ServiceTarget("names", "udp", "127.0.0.1", free_port(socket.SOCK_DGRAM), endpoints)
-        await rig.publish(names)
-        for client in clients:
-            await loop.sock_sendto(client, b"question", ("127.0.0.1", names.listen_port))
-        found = [await _datagrams(end) for end in servers]
-    finally:
-        for end in (*servers, *clients):
-            end.close()
-
-    assert [30, 10] == pytest.approx(found, abs=1)
-
-
-async def _datagrams(end: socket.socket) -> int:
-    """How many arrive until none does for a while."""
-    count = 0
-    while True:
-        try:
-            await asyncio.wait_for(asyncio.get_running_loop().sock_recvfrom(end, 100), 0.5)
-        except TimeoutError:
-            return count
-        count += 1
-
-
-async def test_a_thousand_endpoints_are_used_by_capacity(rig: EnvoyRig) -> None:
-    """A tenth of them can do nine times as much: 400 sessions are theirs, none waits longer there, and evenly so."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        # Every address of 127.0.0.0/8 is this machine; one socket hears them all and can tell them apart.
-        server.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        server.setblocking(False)
-        server.bind(("0.0.0.0", 0))
-        endpoints = tuple(
-            EndpointTarget(
-                f"h{number}", f"127.1.{number // 250}.{number % 250 + 1}", server.getsockname()[1],
-                9 if number % 10 == 0 else 1,
-            )
-            for number in range(1000)
-        )  # fmt: skip
-        crowd = ServiceTarget("crowd", "udp", "127.0.0.1", free_port(socket.SOCK_DGRAM), endpoints)
-        await rig.publish(crowd)
-        clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(400)]
-        found: Counter[bytes] = Counter()
-        try:
-            for client in clients:
-                client.sendto(b"x", ("127.0.0.1", crowd.listen_port))
-
-                async def heard() -> bool:
-                    try:
-                        _, extra, _, _ = server.recvmsg(100, socket.CMSG_SPACE(12))
-                    except BlockingIOError:
-                        return False
-                    # in_pktinfo: the interface, the local address, the address it was sent to.
-                    found[extra[0][2][8:12]] += 1
-                    return True
-
-                assert await eventually(heard)
-        finally:
-            for client in clients:
-                client.close()
-    strong = {socket.inet_aton(each.address) for each in endpoints if each.weight == 9}
-    assert 390 <= sum(count for address, count in found.items() if address in strong)
-    # Four each would be even; by chance alone somebody would have eleven.
-    assert max(found.values()) <= 8
-
-
 async def test_requests_go_on_while_endpoints_come_and_go(
     rig: EnvoyRig, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,52 +212,3 @@ async def test_requests_go_on_while_endpoints_come_and_go(
         found = sum(await asyncio.gather(*clients), Counter())
     assert {200} == set(found)
     assert found[200] > 50
-
-
-async def test_without_the_module_envoys_own_policy_serves_and_it_is_said(
-    short_folder: Path, serve: Serve
-) -> None:
-    """The cluster is sent without the picker, requests are answered, and the state has the reason."""
-    backends = await started(serve, "a", "b")
-    rig = EnvoyRig(short_folder / "bare")
-    rig.folder.mkdir()
-    rig.envoy = EnvoyProcess(rig.folder / "envoy", NODE, rig.xds_socket, modules=short_folder)
-    await rig.start()
-    try:
-        web = service("web", "http", *(each.endpoint() for each in backends))
-        state = await rig.publish(web)
-        served, listed = await answers(web, 20), await policies(rig, web.name)
-    finally:
-        await rig.stop()
-
-    assert {"a", "b"} == set(served)
-    assert ["least_request"] == listed
-    assert () == state.rejections
-    assert module.describe(state.picker_fault) == (
-        "Envoy's least request, because libsteelyard.so is not installed; build the package with a C compiler"
-    )
-
-
-async def test_a_module_of_another_interface_is_not_used(short_folder: Path) -> None:
-    """Another version of Envoy's interface, and a file that is no module, are found out before anything is sent."""
-    for name, change in (
-        ("v0.9.0", lambda built: built.replace(b"v0.2.0", b"v0.9.0")),
-        ("text", lambda _: b"text"),
-    ):
-        folder = short_folder / name
-        folder.mkdir()
-        file = folder / "libsteelyard.so"
-        file.write_bytes(change((module.FOLDER / file.name).read_bytes()))
-        fault = await module.find_fault(find_envoy(), folder)
-        assert ("v0.9.0" if name == "v0.9.0" else "file too short") in fault
-    assert "" == await module.find_fault(find_envoy())
-
-
-async def test_a_node_that_says_nothing_gets_no_picker() -> None:
-    """Somebody else's Envoy: its cluster has one policy; all other resources are the very same."""
-    web = service("web", "http", EndpointTarget("a", "127.0.0.1", 80))
-    whole = render.render(render.TrafficTarget((web,)))
-    plain = render.render_plain(whole)
-    assert whole[render.CLUSTER][web.name] != plain[render.CLUSTER][web.name]
-    assert {**whole, render.CLUSTER: {}} == {**plain, render.CLUSTER: {}}
-    assert plain == render.render_plain(plain)

@@ -93,6 +93,7 @@ class EnvoyProcess:
         config = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket))
         fault = await module.find_fault(find_envoy(), self._modules)
         config["node"]["metadata"] = {module.METADATA: fault}
+        config["node"]["locality"] = {"zone": self._zone}
         self._bootstrap_path.write_text(json.dumps(config, indent=1))
         # In a session of its own: Ctrl-C in a terminal is for us, and we stop it in order.
         self._process = await asyncio.create_subprocess_exec(
