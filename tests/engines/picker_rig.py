@@ -12,7 +12,7 @@ from engine_backends import Backend, HttpBackend
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy_rig import EnvoyRig, eventually, url
 
-from console.engines.envoy import admin, render
+from console.engines.envoy import admin, clusters, render
 from console.engines.target import ServiceTarget
 
 Serve = Callable[[Backend], Awaitable[Backend]]
@@ -56,6 +56,15 @@ async def held(
         for backend in backends:
             backend.gate.set()
         assert {200} == {answer.status_code for answer in await asyncio.gather(*requests)}
+
+
+async def change(rig: EnvoyRig, target: ServiceTarget) -> None:
+    """Publish new endpoints of a service that is there; returns when the workers have them.
+
+    Envoy acknowledges them before, and gathers changes of weight and health for a while.
+    """
+    await rig.publish(target)
+    await asyncio.sleep(4 * clusters.MERGE_WINDOW_S)
 
 
 def grouped(target: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignment:

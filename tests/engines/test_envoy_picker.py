@@ -13,7 +13,7 @@ import pytest
 from engine_backends import HttpBackend
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy_rig import NODE, EnvoyRig, answers, service, url
-from picker_rig import LOAD_ASSIGNMENT, LateBackend, Serve, grouped, held, policies, started
+from picker_rig import LOAD_ASSIGNMENT, LateBackend, Serve, change, grouped, held, policies, started
 
 from console.engines.envoy import clusters, module, render
 from console.engines.envoy.policy import policy
@@ -49,7 +49,7 @@ async def test_changed_weights_and_draining_apply_to_a_running_envoy(rig: EnvoyR
         assert [16, 2, 2] == pytest.approx(loads, abs=1)
 
     changed = (backends[0].endpoint(1), backends[1].endpoint(3), backends[2].endpoint(9, "draining"))
-    await rig.publish(replace(web, endpoints=changed))
+    await change(rig, replace(web, endpoints=changed))
     async with held(web, backends, 20) as loads:
         assert [5, 15, 0] == pytest.approx(loads, abs=1)
     assert before == rig.envoy.pid
@@ -128,7 +128,7 @@ async def test_a_lower_priority_serves_when_the_first_is_gone(
     await rig.publish(web)
     assert {"first": 10} == await answers(web, 10)
 
-    await rig.publish(replace(web, endpoints=(first.endpoint(state="draining"), spare)))
+    await change(rig, replace(web, endpoints=(first.endpoint(state="draining"), spare)))
     assert {"second": 10} == await answers(web, 10)
 
 
@@ -163,6 +163,7 @@ async def test_a_newcomer_starts_slowly(rig: EnvoyRig, serve: Serve, monkeypatch
     grown = replace(web, endpoints=(old.endpoint(), new.endpoint()))
     await rig.publish(grown)
     assert await rig.becomes(web.name, new.endpoint().key, "healthy")
+    await change(rig, grown)
     async with held(grown, [old, new], 22) as loads:
         assert [20, 2] == pytest.approx(loads, abs=1)
 
