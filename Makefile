@@ -21,7 +21,8 @@ $(VENV)/.made: requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-KERNELS := $(wildcard balancer_core/_kernels/*.pyx balancer_core/_kernels/*.pxd balancer_core/_kernels/*.h) setup.py
+KERNELS := $(wildcard balancer_core/_kernels/*.pyx balancer_core/_kernels/*.pxd balancer_core/_kernels/*.h \
+	console/engines/envoy/picker/*.c console/engines/envoy/picker/*.h) setup.py
 $(VENV)/.built: $(VENV)/.made $(KERNELS) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -71,4 +72,4 @@ openapi: build ## Write the API's schema to docs/openapi.json
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c
+	rm -rf $(VENV) build *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c console/engines/envoy/picker/*.so

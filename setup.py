@@ -1,10 +1,11 @@
-"""Builds the Cython kernels and packs static/; everything else about the package stands in pyproject.toml."""
+"""Builds the Cython kernels and Envoy's picker, packs static/; all else about the package stands in pyproject.toml."""
 
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 # Each is one module of balancer_core/_kernels.
 KERNELS = [
@@ -29,8 +30,34 @@ KERNELS = [
         "ejection",
         "reassign",
         "queues",
+        "picker",
     )
 ]
+
+# A plain shared object without Python in it, beside its source, under the name by which Envoy looks for it.
+PICKER = Extension(
+    "console.engines.envoy.picker.libsteelyard",
+    ["console/engines/envoy/picker/module.c"],
+    include_dirs=["balancer_core/_kernels"],
+    # Envoy finds by name what the header marks as visible, and nothing else.
+    extra_compile_args=["-std=gnu11", "-O2", "-ffp-contract=off", "-fvisibility=hidden"],
+    libraries=["m"],
+    depends=[
+        "balancer_core/_kernels/picker.h",
+        *sorted(map(str, Path("console/engines/envoy/picker").glob("*.h"))),
+    ],
+)
+
+
+class build_all(build_ext):  # noqa: N801 - setuptools' commands are lower case
+    """Extensions for Python have its version in their name; Envoy's has not."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        # Asked for with and without the packages before it.
+        if PICKER.name.endswith(fullname):
+            return f"{fullname.replace('.', '/')}.so"
+        return super().get_ext_filename(fullname)
+
 
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.
 PAGES = "steelyard_static"
@@ -39,5 +66,6 @@ setup(
     packages=[*find_packages(include=["balancer_core*", "agents*", "console*", "clients*"]), PAGES],
     package_dir={PAGES: "static"},
     package_data={"": ["*.pyi", "*.pxd", "*.h", "py.typed"], "console": ["**/*.html"], PAGES: ["**/*"]},
-    ext_modules=cythonize(KERNELS, language_level="3"),
+    ext_modules=[*cythonize(KERNELS, language_level="3"), PICKER],
+    cmdclass={"build_ext": build_all},
 )

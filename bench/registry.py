@@ -81,6 +81,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for picker, weights in HASHED
         for figure in ("rate", "balance", "remove", "add")
     ),
+    "bench.picking.cost": ("B1.picker_ns.100", "B1.picker_ns.growth", "B1.picker_ns.instructions"),
+    "bench.picking.throughput": ("B1.throughput",),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
     "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),

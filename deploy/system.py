@@ -48,6 +48,7 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
     "bench": {
         "prometheus-node-exporter": has_command("prometheus-node-exporter"),
         "haproxy": has_command("haproxy"),
+        "valgrind": has_command("valgrind"),
     },
     "test": {
         "postgresql": has_command("initdb"),

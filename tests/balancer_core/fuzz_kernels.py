@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from balancer_core._kernels import ELSEWHERE, MAX_TOP, Columns, Index, fill, improve, place_all, worth
+from balancer_core._kernels.picker import Pool
 from balancer_core._kernels.queues import POLICIES, Queues
 from balancer_core._kernels.reassign import WIDTH, Search
 
@@ -137,10 +138,33 @@ def fuzz_reassigning(seed: int) -> None:
     search.go_back()
 
 
+def fuzz_picking(seed: int) -> None:
+    """A pool of any size and options; times, loads and counters that make no sense."""
+    chance = np.random.default_rng(seed)
+    count = int(chance.choice([0, 1, 2, 63, 64, 65, 200, 1000]))
+    pool = Pool(
+        chance.choice([1e-100, 1e-9, 1.0, 3.0, 1e100], count),
+        near=int(chance.integers(0, count + 1)), pickers=float(chance.choice([1.0, 4.0, 1e308])),
+        slow_start_s=float(chance.choice([0.0, 5e-324, 1e308])), spill=float(chance.choice([1.0, np.inf])), seed=seed,
+    )  # fmt: skip
+    for _ in range(30):
+        now = float(chance.choice(EDGES))
+        in_flight = chance.choice([-(2**63), -1, 0, 1, 2**63 - 1], count)
+        outcomes = chance.choice(np.array([0, 1, 2**64 - 1], dtype=np.uint64), (2, count))
+        tried = chance.integers(0, 2, count).astype(np.uint8) if seed % 2 else None
+        row = pool.pick(in_flight, now, outcomes[0], outcomes[1], tried)
+        assert -1 <= row < count, row
+        if row >= 0:
+            pool.join(
+                row, float(chance.choice([1e-100, 7.0])), float(chance.choice(EDGES)), now, 2**64 - 1, 0
+            )
+
+
 if __name__ == "__main__":
     for number in range(int(sys.argv[1])):
         with np.errstate(all="ignore"):  # edges overflow before the kernels see them
             fuzz(number)
             fuzz_reassigning(number)
             fuzz_queues(number)
+            fuzz_picking(number)
     print("all went well")

@@ -221,8 +221,26 @@ def test_shortest_delay_picks_the_fastest_and_shares_ties() -> None:
     even = ShortestDelay(Members(EQUAL), np.random.default_rng(1))
     counts = Counter(even.pick([0] * 20) for _ in range(2_000))
     assert (20, True) == (len(counts), max(counts.values()) < 150)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="1 numbers for 2 members"):
         picker.pick([1])
+
+
+def test_shortest_delay_takes_its_options() -> None:
+    """Own zone first, whom one tried last, newcomers slowly, who fails hardly; by name, in any order of members."""
+    members = Members({"far": 4.0, "here": 1.0, "near": 1.0})
+    rng = np.random.default_rng(1)
+    zoned = ShortestDelay(members, rng, near={"here", "near"}, spill=3.0)
+    assert "far" not in {zoned.pick([0, 0, 0]) for _ in range(50)}
+    assert ["here", "near", "far"] == [zoned.pick(each) for each in ([3, 0, 1], [9, 2, 1], [0, 9, 9])]
+    assert "far" == zoned.pick([0, 0, 0], tried={"here", "near"})
+    assert zoned.pick([0, 0, 0], tried=members.names) in {"here", "near"}
+    plain = ShortestDelay(members, rng, slow_start_s=10.0)
+    plain.join("far", 100.0)
+    assert "far" not in {plain.pick([0, 0, 0], 100.0) for _ in range(50)}
+    assert "far" == plain.pick([0, 0, 0], 106.0)
+    nothing = [0, 0, 0]
+    plain.pick(nothing, 120.0, (nothing, nothing))
+    assert "far" not in {plain.pick(nothing, 121.0, (nothing, [9, 0, 0])) for _ in range(50)}
 
 
 def test_a_weight_of_zero_takes_no_part() -> None:
@@ -266,6 +284,17 @@ def test_wrong_members_name_their_field(weights: Any, field: str, code: str) -> 
         (lambda: Jump(3, -1), "seed", "out_of_range"),
         (lambda: BoundedLoad(Members({"a": 1.0}), 0.0), "slack", "out_of_range"),
         (lambda: BoundedLoad(Members({"a": 1.0}), float("nan")), "slack", "out_of_range"),
+        (
+            lambda: ShortestDelay(Members({"a": 1.0}), np.random.default_rng(1), pickers=0.5),
+            "pickers",
+            "out_of_range",
+        ),
+        (
+            lambda: ShortestDelay(Members({"a": 1.0}), np.random.default_rng(1), spill=0.9),
+            "spill",
+            "out_of_range",
+        ),
+        (lambda: ShortestDelay(Members({"a": 1.0}), np.random.default_rng(1), near={"b"}), "near", "unknown"),
     ],
 )
 def test_wrong_figures_name_their_field(build: Any, field: str, code: str) -> None:

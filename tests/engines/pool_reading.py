@@ -19,6 +19,7 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from xds.type.v3 import typed_struct_pb2
 
+from console.engines.envoy.policy import PICKER
 from console.engines.envoy.upstreams import SYSTEM_AUTHORITIES
 from console.engines.target.pool import (
     Check,
@@ -213,10 +214,16 @@ def read_upstream(cluster: Any, protocol: str) -> Upstream:
     return Upstream(protocol, UpstreamTls(authority, context.sni, names, True, certificate), line)
 
 
-def read_policy(cluster: Any) -> tuple[str, Any]:
-    (policy,) = cluster.load_balancing_policy.policies
+def read_policy(cluster: Any) -> tuple[str, str, Any]:
+    """The balance's word, the name of Envoy's own policy and its configuration."""
+    *picker, policy = cluster.load_balancing_policy.policies
     name = policy.typed_extension_config.name.rpartition(".")[2]
-    return name, unpacked(policy.typed_extension_config.typed_config, _POLICIES[name])
+    built = unpacked(policy.typed_extension_config.typed_config, _POLICIES[name])
+    if not picker:
+        return "hash" if name in ("maglev", "ring_hash") else name, name, built
+    assert [PICKER] == [each.typed_extension_config.name for each in picker]
+    assert name == "least_request"
+    return "steelyard", name, built
 
 
 def read_hash(name: str, policy: Any, route_keys: list[Any]) -> Hash:
@@ -257,7 +264,7 @@ def read_sticky(packed: Any, service: str) -> Sticky | None:
 
 def read_pool(service: str, cluster: Any, assignment: Any, keys: list[Any], session: Any, proxy: Any) -> Pool:
     """All of it but drain_s, which engines are not told, and by_weight. proxy: of udp, else None."""
-    name, policy = read_policy(cluster)
+    balance, name, policy = read_policy(cluster)
     hashed = name in ("maglev", "ring_hash")
     slow, prefer = SlowStart(), False
     if not hashed:
@@ -283,7 +290,7 @@ def read_pool(service: str, cluster: Any, assignment: Any, keys: list[Any], sess
         ejection=read_ejection(cluster),
         limits=read_limits(cluster),
         connections=read_connections(cluster, http),
-        balance="hash" if hashed else name,
+        balance=balance,
         least_choices=policy.choice_count.value if name == "least_request" else 2,
         hash=read_hash(name, policy, keys) if hashed else Hash(),
         sticky=sticky,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from engine_backends import HttpBackend
-from envoy_rig import EnvoyRig, answers, eventually
+from envoy_rig import NODE, EnvoyRig, answers, eventually
 from pool_backends import pooled
 
-from console.engines.envoy import process, stats
-from console.engines.envoy.bootstrap import bootstrap
+from console.engines.envoy import stats
+from console.engines.envoy.process import EnvoyProcess
 from console.engines.target.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,10 +25,9 @@ Serve = Callable[[Any], Awaitable[Any]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def east(short_folder: Path) -> AsyncIterator[EnvoyRig]:
     """An Envoy in the zone east."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "bootstrap", partial(bootstrap, zone="east"))
-        built = EnvoyRig(short_folder)
-        await built.start()
+    built = EnvoyRig(short_folder)
+    built.envoy = EnvoyProcess(built.folder / "envoy", NODE, built.xds_socket, zone="east")
+    await built.start()
     yield built
     await built.stop()
 

@@ -38,7 +38,7 @@ def _as_rendered(pool: Pool, protocol: Protocol) -> Pool:
     values["check"] = check
     if check.kind == "off" and pool.check.port:
         values["check"] = msgspec.structs.replace(check, port=pool.check.port)
-    if pool.balance == "steelyard":
+    if pool.balance == "steelyard" and pool.panic_percent:
         values["balance"] = "least_request"
     if protocol == "udp":
         values["ejection"] = Ejection(on=False)

@@ -19,7 +19,8 @@ from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 
 from console.engines import guard
 from console.engines.envoy.delta import Catalogue, DeltaSession, Rejection
-from console.engines.envoy.render import render
+from console.engines.envoy.module import fault_of
+from console.engines.envoy.render import render, render_plain
 from console.engines.target import TrafficTarget
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class NodeState:
     connected: is its stream open; since: monotonic seconds of the last change of that.
     acked: type URL -> name -> version it acknowledged. rejections: what it refuses at present, with
     its words. rejected_total: NACKs on its latest stream. settled: it has answered for all of the
-    published target.
+    published target. picker_fault: why it has Envoy's own policy in the picker's place, "" if the picker is in it.
     """
 
     node_id: str
@@ -50,6 +51,7 @@ class NodeState:
     rejected_total: int
     sent_total: int
     settled: bool
+    picker_fault: str
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class _Node:
     session: DeltaSession
     connected: bool
     since: float
+    picker_fault: str
 
 
 class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
@@ -76,6 +79,7 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         self._address = address
         self._target = baseline
         self._catalogue: Catalogue | None = None
+        self._plain: Catalogue | None = None
         self._clock = clock
         self._nodes: dict[str, _Node] = {}
         self._wakers: set[asyncio.Event] = set()
@@ -115,7 +119,9 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
                 raise StaleTarget(f"epoch {target.epoch} is older than {self._target.epoch}")
             if not force:
                 guard.check(self._target, target)
-        self._catalogue = Catalogue.of(target.epoch, render(target))
+        resources = render(target)
+        self._catalogue = Catalogue.of(target.epoch, resources)
+        self._plain = Catalogue.of(target.epoch, render_plain(resources))
         self._target = target
         self._wake()
 
@@ -153,14 +159,15 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         # Only the first message carries the node.
         if not first.node.id:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first request names no node.id")
-        node = _Node(DeltaSession(), connected=True, since=self._clock())
+        fault = fault_of(first.node.metadata)
+        node = _Node(DeltaSession(), connected=True, since=self._clock(), picker_fault=fault)
         self._nodes[first.node.id] = node
         node.session.receive(first, self._clock())
         waker = asyncio.Event()
         self._wakers.add(waker)
         reader = asyncio.create_task(self._read(first.node.id, node.session, request_iterator, waker))
         try:
-            await self._write(node.session, context, waker, reader)
+            await self._write(node, context, waker, reader)
         finally:
             reader.cancel()
             self._wakers.discard(waker)
@@ -188,20 +195,21 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
 
     async def _write(
         self,
-        session: DeltaSession,
+        node: _Node,
         context: grpc.aio.ServicerContext,
         waker: asyncio.Event,
         reader: asyncio.Task[None],
     ) -> None:
         while not (self._stopping or reader.done()):
             waker.clear()
-            if self._catalogue is not None:
+            wanted = self._wanted(node)
+            if wanted is not None:
                 # A list: while one response is written, the reader may change what a generator rests on.
-                for response in list(session.respond(self._catalogue, self._clock())):
+                for response in list(node.session.respond(wanted, self._clock())):
                     await context.write(response)
             self._changed.set()
             try:
-                async with asyncio.timeout(session.wait(self._clock())):
+                async with asyncio.timeout(node.session.wait(self._clock())):
                     await waker.wait()
             except TimeoutError:
                 continue
@@ -217,7 +225,11 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         return len(connected) >= nodes and all(self._settled(node) for node in connected)
 
     def _settled(self, node: _Node) -> bool:
-        return self._catalogue is not None and node.session.settled(self._catalogue)
+        wanted = self._wanted(node)
+        return wanted is not None and node.session.settled(wanted)
+
+    def _wanted(self, node: _Node) -> Catalogue | None:
+        return self._plain if node.picker_fault else self._catalogue
 
     def _state(self, node_id: str, node: _Node) -> NodeState:
         session = node.session
@@ -230,4 +242,5 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
             rejected_total=session.rejected_total,
             sent_total=session.sent_total,
             settled=node.connected and self._settled(node),
+            picker_fault=node.picker_fault,
         )

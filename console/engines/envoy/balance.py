@@ -15,6 +15,7 @@ from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message
 
 from console.engines.envoy.packing import pack, seconds
+from console.engines.envoy.policy import shortest_delay
 from console.engines.target import ServiceTarget
 from console.engines.target.pool import Pool
 
@@ -35,12 +36,18 @@ def load_balancing_policy(service: ServiceTarget) -> cluster_pb2.LoadBalancingPo
             name, built = "maglev", _maglev(pool)
         case _:
             name, built = "least_request", least_request(pool)
+    policies = [_policy(name, built)]
+    # The picker can only answer with a healthy endpoint: where others may serve in need, Envoy's own policy does it.
+    if pool.balance == "steelyard" and not pool.panic_percent:
+        policies.insert(0, shortest_delay(service))
+    return cluster_pb2.LoadBalancingPolicy(policies=policies)
+
+
+def _policy(name: str, config: Message) -> cluster_pb2.LoadBalancingPolicy.Policy:
     extension = extension_pb2.TypedExtensionConfig(
-        name=f"envoy.load_balancing_policies.{name}", typed_config=pack(built)
+        name=f"envoy.load_balancing_policies.{name}", typed_config=pack(config)
     )
-    return cluster_pb2.LoadBalancingPolicy(
-        policies=[cluster_pb2.LoadBalancingPolicy.Policy(typed_extension_config=extension)]
-    )
+    return cluster_pb2.LoadBalancingPolicy.Policy(typed_extension_config=extension)
 
 
 def least_request(pool: Pool) -> least_request_pb2.LeastRequest:

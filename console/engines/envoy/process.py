@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from console.engines.envoy import admin
+from console.engines.envoy import admin, module
 from console.engines.envoy.bootstrap import bootstrap
 
 #: The kernel's limit for the path of a Unix socket, with its final zero.
@@ -28,10 +28,20 @@ class EnvoyFailed(RuntimeError):
 class EnvoyProcess:
     """An Envoy with data_dir to itself, configured by the ADS server at xds_socket.
 
-    concurrency: worker threads; 1 keeps least-request exact and suits small machines.
+    concurrency: worker threads; 1 keeps least-request exact and suits small machines. zone: where it runs, for the
+    picker, which prefers endpoints there. modules: the folder of libsteelyard.so.
     """
 
-    def __init__(self, data_dir: Path, node_id: str, xds_socket: Path, *, concurrency: int = 1) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        node_id: str,
+        xds_socket: Path,
+        *,
+        concurrency: int = 1,
+        zone: str = "",
+        modules: Path = module.FOLDER,
+    ) -> None:
         self.data_dir = data_dir
         self.node_id = node_id
         self.xds_socket = xds_socket
@@ -40,6 +50,8 @@ class EnvoyProcess:
         self._pid_path = data_dir / "envoy.pid"
         self._bootstrap_path = data_dir / "bootstrap.json"
         self._concurrency = concurrency
+        self._zone = zone
+        self._modules = modules
         self._process: asyncio.subprocess.Process | None = None
         for path in (self.admin_socket, xds_socket):
             if len(os.fsencode(path)) > MAX_SOCKET_PATH:
@@ -78,7 +90,9 @@ class EnvoyProcess:
         """
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._end_predecessor(timeout_s)
-        config = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket))
+        config = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket), self._zone)
+        fault = await module.find_fault(find_envoy(), self._modules)
+        config["node"]["metadata"] = {module.METADATA: fault}
         self._bootstrap_path.write_text(json.dumps(config, indent=1))
         # In a session of its own: Ctrl-C in a terminal is for us, and we stop it in order.
         self._process = await asyncio.create_subprocess_exec(
@@ -87,6 +101,7 @@ class EnvoyProcess:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            env=module.environment(self._zone, self._modules),
         )
         self._pid_path.write_text(str(self._process.pid))
         try:

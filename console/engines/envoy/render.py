@@ -23,6 +23,7 @@ from console.engines.envoy.assignments import load_assignment
 from console.engines.envoy.clusters import cluster
 from console.engines.envoy.listeners import listeners, routes, secrets
 from console.engines.envoy.packing import pack
+from console.engines.envoy.policy import without_picker
 from console.engines.target import TrafficTarget
 
 CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -48,6 +49,12 @@ def render(target: TrafficTarget) -> Resources:
         if service.protocol == "http" and service.listen_port is not None:
             resources[ROUTES][service.name] = pack(routes(service, keys, pools))
     return resources
+
+
+def render_plain(resources: Resources) -> Resources:
+    """The same for a node that cannot load the picker; what is equal is shared, not copied."""
+    plain = {name: without_picker(resource) for name, resource in resources[CLUSTER].items()}
+    return {**resources, CLUSTER: plain}
 
 
 def version(resource: any_pb2.Any) -> str:
