@@ -15,7 +15,7 @@ from console.traffic import pem
 from console.traffic.actions.api_keys import MakeApiKey, RemoveApiKey
 from console.traffic.actions.certificates import PutCertificate, RemoveCertificate
 from console.traffic.models import ApiKey, Certificate
-from console.traffic.references import using_api_key, using_certificate
+from console.traffic.references import api_key_users, certificate_users
 
 
 class CertificateRequest(serializers.Serializer):
@@ -53,7 +53,13 @@ class CertificateShown(serializers.ModelSerializer):
         return warnings_of(certificate)
 
     def get_used_by(self, certificate: Certificate) -> list[str]:
-        return using_certificate(certificate.name)
+        return self.context["users"].get(certificate.name, [])
+
+
+def shown(certificate: Certificate) -> dict[str, Any]:
+    """One certificate as the API says it."""
+    data: dict[str, Any] = CertificateShown(certificate, context={"users": certificate_users()}).data
+    return data
 
 
 def warnings_of(certificate: Certificate) -> list[str]:
@@ -70,12 +76,15 @@ class Certificates(ActionView, generics.ListAPIView):
     queryset = Certificate.objects.all()
     serializer_class = CertificateShown
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "users": certificate_users()}
+
     @extend_schema(request=CertificateRequest, responses={201: CertificateShown})
     def post(self, request: Request) -> Response:
         asked = CertificateRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         made = self.act(request, PutCertificate(**asked.validated_data))
-        return Response(CertificateShown(made).data, status=201)
+        return Response(shown(made), status=201)
 
 
 class OneCertificate(ActionView):
@@ -83,7 +92,7 @@ class OneCertificate(ActionView):
 
     @extend_schema(responses=CertificateShown)
     def get(self, request: Request, name: str) -> Response:
-        return Response(CertificateShown(find(Certificate.objects.all(), "certificate", name=name)).data)
+        return Response(shown(find(Certificate.objects.all(), "certificate", name=name)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
@@ -105,7 +114,7 @@ class ApiKeyShown(serializers.ModelSerializer):
         fields = ["name", "created_at", "used_by"]
 
     def get_used_by(self, key: ApiKey) -> list[str]:
-        return using_api_key(key.name)
+        return self.context["users"].get(key.name, [])
 
 
 class ApiKeyMade(serializers.Serializer):
@@ -121,6 +130,9 @@ class ApiKeys(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = ApiKey.objects.all()
     serializer_class = ApiKeyShown
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "users": api_key_users()}
 
     @extend_schema(request=ApiKeyRequest, responses={201: ApiKeyMade})
     def post(self, request: Request) -> Response:

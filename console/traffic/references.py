@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.db import connection
@@ -53,22 +53,23 @@ def leading_to(service: str) -> list[str]:
     ]
 
 
-def using_certificate(name: str) -> list[str]:
-    """The services that end TLS with this certificate, show it to endpoints, or trust its CA."""
-    return [
-        service.name
-        for service in Service.objects.exclude(settings={})
-        if name in (each for each, _, _ in _certificates(settings_of(service.settings)))
-    ]
+def certificate_users() -> dict[str, list[str]]:
+    """Certificate -> the services that end TLS with it, show it to endpoints, or trust its CA; in one read of
+    all services."""
+    return _users(lambda settings: {name for name, _, _ in _certificates(settings)})
 
 
-def using_api_key(name: str) -> list[str]:
-    """The services that this key opens."""
-    return [
-        service.name
-        for service in Service.objects.exclude(settings={})
-        if name in _api_keys(settings_of(service.settings)).values()
-    ]
+def api_key_users() -> dict[str, list[str]]:
+    """API key -> the services that it opens."""
+    return _users(lambda settings: set(_api_keys(settings).values()))
+
+
+def _users(named: Callable[[Settings], set[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for service in Service.objects.exclude(settings={}):
+        for name in named(settings_of(service.settings)):
+            found.setdefault(name, []).append(service.name)
+    return found
 
 
 def _services(settings: Settings) -> dict[str, str]:

@@ -20,7 +20,7 @@ from console.traffic.actions.api_keys import MakeApiKey, RemoveApiKey
 from console.traffic.actions.certificates import PutCertificate, RemoveCertificate
 from console.traffic.api_secrets import warnings_of
 from console.traffic.models import ApiKey, Certificate
-from console.traffic.references import using_api_key, using_certificate
+from console.traffic.references import api_key_users, certificate_users
 
 MOST_SHOWN = 200
 
@@ -55,11 +55,12 @@ class ApiKeyForm(forms.Form):
 @page()
 def certificates(request: HttpRequest) -> HttpResponse:
     """The certificates and the API keys."""
+    used, opened = certificate_users(), api_key_users()
     found = [
-        {"certificate": each, "warnings": warnings_of(each), "users": using_certificate(each.name)}
+        {"certificate": each, "warnings": warnings_of(each), "users": used.get(each.name, [])}
         for each in Certificate.objects.all()[:MOST_SHOWN]
     ]
-    keys = [{"key": each, "users": using_api_key(each.name)} for each in ApiKey.objects.all()[:MOST_SHOWN]]
+    keys = [{"key": each, "users": opened.get(each.name, [])} for each in ApiKey.objects.all()[:MOST_SHOWN]]
     may = offer(request, PutCertificate, "add", "Add a certificate")
     return render(
         request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from envoy_rig import eventually, service, url
 
 from console.engines.target import EndpointTarget, ServiceTarget
 from console.engines.target.settings import settings_of
+
+#: Made once: each client would else read all of the machine's authorities.
+CONTEXT = ssl.create_default_context()
 
 
 class TellingBackend(Backend):
@@ -65,7 +69,7 @@ def having(target: ServiceTarget, **document: Any) -> ServiceTarget:
 
 async def ask(target: ServiceTarget, path: str = "/", method: str = "GET", **more: Any) -> httpx.Response:
     """One request to a service, on a connection of its own."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=10, verify=CONTEXT) as client:
         return await client.request(method, url(target).rstrip("/") + path, **more)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from envoy.config.listener.v3 import listener_pb2
@@ -82,6 +85,17 @@ def test_a_document_is_its_settings(http: Http, front: Front) -> None:
     whole = Settings(front=front, http=http)
 
     assert whole == settings_of(document_of(whole))
+
+
+def test_the_documents_of_the_guide_are_valid() -> None:
+    """Every example of docs/settings.md can be used as it stands."""
+    guide = (Path(__file__).parents[2] / "docs/settings.md").read_text()
+    examples = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+
+    assert len(examples) >= 2
+    for example in examples:
+        document = json.loads(example)
+        assert settings_of(document) == settings_of(document_of(settings_of(document)))
 
 
 def _but(front: Front, **fields: Any) -> Front:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ async def shown(target: ServiceTarget, context: ssl.SSLContext, name: str) -> st
     except (ssl.SSLError, ConnectionError):
         return ""
     found = writer.get_extra_info("peercert")["subjectAltName"][0][1]
-    writer.close()
+    await _close(writer)
     return str(found)
 
 
@@ -144,7 +145,7 @@ async def test_the_http_versions_offered_are_those_that_are_set(
         "127.0.0.1", web.listen_port, ssl=context, server_hostname="a.test"
     )
     found = writer.get_extra_info("ssl_object").selected_alpn_protocol()
-    writer.close()
+    await _close(writer)
 
     assert found == taken
 
@@ -235,7 +236,7 @@ async def test_tls_ends_before_a_tcp_service(rig: EnvoyRig, serve: Serve, author
 
     assert await asyncio.wait_for(reader.readline(), 5) == b"echo hello\n"
     assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "lines/1"
-    writer.close()
+    await _close(writer)
 
 
 class TlsBackend(EchoBackend):
@@ -294,7 +295,7 @@ async def test_the_proxy_line_says_who_the_client_is(
         except ConnectionError:
             return b""
         finally:
-            writer.close()
+            await _close(writer)
 
     told = await ask(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 80\r\n")
     bare = await ask(b"")
@@ -311,18 +312,15 @@ async def test_no_more_connections_than_allowed(rig: EnvoyRig, serve: Serve) -> 
 
     held = [await asyncio.open_connection("127.0.0.1", lines.listen_port) for _ in range(2)]
     assert [b"echo a\n"] * 2 == [await _line(reader, writer) for reader, writer in held]
-    third = await _line(*await asyncio.open_connection("127.0.0.1", lines.listen_port))
-    held[0][1].close()
+    third = await _once(lines)
+    await _close(held[0][1])
 
     async def let_in() -> bool:
-        reader, writer = await asyncio.open_connection("127.0.0.1", lines.listen_port)
-        said = await _line(reader, writer)
-        writer.close()
-        return said == b"echo a\n"
+        return await _once(lines) == b"echo a\n"
 
     assert third == b""
     assert await eventually(let_in)
-    held[1][1].close()
+    await _close(held[1][1])
 
 
 async def test_no_more_new_connections_a_second_than_allowed(rig: EnvoyRig, serve: Serve) -> None:
@@ -331,11 +329,7 @@ async def test_no_more_new_connections_a_second_than_allowed(rig: EnvoyRig, serv
     lines = having(service("lines", "tcp", echo.endpoint()), front={"connections_per_s": 3})
     await rig.publish(lines)
 
-    said = []
-    for _ in range(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", lines.listen_port)
-        said.append(await _line(reader, writer))
-        writer.close()
+    said = [await _once(lines) for _ in range(10)]
 
     assert 3 <= said.count(b"echo a\n") <= 6
     assert said[:3] == [b"echo a\n"] * 3
@@ -350,12 +344,26 @@ async def test_silent_connections_and_huge_headers_are_ended(rig: EnvoyRig, firs
 
     reader, writer = await asyncio.open_connection("127.0.0.1", web.listen_port)
     silent = await asyncio.wait_for(reader.read(), 5)
-    writer.close()
+    await _close(writer)
     async with httpx.AsyncClient(trust_env=False) as client:
         huge = await client.get(f"http://127.0.0.1:{web.listen_port}/", headers={"x-huge": "x" * 4000})
 
     assert silent == b""
     assert huge.status_code == 431
+
+
+async def _once(target: ServiceTarget) -> bytes:
+    """_line() on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.listen_port)
+    said = await _line(reader, writer)
+    await _close(writer)
+    return said
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        await writer.wait_closed()
 
 
 async def _line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

@@ -10,7 +10,7 @@ from console.actions import Action, Actor, Conflict, Invalid, Unknown
 from console.live.bells import ring_services
 from console.sealing import seal
 from console.traffic.models import ApiKey
-from console.traffic.references import using_api_key
+from console.traffic.references import api_key_users
 
 KEY_BYTES = 32
 
@@ -49,7 +49,7 @@ class RemoveApiKey(Action[None]):
         found = ApiKey.objects.select_for_update().filter(name=self.name).first()
         if found is None:
             raise Unknown("API key", self.name)
-        users = using_api_key(self.name)
+        users = api_key_users().get(self.name)
         if users:
             raise Conflict("in-use", f"{', '.join(users)} names it; take it from the settings first")
         found.delete()

@@ -14,7 +14,7 @@ from console.live.bells import ring_services
 from console.sealing import seal
 from console.traffic import pem
 from console.traffic.models import Certificate
-from console.traffic.references import using_certificate
+from console.traffic.references import certificate_users
 
 #: How long before its end a certificate is warned of, and how often again.
 WARNED_BEFORE = timedelta(days=21)
@@ -39,7 +39,7 @@ class PutCertificate(Action[Certificate]):
         found = Certificate.objects.select_for_update().filter(name=self.name).first()
         before = None if found is None else _said(found)
         made = found or Certificate(name=self.name)
-        if found is not None and (users := using_certificate(self.name)):
+        if found is not None and (users := certificate_users().get(self.name)):
             for had, gets in ((found.chain, self.chain), (found.ca, self.ca)):
                 if had and not gets.strip():
                     raise Conflict("in-use", f"{', '.join(users)} may need the part that would be missing")
@@ -68,7 +68,7 @@ class RemoveCertificate(Action[None]):
         found = Certificate.objects.select_for_update().filter(name=self.name).first()
         if found is None:
             raise Unknown("certificate", self.name)
-        users = using_certificate(self.name)
+        users = certificate_users().get(self.name)
         if users:
             raise Conflict("in-use", f"{', '.join(users)} would have none; change their settings first")
         before = _said(found)
@@ -87,10 +87,11 @@ class WarnOfCertificates(Action[int]):
         now = timezone.now()
         ending = Certificate.objects.filter(valid_until__lt=now + WARNED_BEFORE)
         due = [each for each in ending if each.warned_at is None or each.warned_at < now - WARNED_EVERY]
+        used = certificate_users() if due else {}
         for each in due:
             each.warned_at = now
             each.save(update_fields=["warned_at"])
-            users = ", ".join(using_certificate(each.name)) or "no service"
+            users = ", ".join(used.get(each.name, [])) or "no service"
             verb = "ended" if each.valid_until <= now else "ends"
             reason = f"{each.name} {verb} on {each.valid_until:%Y-%m-%d}; {users} uses it"
             self.record(actor, "certificate", each.name, after=_said(each), reason=reason)
