@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from xds.core.v3 import extension_pb2
 from xds.type.matcher.v3 import matcher_pb2
 
+from console.engines.envoy.access_logs import access_logs
 from console.engines.envoy.packing import over_ads, pack, seconds
 from console.engines.target import ServiceTarget
 
@@ -152,6 +153,7 @@ def _http_connections(service: ServiceTarget) -> hcm.HttpConnectionManager:
             initial_stream_window_size=wrappers_pb2.UInt32Value(value=64 * 1024),
             initial_connection_window_size=wrappers_pb2.UInt32Value(value=1024 * 1024),
         ),
+        access_log=access_logs(service),
         upgrade_configs=[hcm.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
     )
 

@@ -58,7 +58,7 @@ def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignmen
     """The service's endpoints, sorted by key: the order someone listed them in is no change."""
     ordered = sorted(service.endpoints, key=lambda endpoint: endpoint.key)
     locality = endpoint_components_pb2.LocalityLbEndpoints(
-        lb_endpoints=[_lb_endpoint(endpoint) for endpoint in ordered]
+        lb_endpoints=[_lb_endpoint(endpoint, service.pickers) for endpoint in ordered]
     )
     return endpoint_pb2.ClusterLoadAssignment(cluster_name=service.name, endpoints=[locality])
 
@@ -68,7 +68,7 @@ def version(resource: any_pb2.Any) -> str:
     return hashlib.blake2b(resource.value, digest_size=8).hexdigest()
 
 
-def _lb_endpoint(endpoint: EndpointTarget) -> endpoint_components_pb2.LbEndpoint:
+def _lb_endpoint(endpoint: EndpointTarget, pickers: int) -> endpoint_components_pb2.LbEndpoint:
     built = endpoint_components_pb2.LbEndpoint(
         endpoint=endpoint_components_pb2.Endpoint(
             address=address_pb2.Address(
@@ -79,5 +79,5 @@ def _lb_endpoint(endpoint: EndpointTarget) -> endpoint_components_pb2.LbEndpoint
         metadata=base_pb2.Metadata(),
     )
     built.load_balancing_weight.value = endpoint.weight
-    built.metadata.filter_metadata[METADATA].update({"host": endpoint.host})
+    built.metadata.filter_metadata[METADATA].update({"host": endpoint.host, "pickers": pickers})
     return built

@@ -32,6 +32,7 @@ EndpointState = Literal["healthy", "draining", "unhealthy"]
 MAX_WEIGHT = 100_000
 MAX_ENDPOINTS = 10_000
 MAX_PRIORITY = 15
+MAX_PICKERS = 10_000
 #: A target larger than this is a mistake upstream; products degrade badly on one (FAULTS: oversized config).
 MAX_SERVICES = 10_000
 
@@ -76,7 +77,8 @@ class EndpointTarget:
 class ServiceTarget:
     """One service: where it listens, the endpoints behind, and how it treats traffic.
 
-    No endpoints is valid: it answers "none".
+    No endpoints is valid: it answers "none". pickers: how many nodes choose between the endpoints, each without
+    knowing of the others' choices.
     """
 
     name: str
@@ -85,9 +87,11 @@ class ServiceTarget:
     listen_port: int
     endpoints: tuple[EndpointTarget, ...] = ()
     settings: Settings = USUAL
+    pickers: int = 1
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
+        check_integer("pickers", self.pickers, MAX_PICKERS)
         check_choice("protocol", self.protocol, get_args(Protocol))
         address = canonical_address("listen_address", self.listen_address)
         object.__setattr__(self, "listen_address", address)
