@@ -31,7 +31,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.address = f"unix:{folder}/control.sock"
-        self.engine = EnvoyEngine((Door(self.address),))
+        self.engine = EnvoyEngine((Door(self.address),), watch_s=0.2)
         self.nodes: list[RelayRig] = []
 
     async def node(self, name: str) -> RelayRig:
@@ -44,7 +44,7 @@ class Site:
     async def restart(self) -> None:
         """A new leader, who knows nothing."""
         await self.engine.stop()
-        self.engine = EnvoyEngine((Door(self.address),))
+        self.engine = EnvoyEngine((Door(self.address),), watch_s=0.2)
         await self.engine.start()
 
     async def publish(self, *services: ServiceTarget, nodes: int = 1) -> None:
@@ -166,7 +166,9 @@ async def test_a_harmed_cache_is_refused_with_a_reason(site: Site, serve: Serve,
     content = bytearray(node.cache.read_bytes())
     if harm == "altered":
         content[len(content) // 2] ^= 1
-    node.cache.write_bytes(content if harm == "altered" else content[: len(content) // 2 * (harm == "halved")])
+    node.cache.write_bytes(
+        content if harm == "altered" else content[: len(content) // 2 * (harm == "halved")]
+    )
     await site.engine.stop()
     await node.start()
 
@@ -176,7 +178,7 @@ async def test_a_harmed_cache_is_refused_with_a_reason(site: Site, serve: Serve,
     assert await eventually(said)
     with pytest.raises(httpx.TransportError):
         await answers(web, 1)
-    site.engine = EnvoyEngine((Door(site.address),))
+    site.engine = EnvoyEngine((Door(site.address),), watch_s=0.2)
     await site.engine.start()
     await site.publish(web)
     assert await answers(web, 4)
@@ -238,7 +240,7 @@ async def test_a_refusal_is_told_with_envoys_words_and_the_last_good_stays(site:
     again = await _answers_soon(web)
 
     assert "Cannot assign requested address" in state.refusal
-    assert [told.kind for told in site.engine.told if told.kind == "refused"] == ["refused"]
+    assert ["refused"] == [told.kind for told in site.engine.take_told() if told.kind == "refused"]
     assert state.applied == 3
     assert sum(kept.values()) == 5
     assert again

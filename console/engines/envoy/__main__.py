@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="steelyard envoy", description=__doc__)
     parser.add_argument(
-        "--controller", required=True, help="unix:PATH on its machine, else ADDR:PORT (with a token, over TLS)"
+        "--controller",
+        required=True,
+        help="unix:PATH on its machine, else ADDR:PORT (with a token, over TLS)",
     )
     parser.add_argument("--data", required=True, type=Path, help="a folder of its own")
     parser.add_argument("--name", default=own_name(), help="of this node, unless it is this machine's")
@@ -35,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", type=Path, help="its PEM key")
     parser.add_argument("--concurrency", type=int, default=1, help="Envoy's worker threads")
     asked = parser.parse_args(arguments)
-    logging.basicConfig(level=os.environ.get("STEELYARD_LOG", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("STEELYARD_LOG", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
+    )
     try:
         if not NAME_PATTERN.fullmatch(asked.name):
             raise ValueError(f"{asked.name!r} is not a DNS label (a-z, 0-9, inner '-', at most 63)")

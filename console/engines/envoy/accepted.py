@@ -118,10 +118,8 @@ class Accepted:
                 text = refusals[0].partition(": ")[2] if single else "; ".join(refusals)
                 reply.error_detail.code = 3
                 reply.error_detail.message = text
-            for name, number in each.versions.items():
-                # Of endpoints and routes Envoy never says that it let them go.
-                if number is None and (each.type_url, name) not in self._wanted:
-                    self.changes += self._taken.pop((each.type_url, name), None) is not None
+            for name in each.versions:
+                self._settle((each.type_url, name), session)
             due.append(reply)
         self._unanswered = rest
         return due
@@ -144,6 +142,15 @@ class Accepted:
             return True
         # Endpoints, routes and secrets are asked for by whatever names them, and that may be on its way.
         return settled and not session.wants(type_url, name)
+
+    def _settle(self, key: Key, session: DeltaSession) -> None:
+        """What Envoy had before it was asked, and what it let go: of these it sends no word."""
+        held = self._wanted.get(key)
+        if held is None:
+            self.changes += self._taken.pop(key, None) is not None
+        elif session.acked.get(key[0], {}).get(key[1]) == held[0] != _number(self._taken.get(key)):
+            self._taken[key] = held
+            self.changes += 1
 
     def _go_back(self, key: Key) -> None:
         taken = self._taken.get(key)

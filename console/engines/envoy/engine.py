@@ -12,13 +12,14 @@ from typing import Final
 
 from console.engines import guard
 from console.engines.envoy import readings, reports
+from console.engines.envoy.access_logs import RequestSeen
 from console.engines.envoy.ads import AdsServer, NodeState
 from console.engines.envoy.catalogue import Catalogue
 from console.engines.envoy.delta import Answer, DeltaSession
 from console.engines.envoy.doors import Admit, Door
 from console.engines.envoy.render import render
 from console.engines.envoy.reports import NodeReport, Received
-from console.engines.envoy.rollout import Counts, Rollout, Told
+from console.engines.envoy.rollout import WATCH_S, Counts, Rollout, Told
 from console.engines.envoy.stats import ServiceStats
 from console.engines.target import ServiceTarget, TrafficTarget
 
@@ -32,6 +33,7 @@ SILENT_AFTER_S: Final = 5.0
 #: A node that left counts as one of a service's pickers for so long: most come back at once.
 AWAY_S: Final = 60.0
 MOST_TOLD: Final = 200
+MOST_LOGGED: Final = 1000
 
 
 class StaleTarget(Exception):
@@ -72,7 +74,8 @@ class EnvoyEngine:
     """Steers and observes every node that comes in by one of the doors.
 
     baseline: the target that an earlier leader applied, for the guard to compare the first one with.
-    admit: whose token is this, for doors on a network. clock: monotonic seconds.
+    admit: whose token is this, for doors on a network. watch_s: how long a canary is watched after it took a change.
+    clock: monotonic seconds.
     """
 
     def __init__(
@@ -81,14 +84,16 @@ class EnvoyEngine:
         *,
         baseline: TrafficTarget | None = None,
         admit: Admit | None = None,
+        watch_s: float = WATCH_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ads = AdsServer(doors, admit=admit, heard=self._heard, clock=clock)
         self.target = baseline
-        self.told: deque[Told] = deque(maxlen=MOST_TOLD)
+        self._told: deque[Told] = deque(maxlen=MOST_TOLD)
+        self._requests: deque[tuple[str, RequestSeen]] = deque(maxlen=MOST_LOGGED)
         self._admit, self._clock = admit, clock
         self._published = False
-        self._rollout = Rollout()
+        self._rollout = Rollout(watch_s)
         self._known: dict[str, _Known] = {}
         self._whole: dict[frozenset[str], Catalogue] = {}
         self._catalogues: dict[str, Catalogue | None] = {}
@@ -119,9 +124,9 @@ class EnvoyEngine:
 
     async def observe(self) -> Mapping[str, ServiceStats]:
         """Service -> figures, summed over the nodes that reported lately."""
-        return readings.summed(self.nodes_seen().values())
+        return readings.summed(self.seen_by().values())
 
-    def nodes_seen(self) -> dict[str, Mapping[str, ServiceStats]]:
+    def seen_by(self) -> dict[str, Mapping[str, ServiceStats]]:
         """Node -> service -> figures, of the nodes that reported lately."""
         now = self._clock()
         return {
@@ -129,6 +134,18 @@ class EnvoyEngine:
             for name, known in sorted(self._known.items())
             if known.report is not None and now - known.reported_at <= SILENT_AFTER_S
         }
+
+    def take_told(self) -> list[Told]:
+        """What the rollouts did since the last time, at most MOST_TOLD."""
+        found = list(self._told)
+        self._told.clear()
+        return found
+
+    def take_requests(self) -> list[tuple[str, RequestSeen]]:
+        """(node, request) of the access logs since the last time, at most MOST_LOGGED."""
+        found = list(self._requests)
+        self._requests.clear()
+        return found
 
     @property
     def state(self) -> Mapping[str, EngineState]:
@@ -155,7 +172,9 @@ class EnvoyEngine:
             return
         now = self._clock()
         live = frozenset(
-            node for node, (since, connected) in self.ads.presence.items() if connected or now - since < AWAY_S
+            node
+            for node, (since, connected) in self.ads.presence.items()
+            if connected or now - since < AWAY_S
         )
         if live != self._live:
             self._live = live
@@ -170,7 +189,9 @@ class EnvoyEngine:
         """All that is wanted of a node. Nodes of the same services share one rendering."""
         assert self.target is not None  # noqa: S101 (callers have published)
         chosen = [
-            each for each in self.target.services if not each.settings.engines or node in each.settings.engines
+            each
+            for each in self.target.services
+            if not each.settings.engines or node in each.settings.engines
         ]
         names = frozenset(each.name for each in chosen)
         found = self._whole.get(names)
@@ -200,10 +221,12 @@ class EnvoyEngine:
     def _tell(self, told: list[Told]) -> None:
         for each in told:
             level = logging.INFO if each.kind == "passed" else logging.WARNING
-            log.log(level, "%s at %s: %s %s", each.kind, each.node, [name for _, name in each.keys], each.text)
+            log.log(
+                level, "%s at %s: %s %s", each.kind, each.node, [name for _, name in each.keys], each.text
+            )
             if each.kind == "errors-rose":
                 self._know(each.node).refusal = each.text
-        self.told.extend(told)
+        self._told.extend(told)
 
     # -- what nodes say --------------------------------------------------------------------------
 
@@ -231,6 +254,7 @@ class EnvoyEngine:
     def _reported(self, report: NodeReport) -> Received:
         known = self._know(report.node)
         known.report, known.reported_at = report, self._clock()
+        self._requests.extend((report.node, each) for each in report.requests)
         # While something is tried out, others are left what they have: nobody has all of it.
         return Received(settled=self._rollout.canary is None and self.ads.is_settled(report.node))
 

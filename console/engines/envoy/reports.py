@@ -55,9 +55,7 @@ decode_report = msgspec.msgpack.Decoder(NodeReport).decode
 decode_received = msgspec.msgpack.Decoder(Received).decode
 
 
-def accept(
-    take: Callable[[NodeReport], Received], admit: Admit | None
-) -> Callable[[grpc.aio.Server], None]:
+def accept(take: Callable[[NodeReport], Received], admit: Admit | None) -> Callable[[grpc.aio.Server], None]:
     """Puts the call behind a server's doors; take is called with each report of an admitted node."""
 
     async def report(body: bytes, context: grpc.aio.ServicerContext) -> bytes:

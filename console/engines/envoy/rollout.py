@@ -65,9 +65,10 @@ class _Trial:
 
 
 class Rollout:
-    """Which node shall have what. Not thread-safe; no clock of its own."""
+    """Which node shall have what. Not thread-safe; no clock of its own. watch_s: as WATCH_S."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch_s: float = WATCH_S) -> None:
+        self._watch_s = watch_s
         self._wanted: dict[str, Catalogue] = {}
         self._offered: dict[str, Catalogue] = {}
         self._proven: set[tuple[Key, str | None]] = set()
@@ -116,9 +117,7 @@ class Rollout:
         self._said[key] = (number, text)
         return Told("refused", node, (key,), text)
 
-    def tick(
-        self, now: float, settled: Callable[[str], bool], counts: Callable[[str], Counts]
-    ) -> list[Told]:
+    def tick(self, now: float, settled: Callable[[str], bool], counts: Callable[[str], Counts]) -> list[Told]:
         """Go on: begin a trial, end one. settled: has the node answered for all of catalogue(node)?"""
         for node in self._wanted:
             self._history.setdefault(node, deque(maxlen=HISTORY)).append(counts(node))
@@ -147,7 +146,7 @@ class Rollout:
                 self._refused[key] = (_number(held), math.inf)
             self._trial = None
             return [Told("errors-rose", trial.canary, tuple(trial.changes), rose)]
-        if now - trial.taken_at < WATCH_S:
+        if now - trial.taken_at < self._watch_s:
             return []
         self._proven.update((key, _number(held)) for key, held in trial.changes.items())
         for key in trial.changes:
