@@ -33,6 +33,7 @@ PLACES = (
     Place("map", "Map", "/", "m"),
     Place("hosts", "Hosts", "/hosts/", "h"),
     Place("services", "Services", "/services/", "t"),
+    Place("engines", "Engines", "/engines/", "x"),
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),

@@ -8,6 +8,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.nodes import views as nodes
 from console.placements import views as placements
 from console.storage import views as storage
 from console.traffic import views as traffic
@@ -26,6 +27,8 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("engines/", nodes.engines, name="engines"),
+    path("engines/publish/", nodes.publish, name="publish"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<uuid:job>/", jobs.job, name="job"),
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
