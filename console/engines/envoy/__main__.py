@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=os.environ.get("STEELYARD_LOG", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
     )
+    # It asks Envoy once a second; that is not worth a line each time.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         if not NAME_PATTERN.fullmatch(asked.name):
             raise ValueError(f"{asked.name!r} is not a DNS label (a-z, 0-9, inner '-', at most 63)")

@@ -17,7 +17,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2
 
 from console.engines.envoy.catalogue import Catalogue, Key
-from console.engines.envoy.delta import STAGES, Answer, DeltaSession
+from console.engines.envoy.delta import STAGES, UNNAMED, Answer, DeltaSession
 
 Held = tuple[str, any_pb2.Any]
 
@@ -140,6 +140,8 @@ class Accepted:
         held = self._wanted.get((type_url, name))
         if session.acked.get(type_url, {}).get(name) == _number(held):
             return True
+        if held is None and type_url not in UNNAMED:
+            return True  # it goes with what names it, perhaps after a long drain
         # Endpoints, routes and secrets are asked for by whatever names them, and that may be on its way.
         return settled and not session.wants(type_url, name)
 

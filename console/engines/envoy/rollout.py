@@ -23,7 +23,7 @@ from typing import Final
 from google.protobuf import any_pb2
 
 from console.engines.envoy.catalogue import Catalogue, Key
-from console.engines.envoy.render import ENDPOINTS
+from console.engines.envoy.render import CLUSTER, ENDPOINTS
 
 STRAIGHT: Final = frozenset({ENDPOINTS})
 #: How long a canary is watched after it took a change.
@@ -70,9 +70,12 @@ class Rollout:
     def __init__(self, watch_s: float = WATCH_S) -> None:
         self._watch_s = watch_s
         self._wanted: dict[str, Catalogue] = {}
-        self._offered: dict[str, Catalogue] = {}
+        self._good: dict[str, dict[Key, Held]] = {}
+        self._straight: dict[Key, Held] = {}
         self._proven: set[tuple[Key, str | None]] = set()
+        self._ran: dict[str, set[Key]] = {}
         self._refused: dict[Key, tuple[str | None, float]] = {}
+        self._undone: dict[Key, str] = {}
         self._said: dict[Key, tuple[str | None, str]] = {}
         self._unfit: set[str] = set()
         self._trial: _Trial | None = None
@@ -86,6 +89,7 @@ class Rollout:
     def want(self, wanted: Mapping[str, Catalogue], now: float) -> None:
         """What each connected node shall have in the end."""
         self._wanted = dict(wanted)
+        self._remember_straight()
         if self._trial and self._trial.canary in wanted and len(wanted) == 1:
             fresh = self._unproven(self._trial.canary, now)
             if fresh.keys() - self._trial.changes.keys() or any(
@@ -100,6 +104,7 @@ class Rollout:
         """A node says what it runs: as far as that is wanted, it is proven."""
         self._unfit.discard(node)
         self._wanted[node] = wanted
+        self._ran[node] = {(kind, name) for kind, named in acked.items() for name in named}
         trying = self._trial.changes.keys() if self._trial else ()
         for type_url, named in wanted.versions.items():
             has = acked.get(type_url, {})
@@ -144,6 +149,7 @@ class Rollout:
         if rose:
             for key, held in trial.changes.items():
                 self._refused[key] = (_number(held), math.inf)
+                self._undone[key] = trial.canary
             self._trial = None
             return [Told("errors-rose", trial.canary, tuple(trial.changes), rose)]
         if now - trial.taken_at < self._watch_s:
@@ -160,42 +166,63 @@ class Rollout:
         wanted = self._wanted.get(node)
         if wanted is None:
             return None
-        before = self._offered.get(node)
+        good = self._good.setdefault(node, {})
         trying = self._trial.changes if self._trial and self._trial.canary == node else {}
         resources = {kind: dict(named) for kind, named in wanted.resources.items()}
         versions = {kind: dict(named) for kind, named in wanted.versions.items()}
         left: set[Key] = set()
         for key in self._keys(node):
-            number = wanted.version(key)
+            held = _held(wanted, key)
             if key in trying:
                 held = trying[key]
-            elif (key, number) in self._proven:
+            elif (key, _number(held)) in self._proven:
+                if held is None:
+                    good.pop(key, None)
+                else:
+                    good[key] = held
                 continue
             else:
-                left.add(key)
-                held = _held(before, key)
+                # What it refused it does not run, and what nobody here has the bytes of is its own; but what it took
+                # and fared badly with is taken back.
+                held = good.get(key)
+                knows = held is not None or key not in self._ran.get(node, ())
+                if not (knows and self._undone.get(key) == node):
+                    left.add(key)
             kind, name = key
             if held is None:
                 resources[kind].pop(name, None)
                 versions[kind].pop(name, None)
             else:
                 versions[kind][name], resources[kind][name] = held
-        built = Catalogue(wanted.epoch, resources, versions, frozenset(left))
-        self._offered[node] = built
-        return built
+        # A cluster that is still there, or there on trial, needs its endpoints as long.
+        for name in versions[CLUSTER].keys() - versions[ENDPOINTS].keys():
+            held = self._straight.get((ENDPOINTS, name))
+            if held is not None:
+                versions[ENDPOINTS][name], resources[ENDPOINTS][name] = held
+        return Catalogue(wanted.epoch, resources, versions, frozenset(left))
 
     def _keys(self, node: str) -> set[Key]:
         """All but the straight ones that this node shall have, or had."""
-        found: set[Key] = set()
-        for catalogue in (self._wanted.get(node), self._offered.get(node)):
-            if catalogue is not None:
-                found.update(
-                    (kind, name)
-                    for kind, named in catalogue.versions.items()
-                    if kind not in STRAIGHT
-                    for name in named
-                )
+        wanted = self._wanted.get(node)
+        found = set(self._good.get(node, ()))
+        if wanted is not None:
+            found.update(
+                (kind, name)
+                for kind, named in wanted.versions.items()
+                if kind not in STRAIGHT
+                for name in named
+            )
         return found
+
+    def _remember_straight(self) -> None:
+        """The endpoints last wanted of every cluster that some node may still have."""
+        present = {name for good in self._good.values() for kind, name in good if kind == CLUSTER}
+        present.update(name for kind, name in (self._trial.changes if self._trial else ()) if kind == CLUSTER)
+        kept = {key: held for key, held in self._straight.items() if key[1] in present}
+        for wanted in {id(each): each for each in self._wanted.values()}.values():
+            for name, number in wanted.versions.get(ENDPOINTS, {}).items():
+                kept[ENDPOINTS, name] = (number, wanted.resources[ENDPOINTS][name])
+        self._straight = kept
 
     def _unproven(self, node: str, now: float) -> dict[Key, Held | None]:
         wanted, found = self._wanted[node], {}
@@ -222,18 +249,19 @@ class Rollout:
         if most:
             for key in most:
                 self._refused.pop(key, None)
+                self._undone.pop(key, None)
             history = self._history.get(canary)
             oldest, newest = (history[0], history[-1]) if history else ({}, {})
             self._trial = _Trial(canary, now, most, _less(newest, oldest))
 
     def _forget(self) -> None:
         """Versions that nobody wants any more: configuration that changed ten thousand times is not kept."""
-        current = {
-            (key, catalogue.version(key))
-            for catalogues in (self._wanted, self._offered)
-            for catalogue in catalogues.values()
-            for key in ((kind, name) for kind, named in catalogue.versions.items() for name in named)
-        }
+        current: set[tuple[Key, str | None]] = set()
+        for node in self._wanted.keys() | self._good.keys():
+            for key in self._keys(node):
+                current.add((key, _number(self._good.get(node, {}).get(key))))
+                if node in self._wanted:
+                    current.add((key, self._wanted[node].version(key)))
         self._proven &= current
 
 
