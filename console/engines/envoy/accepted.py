@@ -44,6 +44,8 @@ class Accepted:
         self._wanted = dict(self._taken)
         self._refused: dict[Key, tuple[str | None, str]] = {}
         self._unanswered: list[_Unanswered] = []
+        #: What the control plane took away in so many words.
+        self.removed: set[Key] = set()
         #: Raised by whatever changes what Envoy took.
         self.changes = 0
 
@@ -69,10 +71,12 @@ class Accepted:
             versions[resource.name] = resource.version
             self._wanted[type_url, resource.name] = (resource.version, resource.resource)
             self._refused.pop((type_url, resource.name), None)
+            self.removed.discard((type_url, resource.name))
         for name in response.removed_resources:
             versions[name] = None
             self._wanted.pop((type_url, name), None)
             self._refused.pop((type_url, name), None)
+            self.removed.add((type_url, name))
         if response.system_version_info.isdecimal():
             self._epoch = int(response.system_version_info)
         self._unanswered.append(_Unanswered(type_url, response.nonce, versions))

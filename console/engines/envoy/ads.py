@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
 import grpc.aio
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 
-from console.engines.envoy.catalogue import Catalogue
+from console.engines.envoy.catalogue import Catalogue, Key
 from console.engines.envoy.delta import Answer, DeltaSession, Rejection
 from console.engines.envoy.doors import Admit, Door, check_in
 
@@ -79,7 +79,7 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         self._doors = tuple(doors)
         self._admit, self._heard, self._clock = admit, heard, clock
         self._wanted: Wanted | None = None
-        self._removes = True
+        self._removes: Collection[Key] | None = None
         self._nodes: dict[str, _Node] = {}
         self._wakers: set[asyncio.Event] = set()
         self._changed = asyncio.Event()
@@ -117,10 +117,10 @@ class AdsServer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         await server.start()
         self._server = server
 
-    def offer(self, wanted: Wanted, *, removes: bool = True) -> None:
+    def offer(self, wanted: Wanted, *, removes: Collection[Key] | None = None) -> None:
         """What every node shall have from now on; returns before it has (see settled()).
 
-        removes: whether nodes shall also lose what is not wanted; False as long as that may not be known whole.
+        removes: what nodes may lose for not being wanted; None: all that is not.
         """
         self._wanted, self._removes = wanted, removes
         for node in self._nodes.values():

@@ -27,7 +27,7 @@ from typing import Final
 
 from envoy.service.discovery.v3 import discovery_pb2
 
-from console.engines.envoy.catalogue import Catalogue
+from console.engines.envoy.catalogue import Catalogue, Key
 from console.engines.envoy.render import CLUSTER, ENDPOINTS, LISTENER, ROUTES
 
 WILDCARD: Final = "*"
@@ -91,10 +91,11 @@ class _Watch:
 class DeltaSession:
     """receive() what the client says, respond() with what it shall be sent. now: monotonic seconds.
 
-    removes: whether what is not in the catalogue is taken away; False while it may not be whole yet.
+    removes: what of it may be taken away for not being in the catalogue; None: all. A catalogue that may not be whole
+    yet says by this what it knows to be gone.
     """
 
-    def __init__(self, *, removes: bool = True) -> None:
+    def __init__(self, *, removes: Collection[Key] | None = None) -> None:
         self.removes = removes
         self.acked: dict[str, dict[str, str]] = {}
         self.rejections: dict[tuple[str, str], Rejection] = {}
@@ -207,8 +208,10 @@ class DeltaSession:
             if watch.known.get(name) != wanted[name] and watch.refused.get(name) != wanted[name]
         }
         # Endpoints and routes go with the cluster or listener that names them; Envoy ignores their removal.
-        unwanted = watch.known.keys() - wanted.keys() if watch.wildcard and self.removes else ()
+        unwanted = watch.known.keys() - wanted.keys() if watch.wildcard else ()
         gone = {name for name in unwanted if watch.refused.get(name, "") is not None}
+        if self.removes is not None:
+            gone = {name for name in gone if (type_url, name) in self.removes}
         for kind, name in catalogue.left:
             if kind == type_url and name in watch.known:
                 added.pop(name, None)

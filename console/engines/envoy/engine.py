@@ -255,8 +255,9 @@ class EnvoyEngine:
         known = self._know(report.node)
         known.report, known.reported_at = report, self._clock()
         self._requests.extend((report.node, each) for each in report.requests)
-        # While something is tried out, others are left what they have: nobody has all of it.
-        return Received(settled=self._rollout.canary is None and self.ads.is_settled(report.node))
+        # While something is tried out at one node, the others are left what they have: that is not all of it.
+        whole = self._rollout.canary in (None, report.node)
+        return Received(settled=whole and self.ads.is_settled(report.node))
 
     def _know(self, node: str) -> _Known:
         return self._known.setdefault(node, _Known())

@@ -88,11 +88,12 @@ class Relay:
         """The control plane says that this node has all that it shall have: from here on it may lose things."""
         if not self._whole:
             self._whole = True
+            self._accepted.removed.clear()
             self._offer()
 
     def _offer(self) -> None:
         catalogue = self._accepted.wanted()
-        self._server.offer(lambda _: catalogue, removes=self._whole)
+        self._server.offer(lambda _: catalogue, removes=None if self._whole else self._accepted.removed)
         self._answer()
 
     def _heard(self, _: str, session: DeltaSession, answer: Answer | None) -> None:
