@@ -36,6 +36,7 @@ HASHED = (
 
 #: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
+    "bench.engine": ("B1.weight_change_ms", "B1.changes_failed", "B1.away_failed", "B1.restart_s"),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
         "B2.bytes_per_host",
