@@ -156,19 +156,13 @@ async def test_a_new_relay_takes_over_the_running_envoy(site: Site, serve: Serve
     assert node.envoy_pid() is None
 
 
-@pytest.mark.parametrize("harm", ["altered", "halved", "emptied"])
-async def test_a_harmed_cache_is_refused_with_a_reason(site: Site, serve: Serve, harm: str) -> None:
+async def test_a_harmed_cache_is_refused_with_a_reason(site: Site, serve: Serve) -> None:
     """It is not served; the node says why, and the control plane makes it whole again."""
-    node, web = await site.node(f"harmed-{harm}"), await _web(serve)
+    node, web = await site.node("harmed"), await _web(serve)
     await site.publish(web)
     assert await _kept(node)
     await node.end()
-    content = bytearray(node.cache.read_bytes())
-    if harm == "altered":
-        content[len(content) // 2] ^= 1
-    node.cache.write_bytes(
-        content if harm == "altered" else content[: len(content) // 2 * (harm == "halved")]
-    )
+    node.cache.write_bytes(node.cache.read_bytes()[:-1])
     await site.engine.stop()
     await node.start()
 
