@@ -28,10 +28,10 @@ def baseline() -> TrafficTarget | None:
 
 
 def keep(target: TrafficTarget) -> None:
-    """Remember target. Called inside the leader's fence."""
-    Published.objects.update_or_create(
-        pk=ROW, defaults={"epoch": target.epoch, "target": msgspec.to_builtins(target)}
-    )
+    """Remember target's services, none of the secrets beside them. Called inside the leader's fence."""
+    services = TrafficTarget(services=target.services, epoch=target.epoch)
+    document = msgspec.json.decode(msgspec.json.encode(services))
+    Published.objects.update_or_create(pk=ROW, defaults={"epoch": target.epoch, "target": document})
 
 
 def shape(target: TrafficTarget) -> int:

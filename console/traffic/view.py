@@ -14,7 +14,7 @@ from console.live import feed
 from console.traffic.models import Endpoint
 
 
-class NodeShare(msgspec.Struct, frozen=True, array_like=True):
+class NodeShare(msgspec.Struct, frozen=True):
     """One endpoint as one of several nodes sees it."""
 
     rate_per_s: float
@@ -148,7 +148,8 @@ class Seen:
         for candidate in service.endpoints:
             if candidate.host == endpoint.host.name and candidate.port == endpoint.port:
                 reason = reason_of(endpoint, candidate)
-                return {**msgspec.structs.asdict(candidate), "host": endpoint.host.name, "reason": reason}
+                nodes = msgspec.to_builtins(candidate.nodes)
+                return {**msgspec.structs.asdict(candidate), "nodes": nodes, "reason": reason}
         return None
 
 

@@ -110,12 +110,13 @@ def test_errors_that_rise_take_the_change_back() -> None:
     nodes = Nodes("a", "b")
     old, new = catalogue(), catalogue(port=81)
     nodes.roll_out(old)
-    nodes.figures["a"] = {"web": (1000, 3)}
-    nodes.tick(1.0)
+    for requests in (1000, 1100):
+        nodes.figures["a"] = {"web": (requests, 3)}
+        nodes.tick(1.0)
     nodes.want(new)
     nodes.has()
     nodes.tick(1.0)
-    nodes.figures["a"] = {"web": (1200, 103)}
+    nodes.figures["a"] = {"web": (1300, 103)}
 
     told = nodes.tick(1.0)
     nodes.tick(10 * RETRY_S)
@@ -141,6 +142,20 @@ def test_errors_that_were_there_before_take_nothing_back() -> None:
 
     assert [each.kind for each in told] == ["passed"]
     assert nodes.has() == [new.version(WEB)] * 2
+
+
+def test_a_new_service_that_fails_is_not_taken_away() -> None:
+    """It has no before; without its listener nobody would be better off, and its servers may come."""
+    nodes = Nodes("a")
+    nodes.roll_out(catalogue())
+    new = catalogue(port=81, name="new")
+    nodes.want(new)
+    nodes.tick()
+    nodes.figures["a"] = {"new": (50, 50)}
+
+    told = nodes.tick(WATCH_S)
+
+    assert [each.kind for each in told] == ["passed"]
 
 
 def test_a_canary_that_does_not_answer_is_relieved() -> None:

@@ -15,11 +15,12 @@ from console.engines.envoy import readings, reports
 from console.engines.envoy.access_logs import RequestSeen
 from console.engines.envoy.ads import AdsServer, NodeState
 from console.engines.envoy.catalogue import Catalogue
+from console.engines.envoy.comparison import Counts
 from console.engines.envoy.delta import Answer, DeltaSession
 from console.engines.envoy.doors import Admit, Door
 from console.engines.envoy.render import render
 from console.engines.envoy.reports import NodeReport, Received
-from console.engines.envoy.rollout import WATCH_S, Counts, Rollout, Told
+from console.engines.envoy.rollout import WATCH_S, Rollout, Told
 from console.engines.envoy.stats import ServiceStats
 from console.engines.target import ServiceTarget, TrafficTarget
 

@@ -23,6 +23,7 @@ from typing import Final
 from google.protobuf import any_pb2
 
 from console.engines.envoy.catalogue import Catalogue, Key
+from console.engines.envoy.comparison import Counts, less, rise
 from console.engines.envoy.render import CLUSTER, ENDPOINTS
 
 STRAIGHT: Final = frozenset({ENDPOINTS})
@@ -31,14 +32,9 @@ WATCH_S: Final = 3.0
 RETRY_S: Final = 10.0
 #: A canary that has not answered by then is relieved of it, where there is another node.
 ANSWER_S: Final = 20.0
-#: Errors rose: so many at least, and a share this much above twice what it was before.
-LEAST_ERRORS: Final = 10
-RISE: Final = 0.05
 #: The figures of so many ticks before a trial are what it is compared with.
 HISTORY: Final = 10
 
-#: Service -> (requests, errors) since the node's start.
-Counts = Mapping[str, tuple[int, int]]
 Held = tuple[str, any_pb2.Any]
 
 
@@ -145,7 +141,8 @@ class Rollout:
                 self._unfit.add(trial.canary)
                 self._trial = None
             return []
-        rose = _rise(trial, counts(trial.canary))
+        concerned = {name for _, name in trial.changes}
+        rose = rise(concerned, trial.before, less(counts(trial.canary), trial.base))
         if rose:
             for key, held in trial.changes.items():
                 self._refused[key] = (_number(held), math.inf)
@@ -252,7 +249,7 @@ class Rollout:
                 self._undone.pop(key, None)
             history = self._history.get(canary)
             oldest, newest = (history[0], history[-1]) if history else ({}, {})
-            self._trial = _Trial(canary, now, most, _less(newest, oldest))
+            self._trial = _Trial(canary, now, most, less(newest, oldest))
 
     def _forget(self) -> None:
         """Versions that nobody wants any more: configuration that changed ten thousand times is not kept."""
@@ -274,35 +271,3 @@ def _held(catalogue: Catalogue | None, key: Key) -> Held | None:
 
 def _number(held: Held | None) -> str | None:
     return None if held is None else held[0]
-
-
-def _less(newer: Counts, older: Counts) -> Counts:
-    """Per service newer - older; a counter that fell is of a restarted node and counts from zero."""
-    found = {}
-    for service, (requests, errors) in newer.items():
-        requests_then, errors_then = older.get(service, (0, 0))
-        began_anew = requests < requests_then or errors < errors_then
-        found[service] = (
-            (requests, errors) if began_anew else (requests - requests_then, errors - errors_then)
-        )
-    return found
-
-
-def _rise(trial: _Trial, counts: Counts) -> str:
-    """In a sentence, which of the trial's services fails more than before; "" for none.
-
-    A change of a resource that is called like no service concerns all of them.
-    """
-    since = _less(counts, trial.base)
-    concerned = {name for _, name in trial.changes}
-    for service, (requests, errors) in since.items():
-        if concerned <= since.keys() and service not in concerned:
-            continue
-        requests_then, errors_then = trial.before.get(service, (0, 0))
-        share_then = errors_then / requests_then if requests_then else 0.0
-        if errors >= LEAST_ERRORS and errors / max(requests, errors) > 2 * share_then + RISE:
-            return (
-                f"{service}: {errors} of {requests} requests failed after the change,"
-                f" {errors_then} of {requests_then} before it"
-            )
-    return ""

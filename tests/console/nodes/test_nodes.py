@@ -30,7 +30,16 @@ from console.nodes.doors import doors
 from console.nodes.models import Force, Published
 from console.traffic.actions.services import CreateService
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, EngineSeen, HeldBack, ServiceSeen, TrafficSeen, encode_traffic
+from console.traffic.view import (
+    EndpointSeen,
+    EngineSeen,
+    HeldBack,
+    NodeShare,
+    RequestShown,
+    ServiceSeen,
+    TrafficSeen,
+    encode_traffic,
+)
 
 EDGE = EngineSeen(
     "edge", connected=True, version="1.40.0", ready=True, uptime_s=61.0, picker="least_request",
@@ -96,6 +105,39 @@ def test_the_page_says_the_same_and_offers_the_door(
     posted = client.post(reverse("publish"), {"service": "shop", "reason": "moved"}, follow=True)
     assert "published as it was asked for" in posted.content.decode()
     assert meant_now() == {"shop"}
+
+
+def test_an_endpoint_is_shown_as_each_node_sees_it(
+    api: Any, shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are several; summed beside it, with a mean latency and the engine's own flags."""
+    share = NodeShare(20.0, 0.5, 2, 3.5, "ejected")
+    seen = EndpointSeen(
+        "web-1", 80, 100, 1.0, 40.0, 0.5, 3, 900, "healthy", "Why.", 3.0, ("failed_outlier_check",), {"edge": share}
+    )  # fmt: skip
+    monkeypatch.setattr(feed, "feed", Said(TrafficSeen(3, {"shop": ServiceSeen([seen], 40.0)}, [EDGE])))
+
+    first = api.viewer.get("/api/v1/services/shop/").json()["endpoints"][0]["engine"]
+
+    assert (first["host"], first["latency_ms"], first["flags"]) == ("web-1", 3.0, ["failed_outlier_check"])
+    assert first["nodes"]["edge"]["health"] == "ejected"
+
+
+def test_logged_requests_stand_on_the_services_page(
+    api: Any, shop: None, user: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, endpoint, duration and flags in words; hostile paths as text."""
+    request = RequestShown(
+        1.0, "edge", "10.0.0.9", "GET", "/<b>", 503, "web-1:80", 12.5, ("no endpoint was well",), 2
+    )
+    word = TrafficSeen(3, {"shop": ServiceSeen([], 40.0, requests=[request])}, [EDGE])
+    monkeypatch.setattr(feed, "feed", Said(word))
+    client.force_login(user("viewer"))
+
+    page = client.get(reverse("service", args=["shop"])).content.decode()
+
+    for said in ("Last requests", "503", "GET /&lt;b&gt;", "web-1:80", "no endpoint was well", "2 attempts"):
+        assert said in page
 
 
 def test_force_is_for_what_is_held_back_and_by_administrators(api: Any, word: TrafficSeen) -> None:
