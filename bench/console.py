@@ -2,7 +2,7 @@
 
 PSS divides a shared page among those who share it, so the sum is what the machine has given;
 RSS counts it for each.
-Envoy is a row of its own: it is the data plane, and on larger installations runs elsewhere.
+Envoy and its relay are a row of their own: they are the data plane, and on larger installations run elsewhere.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ HOSTS = 100
 SETTLE_S, SETTLE_FAST_S = 30.0, 3.0
 BETWEEN_S, BETWEEN_FAST_S = 6.0, 0.5
 WORK_S = 2.0
+DATA_PLANE = ("envoy", "relay")
 LIMIT = Limit("below 600 MB together at 100 hosts, without Envoy", most=600.0)
-WITH_ENVOY = Limit("the same and Envoy; no limit of its own")
+WITH_ENVOY = Limit("the same with Envoy and its relay; no limit of its own")
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -40,7 +41,11 @@ async def run(settings: Settings) -> list[Row]:
             readings.append({role: memory_mb([pid]) for role, pid in plane.pids().items()})
             await asyncio.sleep(settings.pick(BETWEEN_S, BETWEEN_FAST_S))
     return [
-        _row("B7.console_rss", [{r: m for r, m in each.items() if r != "envoy"} for each in readings], LIMIT),
+        _row(
+            "B7.console_rss",
+            [{r: m for r, m in each.items() if r not in DATA_PLANE} for each in readings],
+            LIMIT,
+        ),
         _row("B7.console_rss_with_envoy", readings, WITH_ENVOY),
     ]
 

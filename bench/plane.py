@@ -69,8 +69,9 @@ class ControlPlane:
         return str(self.place.cli_token.read_text()).strip()
 
     def pids(self) -> dict[str, int]:
-        """Process by role: broker, web, controller, worker, envoy, and the supervisor itself."""
+        """Process by role: broker, web, controller, worker, relay, envoy, and the supervisor itself."""
         found: dict[str, int] = json.loads((self.place.run / "pids").read_text())
+        found["envoy"] = int(self.place.envoy_pid.read_text())
         assert self._process is not None
         return {**found, "supervisor": self._process.pid}
 

@@ -32,6 +32,8 @@ class Limit:
             return None
         if self.least is not None:
             return value / self.least - 1
+        if self.most == 0:
+            return 0.0 - value  # of nothing there is no share
         return None if self.most is None else 1 - value / self.most
 
 

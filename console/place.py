@@ -57,8 +57,13 @@ class Place:
 
     @property
     def envoy(self) -> Path:
-        """Envoy's own directory."""
+        """Envoy's and its relay's own directory."""
         return self.data / "envoy"
+
+    @property
+    def envoy_pid(self) -> Path:
+        """Where the relay notes the Envoy that it started last."""
+        return self.envoy / "envoy.pid"
 
     @property
     def envoy_admin_socket(self) -> Path:

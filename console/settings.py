@@ -5,6 +5,9 @@ STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
 STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
+STEELYARD_XDS_LISTEN  ADDR:PORT where engines on other machines connect (none unless set), over TLS:
+                    STEELYARD_XDS_CERTIFICATE and STEELYARD_XDS_KEY are its PEM files; STEELYARD_XDS_CLIENTS, if set,
+                    is the authority that must have signed a node's own certificate, beside its token
 DATABASE_URL        PostgreSQL instead of SQLite
 REDIS_URL           Redis or Valkey instead of the embedded one
 """
@@ -25,6 +28,11 @@ STEELYARD_DATA = Path(env.str("STEELYARD_DATA", "") or Path.home() / ".local/sta
 #: Extra resources that come in whole units only, such as gpu or licence.
 STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", default=[]))
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
+
+STEELYARD_XDS_LISTEN = env.str("STEELYARD_XDS_LISTEN", "")
+STEELYARD_XDS_CERTIFICATE = env.str("STEELYARD_XDS_CERTIFICATE", "")
+STEELYARD_XDS_KEY = env.str("STEELYARD_XDS_KEY", "")
+STEELYARD_XDS_CLIENTS = env.str("STEELYARD_XDS_CLIENTS", "")
 
 DEBUG = False
 SECRET_KEY = env.str("STEELYARD_SECRET_KEY", "") or read_or_make_secret(STEELYARD_DATA / "secrets/django")
@@ -56,6 +64,7 @@ INSTALLED_APPS = [
     "console.fleet",
     "console.placements",
     "console.traffic",
+    "console.nodes",
     "console.jobs",
     "console.storage",
     "console.controller",

@@ -25,7 +25,8 @@ from bench.rack.specs import HostSpec
 from bench.rack.unequal import UNEQUAL
 from bench.traffic.peers import Peers, Server
 from clients.rest import Steelyard
-from console.engines.envoy.ads import AdsServer
+from console.engines.envoy.doors import Door
+from console.engines.envoy.engine import EnvoyEngine
 from console.engines.envoy.process import EnvoyProcess
 from console.engines.target import EndpointTarget, ServiceTarget, TrafficTarget
 from console.supervisor.ports import free_port
@@ -118,16 +119,16 @@ class Stage:
     async def _open_perfect(self, rack: Rack, folder: Path) -> None:
         """Our own picker in an Envoy of its own, told the hosts' speeds once and for all."""
         door = (rack.gateway, free_port(rack.gateway))
-        ads = AdsServer(f"unix:{folder / 'xds.sock'}")
-        await ads.start()
-        self._stack.push_async_callback(ads.stop)
+        engine = EnvoyEngine((Door(f"unix:{folder / 'xds.sock'}"),))
+        await engine.start()
+        self._stack.push_async_callback(engine.stop)
         envoy = EnvoyProcess(folder / "perfect", "perfect", folder / "xds.sock")
         self._stack.push_async_callback(envoy.stop)
         endpoints = tuple(
             EndpointTarget(host.name, host.address, PORT, weight=max(1, round(1000 * host.spec.cores)))
             for host in rack
         )
-        ads.publish(TrafficTarget((ServiceTarget("work", "http", *door, endpoints),), epoch=1))
+        engine.apply(TrafficTarget((ServiceTarget("work", "http", *door, endpoints),), epoch=1))
         await envoy.start()
         await envoy.wait_ready()
         await _until_serving(*door)

@@ -10,6 +10,7 @@ from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
 from console.jobs import api as jobs
+from console.nodes import api as nodes
 from console.placements import api as placements
 from console.storage import api as storage
 from console.traffic import api as traffic
@@ -63,6 +64,10 @@ urlpatterns = [
     path("certificates/<name:name>/", traffic_secrets.OneCertificate.as_view()),
     path("api-keys/", traffic_secrets.ApiKeys.as_view()),
     path("api-keys/<name:name>/", traffic_secrets.OneApiKey.as_view()),
+    path("engines/", nodes.Engines.as_view()),
+    path("engines/publish/", nodes.Publish.as_view()),
+    path("engines/tokens/", nodes.NodeTokens.as_view()),
+    path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

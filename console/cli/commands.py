@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from console.cli import certificates, hosts, jobs, placements, services, shards, tokens
+from console.cli import certificates, engines, hosts, jobs, placements, services, shards, tokens
 from console.cli.client import api, out, show
 from console.cli.options import Json
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 for _name, _group in {
     "host": hosts,
     "service": services,
+    "engine": engines,
     "place": placements,
     "job": jobs,
     "shard": shards,
@@ -36,6 +37,16 @@ def up() -> None:
     from console.supervisor.up import run  # only this command needs the supervisor
 
     raise typer.Exit(asyncio.run(run()))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def envoy(context: typer.Context) -> None:
+    """One Envoy and its relay on this machine, for a controller here or elsewhere (see envoy --help)."""
+    from console.engines.envoy.__main__ import main  # only this command needs the engine
+
+    raise typer.Exit(main(context.args))
 
 
 @app.command()

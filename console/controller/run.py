@@ -11,15 +11,13 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from django.conf import settings
 from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.celery import app
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
-from console.controller.steer import Steerer, services_now
-from console.engines.envoy.ads import AdsServer
+from console.controller.traffic import Traffic
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
@@ -32,9 +30,7 @@ from console.live.feed import end, forever
 from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
-from console.place import Place
 from console.storage.moves import advance_replicas
-from console.traffic.secrets import secrets_now
 from console.traffic.view import encode_traffic
 
 log = logging.getLogger(__name__)
@@ -42,6 +38,8 @@ log = logging.getLogger(__name__)
 STEER_S = 1.0
 SWEEP_S = 1.0
 PAUSE_S = 0.1
+#: Somebody waits for a changed service; many bells in a row must still not take all of a core.
+STEER_PAUSE_S = 0.03
 HOUSE_S = 600.0
 #: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
 MOST_PLACED = 200
@@ -55,6 +53,7 @@ class Controller:
         self._detector = Detector(time.monotonic())
         self._bus = Bus()
         self._look = asyncio.Event()
+        self._rerender = asyncio.Event()
         self._isolated = False
         self._tried_until: datetime | None = None
         self._met_broker = False
@@ -77,15 +76,11 @@ class Controller:
     async def _lead(self, stopping: asyncio.Event) -> None:
         epoch = self._candidate.epoch
         await in_thread(picture.load)
-        place = Place(settings.STEELYARD_DATA)
-        place.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ads = AdsServer(f"unix:{place.xds_socket}")
-        await ads.start()
-        steerer = Steerer(picture, ads, str(place.envoy_admin_socket), epoch)
+        traffic = await Traffic.lead(epoch)
         deposed = asyncio.Event()
         loops = [
             self._loop(self._campaign_on(deposed), RENEW_S, deposed),
-            self._loop(self._steer_once(steerer), STEER_S, deposed),
+            self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
             self._loop(self._keep_house, HOUSE_S, deposed),
         ]
@@ -99,7 +94,7 @@ class Controller:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await ads.stop()
+            await traffic.stop()
             log.info("no longer leading (epoch %d)", epoch)
 
     async def _loop(
@@ -108,6 +103,7 @@ class Controller:
         every_s: float,
         deposed: asyncio.Event,
         bell: asyncio.Event | None = None,
+        pause_s: float = PAUSE_S,
     ) -> None:
         """Do once() every so often, or at the bell. A fault is logged and does not end the loop; being fenced does."""
         while not deposed.is_set():
@@ -122,7 +118,7 @@ class Controller:
             except Exception:
                 log.exception("%s failed; it goes on", getattr(once, "__name__", "loop"))
             # One round answers all the bells that rang during it and in the pause.
-            await _wait(deposed, PAUSE_S)
+            await _wait(deposed, pause_s)
             await _wait(
                 bell if bell is not None else deposed, max(every_s - (time.monotonic() - started), 0.0)
             )
@@ -134,14 +130,11 @@ class Controller:
 
         return campaign
 
-    def _steer_once(self, steerer: Steerer) -> Callable[[], Awaitable[None]]:
+    def _steer_once(self, traffic: Traffic) -> Callable[[], Awaitable[None]]:
         async def steer() -> None:
             if not self._candidate.leads(time.monotonic()):
                 raise Fenced
-            seen = await steerer.step(
-                await in_thread(services_now), time.monotonic(), await in_thread(secrets_now)
-            )
-            await self._bus.publish(TRAFFIC, encode_traffic(seen))
+            await self._bus.publish(TRAFFIC, encode_traffic(await traffic.step()))
 
         return steer
 
@@ -214,6 +207,8 @@ class Controller:
         async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):
             if channel == BELLS:
                 self._look.set()
+                if payload in (bells.SERVICES, bells.HOSTS):
+                    self._rerender.set()
                 continue
             now = time.monotonic()
             tick = decode_tick(payload)

@@ -1,250 +1,219 @@
 """Traffic's control loop: what the engine and the agents see goes in, weights go out.
 
-Once a second, for every service: the engine's counters give rates and errors an endpoint, the live
-picture gives its host's capacity and pressure, the core's steering law gives weights, and the engine
-is told what changed. What was seen and why each weight is what it is goes to the console.
+Once a second, and whenever a service changed: the engine's figures, the live picture's capacities and pressures and
+the core's steering law give weights, and the engine is told what changed. What was seen and why each weight is what
+it is goes to the console.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
+from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
 from balancer_core.steering import EndpointView, Steering, WeightPlan
-from console.engines.envoy.admin import AdminUnreachable
-from console.engines.envoy.ads import AdsServer
-from console.engines.envoy.stats import EndpointStats, ServiceStats, read_services
-from console.engines.guard import GuardRefused
-from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget, TrafficTarget
-from console.engines.target.settings import settings_of
-from console.fleet.models import Host
+from console.controller.sight import MOST_REQUESTS, Sight, engines_seen, request_shown, service_seen
+from console.controller.targets import key_of, service_target
+from console.engines import Engine
+from console.engines.envoy.stats import ServiceStats
+from console.engines.guard import GuardRefused, Shrinkage
+from console.engines.target import InvalidTarget, ServiceTarget, TrafficTarget
 from console.live.picture import SILENT_AFTER_S, Picture
-from console.traffic.models import Endpoint, Service
-from console.traffic.protected import why_protected
+from console.traffic.draining import is_draining
+from console.traffic.models import Service
 from console.traffic.secrets import Secrets
-from console.traffic.view import EndpointSeen, EngineSeen, ServiceSeen, TrafficSeen
+from console.traffic.view import HeldBack, RequestShown, TrafficSeen
 
 log = logging.getLogger(__name__)
 
-NO_SECRETS = Secrets()
+_NOTHING = ServiceStats()
+_NO_SECRETS = Secrets()
 
 
-@dataclass
-class _Observed:
-    """One service's endpoints as last read from the engine, and their rates since the read before."""
+@dataclass(frozen=True, slots=True)
+class _HostPressure:
+    """utilisation: of the worst of its resources that get worse like a queue. bottleneck: that one's name."""
 
-    at: float = 0.0
-    counters: dict[str, EndpointStats] = field(default_factory=dict)
-    rates: dict[str, tuple[float, float]] = field(default_factory=dict)  # key to (requests/s, errors/s)
-    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    cores: float = 0.0
+    utilisation: float = 0.0
+    bottleneck: str = ""
+
+
+_UNKNOWN_HOST = _HostPressure()
 
 
 class Steerer:
     """One leader's control of one engine. The picture and clock are the caller's."""
 
-    def __init__(self, picture: Picture, ads: AdsServer, admin_socket: str, epoch: int) -> None:
-        self._picture, self._ads, self._admin_socket, self._epoch = picture, ads, admin_socket, epoch
+    def __init__(self, picture: Picture, engine: Engine, epoch: int) -> None:
+        self._picture, self._engine, self._epoch = picture, engine, epoch
         self._laws: dict[str, Steering] = {}
-        self._observed: dict[str, _Observed] = {}
         self._targets: dict[str, ServiceTarget] = {}
+        self._requests: dict[str, deque[RequestShown]] = {}
+        self._secrets = _NO_SECRETS
+        self._held: tuple[Shrinkage, ...] = ()
         self._guard = ""
 
-    async def step(self, services: list[Service], now: float, secrets: Secrets = NO_SECRETS) -> TrafficSeen:
-        """Read, decide, tell; returns what to show."""
-        await self._observe(now)
-        for name in (self._laws.keys() | self._targets.keys()) - {service.name for service in services}:
-            self._laws.pop(name, None)
-            self._observed.pop(name, None)
-            self._targets.pop(name, None)
-        shares = self._pressures()
+    async def step(
+        self,
+        services: list[Service],
+        now: float,
+        meant: Collection[str] = (),
+        secrets: Secrets = _NO_SECRETS,
+        today: datetime | None = None,
+    ) -> TrafficSeen:
+        """Read, decide, tell; returns what to show.
+
+        now: monotonic seconds. meant: services that may lose more than the guard lets pass. today: the wall clock, by
+        which drains end.
+        """
+        today = today or timezone.now()
+        figures = await self._engine.observe()
+        self._forget({service.name for service in services})
+        pressures = self._pressures()
         plans: dict[str, WeightPlan] = {}
         wrong = list(secrets.wrong)
         for service in services:
             try:
-                plan = self._plan(service, shares, now)
-                self._targets[service.name] = _service_target(service, plan)
+                plan = self._plan(service, figures.get(service.name, _NOTHING), pressures, now)
+                self._targets[service.name] = service_target(service, plan.weights, today)
             except (InvalidTarget, InvalidInput) as error:
                 # An agent gave its host an address that another endpoint has: this service stays as it
                 # was, if it was, and the others go on.
                 wrong.append(f"{service.name} is left as it was: {error}")
             else:
                 plans[service.name] = plan
-        target = TrafficTarget(
-            services=tuple(self._targets.values()),
-            epoch=self._epoch,
-            certificates=secrets.certificates,
-            api_keys=secrets.api_keys,
-        )
-        self._guard = self._publish(target, wrong)
+        self._secrets = secrets
+        self._publish(wrong, meant)
+        self._take_requests(services)
+        by_node = self._engine.seen_by()
         return TrafficSeen(
             epoch=self._epoch,
             services={
-                each.name: self._seen(each, plans[each.name]) for each in services if each.name in plans
+                each.name: service_seen(self._sight(each, figures, by_node), plans[each.name])
+                for each in services
+                if each.name in plans
             },
-            engines=[
-                EngineSeen(
-                    node=name,
-                    connected=node.connected,
-                    refused="; ".join(f"{each.name}: {each.text}" for each in node.rejections),
-                )
-                for name, node in self._ads.nodes.items()
-            ],
+            engines=engines_seen(self._engine),
             guard=self._guard,
+            held=[HeldBack(each.service, each.before, each.after) for each in self._held],
         )
 
-    def _publish(self, target: TrafficTarget, wrong: list[str]) -> str:
-        """Give the engine the target; returns "", or what is not as asked for: wrong, and what the guard held back."""
+    def _publish(self, wrong: list[str], meant: Collection[str]) -> None:
+        """Give the engine the targets, but for services that the guard holds: these stay as they were published."""
+        targets = dict(self._targets)
+        self._held = ()
         try:
-            self._ads.publish(target)
+            self._engine.apply(self._target(targets), meant=meant)
         except GuardRefused as refusal:
+            self._held = refusal.shrinkages
             wrong = [*wrong, str(refusal)]
+            before = self._engine.target
+            published = {each.name: each for each in before.services} if before else {}
+            targets.update({each.service: published[each.service] for each in refusal.shrinkages})
+            # What else changed is not to wait for it; what was published before passes the guard.
+            self._engine.apply(self._target(targets), meant=meant)
+        except InvalidTarget as error:
+            # Each service is well by itself, and two of them want the same; what is published stays.
+            wrong = [*wrong, f"nothing was changed: {error}"]
         said = "; ".join(wrong)
         if said and said != self._guard:
             log.warning("not published: %s", said)
-        return said
+        self._guard = said
 
-    async def _observe(self, now: float) -> None:
-        try:
-            seen = await read_services(self._admin_socket)
-        except AdminUnreachable:
-            return  # the engine is starting or gone: its absence shows in its connection's state
-        for name, stats in seen.items():
-            observed = self._observed.setdefault(name, _Observed())
-            observed.rates = _rates(observed, stats, now)
-            observed.counters, observed.at = dict(stats.endpoints), now
-            observed.latency_ms = stats.latency_ms
+    def _target(self, targets: Mapping[str, ServiceTarget]) -> TrafficTarget:
+        return TrafficTarget(
+            services=tuple(targets.values()),
+            epoch=self._epoch,
+            certificates=self._secrets.certificates,
+            api_keys=self._secrets.api_keys,
+        )
 
-    def _pressures(self) -> dict[str, tuple[float, float]]:
-        """Host to (cores, bottleneck utilisation): the worst of its resources that get worse like a queue."""
+    def _forget(self, names: Collection[str]) -> None:
+        kept: tuple[dict[str, Steering] | dict[str, ServiceTarget] | dict[str, deque[RequestShown]], ...]
+        kept = (self._laws, self._targets, self._requests)
+        for known in kept:
+            for name in known.keys() - set(names):
+                del known[name]
+
+    def _pressures(self) -> dict[str, _HostPressure]:
+        """By the host's name."""
         snapshot, _ = self._picture.view()
         used, _ = self._picture.utilisation(snapshot)
         rates = [place for place, each in enumerate(snapshot.dimensions.resources) if each.kind == "rate"]
-        with np.errstate(invalid="ignore"):
-            worst = np.nanmax(np.nan_to_num(used[:, rates], nan=0.0), axis=1) if len(used) else np.zeros(0)
+        if not len(used):
+            return {}
+        shares = np.nan_to_num(used[:, rates], nan=0.0)
+        worst = shares.argmax(axis=1)
+        names = [snapshot.dimensions.names[place] for place in rates]
         return {
-            name: (self._picture.capacity(name).get("cpu", 0.0), float(worst[row]))
+            name: _HostPressure(
+                self._picture.capacity(name).get("cpu", 0.0),
+                float(shares[row, worst[row]]),
+                names[worst[row]],
+            )
             for row, name in enumerate(snapshot.names)
         }
 
-    def _plan(self, service: Service, shares: dict[str, tuple[float, float]], now: float) -> WeightPlan:
-        observed = self._observed.get(service.name, _Observed())
+    def _plan(
+        self, service: Service, figures: ServiceStats, pressures: Mapping[str, _HostPressure], now: float
+    ) -> WeightPlan:
         views = []
         for endpoint in service.endpoints.all():
             key = key_of(endpoint)
-            cores, pressure = shares.get(endpoint.host.name, (0.0, 0.0))
-            rate, errors = observed.rates.get(key, (0.0, 0.0))
-            counters = observed.counters.get(key)
+            host = pressures.get(endpoint.host.name, _UNKNOWN_HOST)
+            seen = figures.endpoints.get(key)
             age = self._picture.age_s(endpoint.host.name)
             views.append(
                 EndpointView(
                     key=key,
-                    capacity_cores=cores or 1.0,
-                    utilisation=pressure,
-                    rate_per_s=rate,
-                    errors_per_s=errors,
-                    in_flight=counters.rq_active if counters else 0,
+                    capacity_cores=host.cores or 1.0,
+                    utilisation=host.utilisation,
+                    bottleneck=host.bottleneck,
+                    rate_per_s=seen.rate_per_s if seen else 0.0,
+                    errors_per_s=seen.errors_per_s if seen else 0.0,
+                    in_flight=seen.rq_active if seen else 0,
+                    latency_s=None if seen is None or seen.latency_ms is None else seen.latency_ms / 1000.0,
                     report_age_s=SILENT_AFTER_S * 100 if age is None else age,
-                    healthy=_state(endpoint) == "healthy"
-                    and (counters is None or counters.health == "healthy"),
+                    healthy=not is_draining(endpoint) and (seen is None or seen.health == "healthy"),
                 )
             )
         law = self._laws.get(service.name)
         if law is None:
             # A new leader goes on from the weights that are in force.
-            in_force = {key: counters.weight for key, counters in observed.counters.items()}
+            in_force = {key: each.weight for key, each in figures.endpoints.items()}
             law = self._laws[service.name] = Steering(resume=in_force)
         return law.step(views, now)
 
-    def _seen(self, service: Service, plan: WeightPlan) -> ServiceSeen:
-        observed = self._observed.get(service.name, _Observed())
-        total = sum(rate for rate, _ in observed.rates.values())
-        endpoints = []
-        for endpoint in service.endpoints.all():
-            key = key_of(endpoint)
-            rate, errors = observed.rates.get(key, (0.0, 0.0))
-            counters = observed.counters.get(key)
-            endpoints.append(
-                EndpointSeen(
-                    host=endpoint.host.name,
-                    port=endpoint.port,
-                    weight=plan.weights[key],
-                    share=rate / total if total else 0.0,
-                    rate_per_s=rate,
-                    errors_per_s=errors,
-                    in_flight=counters.rq_active if counters else 0,
-                    requests=counters.rq_total if counters else 0,
-                    health=counters.health if counters else "unknown",
-                    reason=plan.reasons[key],
-                )
-            )
-        return ServiceSeen(
-            endpoints,
-            rate_per_s=total,
-            p50_ms=observed.latency_ms.get("p50"),
-            p99_ms=observed.latency_ms.get("p99"),
+    def _sight(
+        self,
+        service: Service,
+        figures: Mapping[str, ServiceStats],
+        by_node: Mapping[str, Mapping[str, ServiceStats]],
+    ) -> Sight:
+        return Sight(
+            service=service,
+            together=figures.get(service.name, _NOTHING),
+            by_node={node: seen[service.name] for node, seen in by_node.items() if service.name in seen},
+            requests=list(self._requests.get(service.name, ())),
         )
 
-
-def key_of(endpoint: Endpoint) -> str:
-    """The endpoint's name in the engine's statistics."""
-    return EndpointTarget(endpoint.host.name, endpoint.host.address, endpoint.port).key
-
-
-def services_now() -> list[Service]:
-    """All services with their endpoints and hosts, in one read."""
-    return list(Service.objects.prefetch_related("endpoints__host"))
-
-
-def _state(endpoint: Endpoint) -> str:
-    """What the engine is told of an endpoint, beside its own checks.
-
-    A host whose agent is lost keeps its traffic: the agent may have died alone, and the engine's own health
-    checks see the server itself.
-    """
-    if endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING:
-        return "draining"
-    return "healthy"
-
-
-def _service_target(service: Service, plan: WeightPlan) -> ServiceTarget:
-    for endpoint in service.endpoints.all():
-        # An agent says its host's address; it may have become one that nobody may be led to.
-        if what := why_protected(endpoint.host.address, endpoint.port):
-            raise InvalidTarget("address", f"{endpoint.host.address}:{endpoint.port} is {what}")
-    return ServiceTarget(
-        name=service.name,
-        protocol=service.protocol,
-        listen_address=service.listen_address,
-        listen_port=service.listen_port,
-        endpoints=tuple(
-            EndpointTarget(
-                host=endpoint.host.name,
-                address=endpoint.host.address,
-                port=endpoint.port,
-                weight=plan.weights[key_of(endpoint)],
-                state=_state(endpoint),
-            )
-            for endpoint in service.endpoints.all()
-        ),
-        settings=settings_of(service.settings),
-    )
-
-
-def _rates(observed: _Observed, stats: ServiceStats, now: float) -> dict[str, tuple[float, float]]:
-    """Requests and errors a second since the last read. A counter that fell means a restarted engine: start again."""
-    elapsed = now - observed.at
-    rates = {}
-    for key, counters in stats.endpoints.items():
-        before = observed.counters.get(key)
-        if before is None or elapsed <= 0 or counters.rq_total < before.rq_total:
-            rates[key] = (0.0, 0.0)
-        else:
-            rates[key] = (
-                (counters.rq_total - before.rq_total) / elapsed,
-                max(counters.rq_error - before.rq_error, 0) / elapsed,
-            )
-    return rates
+    def _take_requests(self, services: list[Service]) -> None:
+        """Put the requests that nodes logged to their services, with endpoints by their hosts' names."""
+        taken = self._engine.take_requests()
+        if not taken:
+            return
+        names: dict[str, Callable[[str], str]] = {}
+        for service in services:
+            by_key = {key_of(each): f"{each.host.name}:{each.port}" for each in service.endpoints.all()}
+            names[service.name] = lambda key, by_key=by_key: by_key.get(key, key)
+        for node, request in taken:
+            if request.service in names:
+                kept = self._requests.setdefault(request.service, deque(maxlen=MOST_REQUESTS))
+                kept.appendleft(request_shown(node, request, names[request.service]))

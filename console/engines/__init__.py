@@ -7,7 +7,7 @@ which merely builds targets never pays for gRPC and protobuf.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -29,11 +29,24 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Begin to serve the product; returns when it can connect."""
 
-    def apply(self, target: TrafficTarget, *, force: bool = False) -> None:
-        """Make target the wanted state; raises console.engines.guard.GuardRefused unless force."""
+    @property
+    def target(self) -> TrafficTarget | None:
+        """The wanted state: as last applied, or the baseline of an earlier leader."""
 
-    async def observe(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the product sees: service -> "address:port" -> its endpoint figures."""
+    def apply(self, target: TrafficTarget, *, force: bool = False, meant: Collection[str] = ()) -> None:
+        """Make target the wanted state; raises console.engines.guard.GuardRefused unless force, or meant."""
+
+    async def observe(self) -> Mapping[str, Any]:
+        """What all instances of the product see together: service -> its figures and its endpoints'."""
+
+    def seen_by(self) -> Mapping[str, Mapping[str, Any]]:
+        """The same for each instance by itself: name -> service -> figures."""
+
+    def take_requests(self) -> Sequence[tuple[str, Any]]:
+        """Requests that instances logged since the last time, oldest first: (instance's name, request)."""
+
+    def take_told(self) -> Sequence[Any]:
+        """What rollouts did since the last time."""
 
     @property
     def state(self) -> Mapping[str, Any]:

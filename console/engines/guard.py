@@ -8,6 +8,7 @@ Removing a whole service passes too: nobody does that by returning an empty list
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from console.engines.target import TrafficTarget
@@ -45,8 +46,8 @@ def shrinkages(before: TrafficTarget, after: TrafficTarget) -> tuple[Shrinkage, 
     )
 
 
-def check(before: TrafficTarget, after: TrafficTarget) -> None:
-    """Raise GuardRefused if after takes away what only a deliberate act should."""
-    found = shrinkages(before, after)
+def check(before: TrafficTarget, after: TrafficTarget, meant: Collection[str] = ()) -> None:
+    """Raise GuardRefused if after takes away what only a deliberate act should. meant: services of such an act."""
+    found = tuple(each for each in shrinkages(before, after) if each.service not in meant)
     if found:
         raise GuardRefused(found)

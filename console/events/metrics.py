@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Count
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from console.events.status import status
+from console.nodes.metrics import traffic
+from console.placements.models import Decision
+from console.traffic.view import seen
 
 
 class _Collector:
@@ -25,6 +29,14 @@ class _Collector:
         yield GaugeMetricFamily(
             "steelyard_hosts_reporting", "Hosts heard of within three keepalives.", now["reporting"]
         )
+        yield GaugeMetricFamily("steelyard_services", "Services.", now["services"])
+        decided = GaugeMetricFamily(
+            "steelyard_decisions", "Decisions of the last thirty days, by outcome.", labels=["outcome"]
+        )
+        outcomes = Decision.objects.values_list("outcome").annotate(Count("pk")).order_by()
+        for outcome, count in outcomes:
+            decided.add_metric([outcome], count)
+        yield decided
         yield GaugeMetricFamily("steelyard_placements", "Placements held.", now["placements"])
         yield GaugeMetricFamily(
             "steelyard_broker_up", "Whether this process reaches the broker.", float(now["broker"])
@@ -44,6 +56,7 @@ class _Collector:
             for state, count in now[kind].items():
                 family.add_metric([state], count)
             yield family
+        yield from traffic(seen())
 
 
 def exposition() -> bytes:

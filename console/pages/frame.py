@@ -34,6 +34,7 @@ PLACES = (
     Place("hosts", "Hosts", "/hosts/", "h"),
     Place("services", "Services", "/services/", "t"),
     Place("certificates", "Certificates", "/certificates/", "c"),
+    Place("engines", "Engines", "/engines/", "x"),
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),

@@ -8,6 +8,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.nodes import views as nodes
 from console.placements import views as placements
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
@@ -34,6 +35,8 @@ urlpatterns: list[URLPattern] = [
     path("api-keys/new/", traffic_secrets.new_api_key, name="new-api-key"),
     path("api-keys/<slug:name>/remove/", traffic_secrets.api_key_action, name="api-key-action"),
     path("certificates/<slug:name>/remove/", traffic_secrets.certificate_action, name="certificate-action"),
+    path("engines/", nodes.engines, name="engines"),
+    path("engines/publish/", nodes.publish, name="publish"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<uuid:job>/", jobs.job, name="job"),
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),

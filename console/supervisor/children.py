@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import signal
-import socket
 import sys
 from pathlib import Path
 
-from console.engines.envoy.process import EnvoyProcess
 from console.place import Place
 
 STOP_S = 8.0
@@ -18,9 +17,20 @@ MARK = "STEELYARD_SUPERVISED"
 
 
 class Child:
-    """One process that is kept running. start() makes and returns it; its output goes to its log file."""
+    """One process that is kept running; its output goes to its log file.
 
-    def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path) -> None:
+    orphaned: the signal that the kernel sends it when the supervisor is killed outright.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        log: Path,
+        orphaned: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self._orphaned = orphaned
         self.name, self._argv, self._env, self._log = name, argv, env, log
         self.process: asyncio.subprocess.Process | None = None
         self.restarts = 0
@@ -35,8 +45,7 @@ class Child:
                 stderr=log,
                 # Ctrl-C in a terminal is for the supervisor, which ends its children in order.
                 start_new_session=True,
-                # When the supervisor is killed outright, its children get SIGTERM from the kernel.
-                preexec_fn=_die_with_parent,
+                preexec_fn=functools.partial(_die_with_parent, self._orphaned),
             )
 
     async def wait(self) -> None:
@@ -60,29 +69,6 @@ class Child:
         return self.process.pid if alive and self.process else None
 
 
-class EnvoyChild:
-    """Envoy, which knows best how it is started and stopped, as one of the supervisor's children."""
-
-    name = "envoy"
-
-    def __init__(self, place: Place) -> None:
-        self._envoy = EnvoyProcess(place.envoy, socket.gethostname(), place.xds_socket)
-        self.restarts = 0
-
-    async def spawn(self) -> None:
-        await self._envoy.start()
-
-    async def wait(self) -> None:
-        await self._envoy.wait()
-
-    async def stop(self) -> None:
-        await self._envoy.stop()
-
-    @property
-    def pid(self) -> int | None:
-        return self._envoy.pid
-
-
 def web_argv(address: str, port: int) -> list[str]:
     """The web process: pages, API and WebSockets."""
     return [
@@ -98,6 +84,14 @@ def web_argv(address: str, port: int) -> list[str]:
 def controller_argv() -> list[str]:
     """The controller process."""
     return [sys.executable, "-m", "console.controller"]
+
+
+def relay_argv(place: Place) -> list[str]:
+    """This machine's Envoy and its relay."""
+    return [
+        sys.executable, "-m", "console.engines.envoy",
+        "--controller", f"unix:{place.xds_socket}", "--data", str(place.envoy),
+    ]  # fmt: skip
 
 
 def worker_argv() -> list[str]:
@@ -118,6 +112,6 @@ def runs_with(pid: int, data: Path) -> bool:
     return f"{MARK}={data}".encode() in environment
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(number: signal.Signals) -> None:
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(set_parent_death_signal, number)

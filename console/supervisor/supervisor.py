@@ -19,8 +19,8 @@ from console.supervisor.children import (
     MARK,
     STOP_S,
     Child,
-    EnvoyChild,
     controller_argv,
+    relay_argv,
     runs_with,
     web_argv,
     worker_argv,
@@ -44,7 +44,7 @@ class Supervisor:
         self._address, self._port = read_listen(listen)
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
-        self.children: list[Child | EnvoyChild] = []
+        self.children: list[Child] = []
         self.url = f"http://{listen}"
 
     async def start(self) -> str | None:
@@ -68,7 +68,9 @@ class Supervisor:
         await self._keep(self._child("web", web_argv(self._address, self._port), env))
         await self._keep(self._child("controller", controller_argv(), env))
         await self._keep(self._child("worker", worker_argv(), env))
-        await self._keep(EnvoyChild(self._place))
+        # A supervisor that is killed takes no traffic with it: then the relay leaves, and Envoy stays.
+        log = self._place.logs / "relay.log"
+        await self._keep(Child("relay", relay_argv(self._place), env, log, signal.SIGHUP))
         await self._ready()
         write_private(self._place.console_url, self.url)
         return f"{self.url}/setup/{setup}/" if setup else None
@@ -124,14 +126,14 @@ class Supervisor:
         found: str | None = json.loads(out)["setup"]
         return found
 
-    async def _keep(self, child: Child | EnvoyChild) -> None:
+    async def _keep(self, child: Child) -> None:
         """Start a child, and again whenever it ends."""
         self.children.append(child)
         await child.spawn()
         self._note_pids()
         self._keepers.append(asyncio.create_task(self._watch(child)))
 
-    async def _watch(self, child: Child | EnvoyChild) -> None:
+    async def _watch(self, child: Child) -> None:
         pause = FIRST_RESTART_S
         while True:
             began = time.monotonic()
@@ -159,13 +161,13 @@ class Supervisor:
         )
 
     async def _sweep(self) -> None:
-        """End what an earlier supervisor, killed outright, left running with this data. Envoy's own start does
-        the same for Envoy."""
+        """End what an earlier supervisor, killed outright, left running with this data. Envoy goes on, and the
+        relay takes it over."""
         try:
             noted = json.loads((self._place.run / "pids").read_text())
         except (OSError, ValueError):
             return
-        left = {pid for name, pid in noted.items() if name != EnvoyChild.name and isinstance(pid, int)}
+        left = {pid for pid in noted.values() if isinstance(pid, int)}
         for attempt in range(round(STOP_S / SWEEP_S)):
             left = {pid for pid in left if runs_with(pid, self._place.data)}
             if not left:

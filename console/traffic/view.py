@@ -20,11 +20,23 @@ from console.traffic.health import EngineWord, Health, HostWord, health_of
 from console.traffic.models import Endpoint, Service
 
 
-class EndpointSeen(msgspec.Struct, frozen=True):
-    """One endpoint as the engine and the steering see it, over the last second.
+class NodeShare(msgspec.Struct, frozen=True):
+    """One endpoint as one of several nodes sees it."""
+
+    rate_per_s: float
+    errors_per_s: float
+    in_flight: int
+    latency_ms: float | None
+    health: str
+    flags: tuple[str, ...] = ()
+
+
+class EndpointSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One endpoint as the engines and the steering see it, over the last second.
 
     weight: what the engine was told. share: of the service's requests (0..1). rate, errors: per second.
-    health: the engine's word, flags: those that led to it. reason: why this weight, in a sentence.
+    health: the engine's word, and flags its own words for it. reason: why this weight, in a sentence. latency_ms: the
+    mean, None while nothing is asked. nodes: how each engine sees it, where there are several.
     """
 
     host: str
@@ -37,24 +49,78 @@ class EndpointSeen(msgspec.Struct, frozen=True):
     requests: int
     health: str
     reason: str
+    latency_ms: float | None = None
     flags: tuple[str, ...] = ()
+    nodes: dict[str, NodeShare] = {}
+
+
+class RequestShown(msgspec.Struct, frozen=True):
+    """One request of the access log. endpoint: HOST:PORT, "" if none was asked; flags: what was unusual, in words."""
+
+    at_s: float
+    node: str
+    client: str
+    method: str
+    path: str
+    status: int
+    endpoint: str
+    duration_ms: float
+    flags: tuple[str, ...] = ()
+    attempts: int = 1
 
 
 class ServiceSeen(msgspec.Struct, frozen=True):
-    """p50_ms, p99_ms: of the last seconds, as the engine measured them; None while nothing was asked."""
+    """p50_ms, p90_ms, p99_ms: of the last seconds, as the engine measured them; None while nothing was asked.
+
+    nodes: how many engines carry it. requests: the last ones, where the service keeps a share of them, newest first.
+    """
 
     endpoints: list[EndpointSeen]
     rate_per_s: float = 0.0
     p50_ms: float | None = None
     p99_ms: float | None = None
+    p90_ms: float | None = None
+    errors_per_s: float = 0.0
+    nodes: int = 0
+    requests: list[RequestShown] = []
 
 
 class EngineSeen(msgspec.Struct, frozen=True):
-    """One engine: whether it listens to us, and the last thing it refused."""
+    """One engine: whether it listens to us, and what it refuses at present.
+
+    desired: resources that it shall have; applied: how many of them it has; on_trial: it tries out what the others
+    do not have yet. picker: who chooses endpoints there, and why that one. last_refusal: ever, in its words.
+    acked, nacked: its answers. cache: what is wrong with what it keeps for a start without us. report_age_s: None
+    while it has said nothing; uptime_s: of the Envoy, None while none runs.
+    """
 
     node: str
     connected: bool
     refused: str = ""
+    version: str = ""
+    ready: bool = False
+    uptime_s: float | None = None
+    restarts: int = 0
+    picker: str = ""
+    picker_reason: str = ""
+    desired: int = 0
+    applied: int = 0
+    on_trial: bool = False
+    last_refusal: str = ""
+    acked: int = 0
+    nacked: int = 0
+    cache: str = ""
+    rate_per_s: float = 0.0
+    services: int = 0
+    report_age_s: float | None = None
+
+
+class HeldBack(msgspec.Struct, frozen=True):
+    """A service that the guard keeps as it was: it would go from before to after endpoints."""
+
+    service: str
+    before: int
+    after: int
 
 
 class TrafficSeen(msgspec.Struct, frozen=True):
@@ -64,6 +130,7 @@ class TrafficSeen(msgspec.Struct, frozen=True):
     services: dict[str, ServiceSeen] = {}
     engines: list[EngineSeen] = []
     guard: str = ""
+    held: list[HeldBack] = []
 
 
 encode_traffic = msgspec.json.Encoder().encode
@@ -90,7 +157,8 @@ class Seen:
         known = self.known(endpoint)
         if known is None:
             return None
-        return {**msgspec.structs.asdict(known), "reason": reason_of(endpoint, known)}
+        nodes = msgspec.to_builtins(known.nodes)
+        return {**msgspec.structs.asdict(known), "nodes": nodes, "reason": reason_of(endpoint, known)}
 
 
 def joined_health(endpoint: Endpoint, known: EndpointSeen | None) -> Health:
@@ -101,6 +169,8 @@ def joined_health(endpoint: Endpoint, known: EndpointSeen | None) -> Health:
     host = endpoint.host
     age_s = picture.age_s(host.name)
     words = [] if known is None else [EngineWord(known.health, known.flags)]
+    if known is not None and known.nodes:
+        words = [EngineWord(each.health, each.flags, node) for node, each in known.nodes.items()]
     silent = age_s is None or age_s > SILENT_AFTER_S
     drain = drain_of(endpoint, drain_s_of(endpoint.service), timezone.now())
     return health_of(words, HostWord(host.name, age_s, silent, host.lost_since is not None), drain)

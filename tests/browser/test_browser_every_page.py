@@ -20,6 +20,7 @@ LISTS = [
     "/hosts/?q=none",
     "/services/",
     "/services/new/",
+    "/engines/",
     "/jobs/",
     "/shards/",
     "/decisions/",

@@ -14,6 +14,8 @@ from engine_backends import free_port
 
 from console.engines.envoy import stats
 from console.engines.envoy.ads import AdsServer, NodeState
+from console.engines.envoy.doors import Door
+from console.engines.envoy.engine import EnvoyEngine
 from console.engines.envoy.process import EnvoyProcess
 from console.engines.target import EndpointTarget, Protocol, ServiceTarget, TrafficTarget
 
@@ -27,25 +29,30 @@ class EnvoyRig:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.xds_socket = folder / "xds.sock"
-        self.ads = AdsServer(f"unix:{self.xds_socket}")
+        self.engine = EnvoyEngine((Door(f"unix:{self.xds_socket}"),))
         self.envoy = EnvoyProcess(folder / "envoy", NODE, self.xds_socket)
+
+    @property
+    def ads(self) -> AdsServer:
+        """The engine's server."""
+        return self.engine.ads
 
     async def start(self) -> None:
         """Control plane first, then Envoy, ready."""
-        await self.ads.start()
-        self.ads.publish(TrafficTarget())
+        await self.engine.start()
+        self.engine.apply(TrafficTarget())
         await self.envoy.start()
         await self.envoy.wait_ready()
 
     async def stop(self) -> None:
         """Both, whatever state they are in."""
         await self.envoy.stop()
-        await self.ads.stop()
+        await self.engine.stop()
 
     async def restart_ads(self) -> None:
         """A new control plane with no memory, at the same place."""
-        self.ads = AdsServer(f"unix:{self.xds_socket}")
-        await self.ads.start()
+        self.engine = EnvoyEngine((Door(f"unix:{self.xds_socket}"),))
+        await self.engine.start()
 
     async def publish(
         self, *services: ServiceTarget, force: bool = False, **secrets: tuple[Any, ...]
@@ -54,7 +61,7 @@ class EnvoyRig:
 
         secrets: certificates and api_keys, as TrafficTarget has them.
         """
-        self.ads.publish(TrafficTarget(services, **secrets), force=force)
+        self.engine.apply(TrafficTarget(services, **secrets), force=force)
         assert await self.ads.settled(10), self.ads.nodes
         return self.ads.nodes[NODE]
 

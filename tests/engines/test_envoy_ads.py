@@ -13,18 +13,22 @@ import pytest
 import pytest_asyncio
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 
-from console.engines.envoy.ads import AdsServer, StaleTarget
-from console.engines.envoy.render import CLUSTER
+from console.engines.envoy.ads import AdsServer
+from console.engines.envoy.catalogue import Catalogue
+from console.engines.envoy.doors import Door, DoorRefused, Upstream
+from console.engines.envoy.engine import EnvoyEngine, StaleTarget
+from console.engines.envoy.render import CLUSTER, render
 from console.engines.guard import GuardRefused
 from console.engines.target import EndpointTarget, ServiceTarget, TrafficTarget
 
 WEB = ServiceTarget("web", "http", "127.0.0.1", 80, (EndpointTarget("h", "10.0.0.1", 80),))
+WANTED = Catalogue.of(1, render(TrafficTarget((WEB,))))
 
 
 @pytest_asyncio.fixture
 async def server(short_folder: Path) -> AsyncIterator[AdsServer]:
-    """A server that has published nothing."""
-    built = AdsServer(f"unix:{short_folder}/ads.sock")
+    """A server that has offered nothing."""
+    built = AdsServer((Door(f"unix:{short_folder}/ads.sock"),))
     await built.start()
     yield built
     await built.stop()
@@ -46,7 +50,7 @@ def _first(node_id: str) -> discovery_pb2.DeltaDiscoveryRequest:
     return request
 
 
-async def test_nothing_is_removed_before_the_first_publish(
+async def test_nothing_is_removed_before_the_first_offer(
     server: AdsServer, stub: ads_pb2_grpc.AggregatedDiscoveryServiceStub
 ) -> None:
     """A control plane that does not know the target yet leaves Envoy alone; then it sends and removes."""
@@ -54,7 +58,7 @@ async def test_nothing_is_removed_before_the_first_publish(
     await stream.write(_first("n1"))
     reading = asyncio.ensure_future(stream.read())
     quiet, _ = await asyncio.wait({reading}, timeout=0.3)
-    server.publish(TrafficTarget((WEB,)))
+    server.offer(lambda _: WANTED)
     added = await asyncio.wait_for(reading, 5)
     await stream.write(discovery_pb2.DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=added.nonce))
     removed = await asyncio.wait_for(stream.read(), 5)
@@ -84,7 +88,7 @@ async def test_stop_ends_open_streams_soon(
     server: AdsServer, stub: ads_pb2_grpc.AggregatedDiscoveryServiceStub
 ) -> None:
     """An open stream does not hold the server up."""
-    server.publish(TrafficTarget((WEB,)))
+    server.offer(lambda _: WANTED)
     stream = stub.DeltaAggregatedResources()
     await stream.write(_first("n1"))
     await asyncio.wait_for(stream.read(), 5)
@@ -100,7 +104,7 @@ async def test_a_second_stream_of_a_node_replaces_the_first(
     server: AdsServer, stub: ads_pb2_grpc.AggregatedDiscoveryServiceStub
 ) -> None:
     """The end of an old stream does not mark the node of a newer one as gone."""
-    server.publish(TrafficTarget((WEB,)))
+    server.offer(lambda _: WANTED)
     streams = [stub.DeltaAggregatedResources() for _ in range(2)]
     for stream in streams:
         await stream.write(_first("n1"))
@@ -113,30 +117,41 @@ async def test_a_second_stream_of_a_node_replaces_the_first(
     streams[1].cancel()
 
 
-async def test_an_older_epoch_is_refused(server: AdsServer) -> None:
+async def test_an_older_epoch_is_refused(short_folder: Path) -> None:
     """A leader that was replaced cannot undo its successor's work."""
+    engine = EnvoyEngine((Door(f"unix:{short_folder}/stale.sock"),))
     newer = TrafficTarget((WEB,), epoch=2)
-    server.publish(newer)
+    engine.apply(newer)
 
     with pytest.raises(StaleTarget):
-        server.publish(TrafficTarget((), epoch=1), force=True)
+        engine.apply(TrafficTarget((), epoch=1), force=True)
 
-    assert newer == server.target
+    assert newer == engine.target
 
 
 async def test_the_guard_compares_with_the_baseline(short_folder: Path) -> None:
-    """A new server that is told what the last one published guards its first target too."""
-    server = AdsServer(f"unix:{short_folder}/guard.sock", baseline=TrafficTarget((WEB,)))
+    """A new leader that is told what the last one published guards its first target too; named ones may pass."""
+    engine = EnvoyEngine((Door(f"unix:{short_folder}/guard.sock"),), baseline=TrafficTarget((WEB,)))
     empty = TrafficTarget((ServiceTarget("web", "http", "127.0.0.1", 80),))
 
     with pytest.raises(GuardRefused):
-        server.publish(empty)
-    server.publish(empty, force=True)
+        engine.apply(empty)
+    with pytest.raises(GuardRefused):
+        engine.apply(empty, meant=["other"])
+    engine.apply(empty, meant=["web"])
 
-    assert empty == server.target
+    assert empty == engine.target
+
+
+async def test_a_door_on_a_network_is_not_opened_without_a_certificate() -> None:
+    """There is no way to serve nodes over a network in the clear, by mistake or on purpose."""
+    with pytest.raises(DoorRefused, match="TLS only"):
+        await AdsServer((Door("127.0.0.1:0"),)).start()
+    with pytest.raises(DoorRefused, match="needs its token"):
+        Upstream("127.0.0.1:1").check()
 
 
 async def test_an_address_that_cannot_be_had_is_an_error(short_folder: Path) -> None:
     """A socket in a folder that does not exist is an OSError, said at once."""
     with pytest.raises(OSError, match="cannot serve xDS"):
-        await AdsServer(f"unix:{short_folder}/absent/ads.sock").start()
+        await AdsServer((Door(f"unix:{short_folder}/absent/ads.sock"),)).start()

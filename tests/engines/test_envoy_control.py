@@ -90,13 +90,13 @@ async def test_traffic_outlives_the_control_plane(rig: EnvoyRig, serve: Serve) -
     """Without a control plane Envoy goes on; a new one sends nothing that Envoy has already."""
     web = await _web(serve, 2)
     await rig.publish(web)
-    target = rig.ads.target
-    await rig.ads.stop()
+    target = rig.engine.target
+    await rig.engine.stop()
 
     alone = await answers(web, 50)
     await rig.restart_ads()
     before_any_target = await answers(web, 20)
-    rig.ads.publish(target)
+    rig.engine.apply(target)
     settled = await rig.ads.settled(10)
 
     assert _served(alone) == 50
@@ -127,7 +127,7 @@ async def test_the_guard_stops_an_empty_set_and_force_passes_it(rig: EnvoyRig, s
     await rig.publish(web)
 
     with pytest.raises(GuardRefused) as refused:
-        rig.ads.publish(TrafficTarget((replace(web, endpoints=()),)))
+        rig.engine.apply(TrafficTarget((replace(web, endpoints=()),)))
     kept = await answers(web, 20)
     await rig.publish(replace(web, endpoints=()), force=True)
 

@@ -154,7 +154,8 @@ async def test_faults_strike_only_whom_they_are_for(rig: EnvoyRig, first: Tellin
     spared = await ask(web)
 
     assert (418, 200) == (struck.status_code, spared.status_code)
-    assert took_s >= 0.3
+    # Envoy counts whole milliseconds.
+    assert took_s >= 0.298
 
 
 async def test_other_sites_pages_ask_if_they_may(rig: EnvoyRig, first: TellingBackend) -> None:

@@ -23,7 +23,7 @@ from waiting import eventually
 from clients.rest import ProblemError, Steelyard
 from console.place import Place
 
-CHILDREN = ("web", "controller", "worker", "envoy")
+CHILDREN = ("web", "controller", "worker", "relay", "envoy")
 
 
 class Product:
@@ -163,22 +163,40 @@ class Product:
         return dict(self.client.status())
 
     def pids(self) -> dict[str, int]:
-        """The supervisor's children by name."""
+        """The supervisor's children by name, and the Envoy that the relay keeps running."""
         try:
-            return {
+            found = {
                 name: pid for name, pid in json.loads((self.place.run / "pids").read_text()).items() if pid
             }
         except FileNotFoundError:
             return {}
+        with suppress(FileNotFoundError, ValueError):
+            found["envoy"] = int(self.place.envoy_pid.read_text())
+        return found
 
     def kill(self, name: str) -> int:
-        """SIGKILL one child of the supervisor. Returns its pid."""
+        """SIGKILL one process. Returns its pid."""
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def stand_still(self) -> None:
+        """The supervisor stops looking after its children; they may die and stay dead."""
+        assert self.supervisor is not None
+        self.supervisor.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """It looks again, and mends what died meanwhile."""
+        assert self.supervisor is not None
+        self.supervisor.send_signal(signal.SIGCONT)
+
+    def engine(self) -> dict[str, Any]:
+        """The one engine, as the API has it."""
+        (found,) = self.client.get("engines/")["results"]
+        return dict(found)
+
     def until_restarted(self, name: str, pid: int) -> None:
-        """Until the supervisor has put another process in the place of pid."""
+        """Until another process has been put in the place of pid."""
         eventually(lambda: self.pids().get(name, pid) != pid, what=f"{name} starts again")
 
     def answering(self, requests: int = 40) -> set[str]:

@@ -30,7 +30,7 @@ class Steelyard:
         self.used: set[str] = set()
 
     def __call__(self, *words: str) -> Result:
-        self.used.add(" ".join(words[: 1 if words[0] in ("status", "up") else 2]))
+        self.used.add(" ".join(words[: 1 if words[0] in ("status", "up", "envoy") else 2]))
         return CliRunner().invoke(app, words)
 
     def json(self, *words: str) -> Any:
@@ -127,6 +127,14 @@ def test_every_command_works(
     token = steelyard.json("token", "create", "robot", "--role", "viewer", "--days", "1")
     assert token["key"] in {each["key"] for each in steelyard.json("token", "list")}
     assert steelyard.json("token", "revoke", token["key"])["state"] == "revoked"
+
+    assert steelyard.json("engine", "list")["count"] == 1
+    assert len(steelyard.json("engine", "token", "edge")["token"]) > 40
+    assert steelyard.json("engine", "revoke", "edge")["state"] == "revoked"
+    forced = steelyard("engine", "publish", "--force", "--reason", "a test")
+    assert (forced.exit_code, "holds nothing back" in forced.stderr) == (1, True)
+    afar = steelyard("envoy", "--controller", "192.0.2.1:1", "--data", str(product.folder / "afar"))
+    assert (afar.exit_code, "needs its token" in afar.stderr) == (2, True)
     assert commands() - {"up"} == steelyard.used
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -126,6 +127,46 @@ def test_envoy_killed(product: Product) -> None:
     assert product.answering(100)
 
 
+def test_relay_killed(product: Product) -> None:
+    """Envoy goes on, the next relay takes it over, and no request fails."""
+    envoy = product.pids()["envoy"]
+    with Flow(product.web_url) as flow:
+        pid = product.kill("relay")
+        product.until_restarted("relay", pid)
+        eventually(lambda: (product.engine()["report_age_s"] or 99.0) < 2)
+        eventually(lambda: product.engine()["connected"])
+
+    assert product.pids()["envoy"] == envoy
+    assert len(flow.answers) > 20
+    assert flow.failed == []
+
+
+def test_envoy_restarted_without_control_plane(product: Product) -> None:
+    """The whole control plane is dead under load: no request fails; an Envoy that is killed meanwhile serves again
+    within five seconds from what it last accepted."""
+    before = product.pids()
+    assert product.supervisor is not None
+    product.stand_still()
+    with Flow(product.web_url) as flow:
+        for name in ("web", "controller", "worker", "broker"):
+            if name in before:
+                os.kill(before[name], signal.SIGKILL)
+        time.sleep(3)
+    os.kill(before["envoy"], signal.SIGKILL)
+    began = time.monotonic()
+    eventually(lambda: answers(product.web_url), what="Envoy serves again")
+    took_s = time.monotonic() - began
+    with Flow(product.web_url) as again:
+        time.sleep(1)
+    product.go_on()
+    eventually(product.all_answer, 60)
+
+    assert flow.failed == []
+    assert len(flow.answers) > 20
+    assert took_s < 5
+    assert again.failed == []
+
+
 def test_supervisor_killed(product: Product) -> None:
     """Traffic needs none of it; the next start finds all data, sweeps what was left; the agents come back."""
     placed = {ask(product, f"kill-supervisor-{number}") for number in range(5)}
@@ -137,6 +178,7 @@ def test_supervisor_killed(product: Product) -> None:
     product.supervisor.kill()
     product.supervisor.wait(10)
     control = [pid for name, pid in before.items() if name not in ("envoy", "controller")]
+    envoy = before.pop("envoy")
     eventually(
         lambda: not any(belongs_to(pid, product.place.data) for pid in control), what="the children end"
     )
@@ -147,6 +189,7 @@ def test_supervisor_killed(product: Product) -> None:
     eventually(product.all_answer)
 
     assert alone == [200] * 50
+    assert product.pids()["envoy"] == envoy
     assert placed <= known
     assert not any(belongs_to(pid, product.place.data) for pid in before.values())
     assert agents == {name: host.processes["agent"].pid for name, host in product.hosts.items()}
@@ -172,6 +215,14 @@ def ask(product: Product, key: str) -> str:
         answer = http.post(f"{product.url}/api/v1/placements/", json=load)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
+
+
+def answers(url: str) -> bool:
+    """Whether a request gets through."""
+    try:
+        return httpx.get(url, timeout=1).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def authorisation(product: Product) -> dict[str, str]:

@@ -11,9 +11,8 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 
 from console.engines.envoy.upstreams import CLOSED, MATCH_METADATA
 from console.engines.target import EndpointTarget, ServiceTarget
-from console.engines.target.pool import Pool
 
-#: Where our own facts about an endpoint live in its metadata (the host's name; later, what a picker needs).
+#: Where our own facts about an endpoint live in its metadata: the host's name, and how many nodes pick.
 METADATA: Final = "steelyard"
 
 _HEALTH = {
@@ -36,7 +35,7 @@ def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignmen
     built = endpoint_pb2.ClusterLoadAssignment(
         cluster_name=service.name,
         endpoints=[
-            _locality(ranks[priority], zone, group, pool)
+            _locality(ranks[priority], zone, group, service)
             for (priority, zone), group in groupby(ordered, lambda each: (each.priority, each.zone))
         ],
     )
@@ -45,17 +44,18 @@ def load_assignment(service: ServiceTarget) -> endpoint_pb2.ClusterLoadAssignmen
 
 
 def _locality(
-    rank: int, zone: str, group: Iterable[EndpointTarget], pool: Pool
+    rank: int, zone: str, group: Iterable[EndpointTarget], service: ServiceTarget
 ) -> endpoint_components_pb2.LocalityLbEndpoints:
     built = endpoint_components_pb2.LocalityLbEndpoints(
-        priority=rank, lb_endpoints=[_lb_endpoint(endpoint, pool) for endpoint in group]
+        priority=rank, lb_endpoints=[_lb_endpoint(endpoint, service) for endpoint in group]
     )
     if zone:
         built.locality.zone = zone
     return built
 
 
-def _lb_endpoint(endpoint: EndpointTarget, pool: Pool) -> endpoint_components_pb2.LbEndpoint:
+def _lb_endpoint(endpoint: EndpointTarget, service: ServiceTarget) -> endpoint_components_pb2.LbEndpoint:
+    pool = service.settings.pool
     built = endpoint_components_pb2.LbEndpoint(
         endpoint=endpoint_components_pb2.Endpoint(
             address=address_pb2.Address(
@@ -71,7 +71,7 @@ def _lb_endpoint(endpoint: EndpointTarget, pool: Pool) -> endpoint_components_pb
     if pool.check.port:
         # Envoy has a field for it in the check itself, and does not read it.
         built.endpoint.health_check_config.port_value = pool.check.port
-    built.metadata.filter_metadata[METADATA].update({"host": endpoint.host})
+    built.metadata.filter_metadata[METADATA].update({"host": endpoint.host, "pickers": service.pickers})
     if endpoint.state == "closed":
         if pool.sticky is not None:
             # Those who hold on to what drains shall let go.

@@ -27,31 +27,20 @@ from typing import Final
 
 from envoy.service.discovery.v3 import discovery_pb2
 
-from console.engines.envoy.render import CERTIFICATE, CLUSTER, ENDPOINTS, LISTENER, ROUTES, Resources, version
+from console.engines.envoy.catalogue import Catalogue, Key
+from console.engines.envoy.render import CERTIFICATE, CLUSTER, ENDPOINTS, LISTENER, ROUTES
 
 WILDCARD: Final = "*"
+#: In which order types are sent; a stage waits for the answers to the one before. In the last stage what is removed
+#: goes in the same response, so that a listener can take over the address of one that goes. Whatever asks for a
+#: certificate is not ready without it: they come first.
+STAGES: Final = ((CERTIFICATE, CLUSTER, ENDPOINTS), (LISTENER, ROUTES))
+#: Types of which a client has all there is, unless it names some; of the others it has what it names.
+UNNAMED: Final = (CLUSTER, LISTENER)
 #: How long listeners wait for clusters that never get warm, before they go ahead.
 PATIENCE_S: Final = 5.0
 #: After how long something refused is offered again.
 RETRY_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What every node shall have. versions: type URL -> name -> version of resources[type][name]."""
-
-    epoch: int
-    resources: Resources
-    versions: Mapping[str, Mapping[str, str]]
-
-    @classmethod
-    def of(cls, epoch: int, resources: Resources) -> Catalogue:
-        """The catalogue of rendered resources."""
-        versions = {
-            type_url: {name: version(resource) for name, resource in named.items()}
-            for type_url, named in resources.items()
-        }
-        return cls(epoch, resources, versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +51,15 @@ class Rejection:
     name: str
     text: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client said to one response. versions: name -> version, None for a removal. refused: its words, or ""."""
+
+    type_url: str
+    versions: Mapping[str, str | None]
+    refused: str = ""
 
 
 @dataclass(slots=True)
@@ -92,18 +90,27 @@ class _Watch:
 
 
 class DeltaSession:
-    """receive() what the client says, respond() with what it shall be sent. now: monotonic seconds."""
+    """receive() what the client says, respond() with what it shall be sent. now: monotonic seconds.
 
-    def __init__(self) -> None:
+    removes: what of it may be taken away for not being in the catalogue; None: all. A catalogue that may not be whole
+    yet says by this what it knows to be gone.
+    """
+
+    def __init__(self, *, removes: Collection[Key] | None = None) -> None:
+        self.removes = removes
         self.acked: dict[str, dict[str, str]] = {}
         self.rejections: dict[tuple[str, str], Rejection] = {}
         self.rejected_total = 0
+        self.acked_total = 0
         self.sent_total = 0
         self._watches: dict[str, _Watch] = {}
         self._nonce = 0
 
-    def receive(self, request: discovery_pb2.DeltaDiscoveryRequest, now: float) -> None:
-        """Take one request: a subscription, an ACK, a NACK, or several of these at once."""
+    def receive(self, request: discovery_pb2.DeltaDiscoveryRequest, now: float) -> Answer | None:
+        """Take one request: a subscription, an ACK, a NACK, or several of these at once.
+
+        Returns the ACK, or the NACK of a single resource: then what it said of that one is known.
+        """
         watch = self._watches.get(request.type_url)
         if watch is None:
             watch = self._watches[request.type_url] = _open(request)
@@ -119,28 +126,23 @@ class DeltaSession:
             watch.wildcard = watch.wildcard and name != WILDCARD
             if not watch.wildcard:
                 watch.known.pop(name, None)
+                self.acked[request.type_url].pop(name, None)
         sent = watch.in_flight.pop(request.response_nonce, None)
-        if sent is not None:
-            self._settle(request, watch, sent, now)
+        return None if sent is None else self._settle(request, watch, sent, now)
 
     def respond(self, catalogue: Catalogue, now: float) -> Iterator[discovery_pb2.DeltaDiscoveryResponse]:
         """What to send now, in order. Ask again after every receive(), new catalogue, and wait()."""
         for watch in self._watches.values():
             if watch.refused and now >= watch.retry_at:
                 watch.refused.clear()
-        # Whatever asks for a certificate is not ready without it.
-        yield from self._send(CERTIFICATE, catalogue, now, removals=False)
-        yield from self._send(CLUSTER, catalogue, now, removals=False)
-        yield from self._send(ENDPOINTS, catalogue, now, removals=False)
-        if self._waiting((CLUSTER, ENDPOINTS), now):
-            return
-        # In one response, so that a listener can take over the address of one that goes.
-        yield from self._send(LISTENER, catalogue, now, removals=True)
-        yield from self._send(ROUTES, catalogue, now, removals=False)
-        if self._waiting((LISTENER, ROUTES), now):
-            return
-        for type_url in (CLUSTER, ROUTES, ENDPOINTS):
-            yield from self._send(type_url, catalogue, now, removals=True)
+        for stage in STAGES:
+            for type_url in stage:
+                yield from self._send(type_url, catalogue, now, removals=type_url == LISTENER)
+            if self._waiting(stage, now):
+                return
+        for stage in STAGES:
+            for type_url in stage:
+                yield from self._send(type_url, catalogue, now, removals=True)
 
     def wait(self, now: float) -> float | None:
         """Seconds after which respond() may have more to say without a new event; None: never."""
@@ -151,7 +153,7 @@ class DeltaSession:
 
     def settled(self, catalogue: Catalogue) -> bool:
         """Has the client answered for everything in catalogue that it wants, with ACK or NACK?"""
-        if CLUSTER not in self._watches or LISTENER not in self._watches:
+        if not all(type_url in self._watches for type_url in UNNAMED):
             return False
         return not any(
             watch.in_flight or any(self._changes(type_url, watch, catalogue))
@@ -160,7 +162,7 @@ class DeltaSession:
 
     def _settle(
         self, request: discovery_pb2.DeltaDiscoveryRequest, watch: _Watch, sent: _Sent, now: float
-    ) -> None:
+    ) -> Answer | None:
         type_url = request.type_url
         if request.HasField("error_detail"):
             self.rejected_total += 1
@@ -168,13 +170,13 @@ class DeltaSession:
             watch.known.update(dict.fromkeys(sent.versions, ""))
             if len(sent.versions) > 1:
                 watch.alone.update(sent.versions)
-                return
+                return None
             text = request.error_detail.message.strip()
             for name in sent.versions:
                 self.rejections[type_url, name] = Rejection(type_url, name, text, sent.epoch)
             watch.refused.update(sent.versions)
             watch.retry_at = now + RETRY_S
-            return
+            return Answer(type_url, sent.versions, text or "refused without a word")
         acked = self.acked[type_url]
         for name, number in sent.versions.items():
             self.rejections.pop((type_url, name), None)
@@ -183,6 +185,13 @@ class DeltaSession:
                 acked.pop(name, None)
             else:
                 acked[name] = number
+        self.acked_total += len(sent.versions)
+        return Answer(type_url, sent.versions)
+
+    def wants(self, type_url: str, name: str) -> bool:
+        """Whether the client has asked for this resource, by name or for all of its type."""
+        watch = self._watches.get(type_url)
+        return watch is not None and (watch.wildcard or name in watch.names)
 
     def _waiting(self, types: tuple[str, ...], now: float) -> bool:
         watches = [self._watches[type_url] for type_url in types if type_url in self._watches]
@@ -202,6 +211,12 @@ class DeltaSession:
         # Endpoints and routes go with the cluster or listener that names them; Envoy ignores their removal.
         unwanted = watch.known.keys() - wanted.keys() if watch.wildcard else ()
         gone = {name for name in unwanted if watch.refused.get(name, "") is not None}
+        if self.removes is not None:
+            gone = {name for name in gone if (type_url, name) in self.removes}
+        for kind, name in catalogue.left:
+            if kind == type_url and name in watch.known:
+                added.pop(name, None)
+                gone.discard(name)
         return added, gone
 
     def _send(
@@ -240,7 +255,7 @@ def _open(request: discovery_pb2.DeltaDiscoveryRequest) -> _Watch:
     """The first request of a type says what the client kept from an earlier stream."""
     subscribed = request.resource_names_subscribe
     # "Legacy wildcard": to ask for no clusters or listeners by name is to ask for all.
-    unnamed = not subscribed and request.type_url in (CLUSTER, LISTENER)
+    unnamed = not subscribed and request.type_url in UNNAMED
     return _Watch(wildcard=unnamed or WILDCARD in subscribed, known=dict(request.initial_resource_versions))
 
 

@@ -53,6 +53,9 @@ class EnvoyProcess:
         self._zone = zone
         self._modules = modules
         self._process: asyncio.subprocess.Process | None = None
+        self._adopted: int | None = None
+        #: Why the Envoy cannot load the picker, once it was started; "" if it can.
+        self.picker_fault = module.SILENT
         for path in (self.admin_socket, xds_socket):
             if len(os.fsencode(path)) > MAX_SOCKET_PATH:
                 raise ValueError(f"{path} is too long for a Unix socket ({MAX_SOCKET_PATH} bytes)")
@@ -60,6 +63,8 @@ class EnvoyProcess:
     @property
     def pid(self) -> int | None:
         """The process id while it runs."""
+        if self._adopted is not None:
+            return self._adopted if self._is_ours(self._adopted) else None
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if running and self._process else None
 
@@ -83,17 +88,22 @@ class EnvoyProcess:
             "30",
         ]
 
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = 10.0, *, adopt: bool = False) -> None:
         """Start it and return when its admin socket answers; EnvoyFailed if that takes longer.
 
-        It may not have a configuration by then: see wait_ready().
+        It may not have a configuration by then: see wait_ready(). adopt: an Envoy of the same bootstrap that outlived
+        its starter goes on, as ours, and no connection of its clients is lost.
         """
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self._end_predecessor(timeout_s)
-        config = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket), self._zone)
-        fault = await module.find_fault(find_envoy(), self._modules)
-        config["node"]["metadata"] = {module.METADATA: fault}
-        self._bootstrap_path.write_text(json.dumps(config, indent=1))
+        self.picker_fault = await module.find_fault(find_envoy(), self._modules)
+        about = bootstrap(self.node_id, str(self.xds_socket), str(self.admin_socket), self._zone)
+        about["node"]["metadata"] = {module.METADATA: self.picker_fault}
+        config = json.dumps(about, indent=1)
+        if adopt and await self._adopt(config):
+            return
+        await self.end_predecessor(timeout_s)
+        self._adopted = None
+        self._bootstrap_path.write_text(config)
         # In a session of its own: Ctrl-C in a terminal is for us, and we stop it in order.
         self._process = await asyncio.create_subprocess_exec(
             *self.command(),
@@ -115,13 +125,20 @@ class EnvoyProcess:
         await self._poll("/ready", timeout_s)
 
     async def wait(self) -> int:
-        """Its exit status, when it has ended."""
+        """Its exit status, when it has ended; of an adopted one nobody but init is told: then 0."""
+        if self._adopted is not None:
+            await _ended(self._adopted)
+            return 0
         if self._process is None:
             raise EnvoyFailed("not started")
         return await self._process.wait()
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """SIGTERM, and SIGKILL if it is still there after grace_s. Safe to call twice."""
+        if self._adopted is not None:
+            await self.end_predecessor(2 * grace_s)
+            self._adopted = None
+            self._pid_path.unlink(missing_ok=True)
         if self._process is None:
             return
         if self._process.returncode is None:
@@ -149,7 +166,24 @@ class EnvoyProcess:
             await asyncio.sleep(POLL_S)
         raise EnvoyFailed(f"envoy's {path} after {timeout_s} s: {last}\n{self._log_tail()}")
 
-    async def _end_predecessor(self, timeout_s: float) -> None:
+    async def _adopt(self, config: str) -> bool:
+        """Take over a running Envoy that was started as we would start one now. Whether there was one."""
+        try:
+            pid = int(self._pid_path.read_text())
+            same = self._bootstrap_path.read_text() == config
+        except (FileNotFoundError, ValueError):
+            return False
+        if not same or not self._is_ours(pid):
+            return False
+        try:
+            answer = await admin.get(str(self.admin_socket), "/server_info")
+        except admin.AdminUnreachable:
+            return False
+        if answer.status_code == 200:
+            self._adopted = pid
+        return self._adopted is not None
+
+    async def end_predecessor(self, timeout_s: float = 10.0) -> None:
         """End an Envoy that outlived the process that started it.
 
         Left alone, it would share our ports (SO_REUSEPORT) and answer half of the connections.
@@ -173,12 +207,29 @@ class EnvoyProcess:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return False
+        # One that ended and that nobody waited for has no arguments any more.
         return os.fsencode(self._bootstrap_path) in arguments
 
     def _log_tail(self) -> str:
         if not self.log_path.exists():
             return "(no log)"
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-5:])
+
+
+async def _ended(pid: int) -> None:
+    """Return when the process, which is not our child, has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def find_envoy() -> Path:

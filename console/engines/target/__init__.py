@@ -34,6 +34,7 @@ EndpointState = Literal["healthy", "draining", "closed", "unhealthy"]
 MAX_WEIGHT = 100_000
 MAX_ENDPOINTS = 10_000
 MAX_PRIORITY = 15
+MAX_PICKERS = 10_000
 #: A target larger than this is a mistake upstream; products degrade badly on one (FAULTS: oversized config).
 MAX_SERVICES = 10_000
 
@@ -79,7 +80,8 @@ class EndpointTarget:
 class ServiceTarget:
     """One service: where it listens, the endpoints behind, and how it treats traffic.
 
-    No endpoints is valid: it answers "none". No address and port: a pool that other services lead to.
+    No endpoints is valid: it answers "none". No address and port: a pool that other services lead to. pickers: how
+    many nodes choose between the endpoints, each without knowing of the others' choices.
     """
 
     name: str
@@ -88,9 +90,11 @@ class ServiceTarget:
     listen_port: int | None
     endpoints: tuple[EndpointTarget, ...] = ()
     settings: Settings = USUAL
+    pickers: int = 1
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
+        check_integer("pickers", self.pickers, MAX_PICKERS)
         check_choice("protocol", self.protocol, get_args(Protocol))
         if (self.listen_address is None) != (self.listen_port is None):
             raise InvalidTarget("listen_port", "address and port are there together, or neither is")

@@ -12,18 +12,31 @@ from typing import Any, Final
 
 import msgspec
 
-from console.engines.target.checks import InvalidTarget
+from console.engines.target.checks import InvalidTarget, check_name, check_unique
 from console.engines.target.front import Front
 from console.engines.target.http import Http
 from console.engines.target.pool import Pool
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A service's settings. Raises InvalidTarget, with the path of the field, where a value is wrong."""
+    """A service's settings. Raises InvalidTarget, with the path of the field, where a value is wrong.
+
+    engines: names of the nodes that serve it, empty for all. log_share: of its requests, 0..1, kept one by one for
+    its page (HTTP only).
+    """
 
     front: Front = Front()
     http: Http = Http()
     pool: Pool = Pool()
+    engines: tuple[str, ...] = ()
+    log_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in self.engines:
+            check_name("engines", name)
+        check_unique("engines", self.engines)
+        if not 0.0 <= self.log_share <= 1.0:
+            raise InvalidTarget("log_share", f"{self.log_share!r} is not a share from 0 to 1")
 
 
 #: What a service has whose document is empty.

@@ -116,7 +116,9 @@ def test_what_is_gone_explains_itself(url: str, browsers: Any) -> None:
     assert 'href="/events/"' in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", ["map", "hosts", "services", "jobs", "shards", "decisions", "events"])
+@pytest.mark.parametrize(
+    "name", ["map", "hosts", "services", "engines", "jobs", "shards", "decisions", "events"]
+)
 def test_empty_lists_say_the_next_step(name: str, browsers: Any) -> None:
     """Nothing there yet: the page says what would be, not an empty table."""
     answer = browsers.operator.get(reverse(name))

@@ -9,8 +9,10 @@ import pytest
 from console_racing import at_once
 
 from console.actions import SYSTEM
-from console.controller.steer import Steerer, services_now
-from console.engines.envoy.ads import AdsServer
+from console.controller.steer import Steerer
+from console.controller.targets import services_now
+from console.engines.envoy.doors import Door
+from console.engines.envoy.engine import EnvoyEngine
 from console.fleet.models import Host
 from console.live.picture import picture
 from console.live.threads import in_thread
@@ -117,7 +119,7 @@ async def test_an_address_that_cannot_be_leaves_its_service_as_it_was(
         CreateService("other", "http", "127.0.0.1", 8081, [("web-2", 81)]).run(SYSTEM)
 
     await in_thread(make)
-    steerer = Steerer(picture, AdsServer(f"unix:{tmp_path}/xds"), f"{tmp_path}/none", epoch=1)
+    steerer = Steerer(picture, EnvoyEngine((Door(f"unix:{tmp_path}/xds"),)), epoch=1)
     first = await steerer.step(await in_thread(services_now), 0.0)
     assert ({"web", "other"}, "") == (set(first.services), first.guard)
     await in_thread(Host.objects.filter(name="web-1").update, address=address)

@@ -21,6 +21,7 @@ from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message
 
 from console.engines.envoy import affinity
+from console.engines.envoy.access_logs import access_logs
 from console.engines.envoy.listeners.treatments import (
     API_KEYS,
     BUFFER,
@@ -102,6 +103,7 @@ def _hardened(service: ServiceTarget, name: str, codec: int) -> hcm.HttpConnecti
             initial_stream_window_size=wrappers_pb2.UInt32Value(value=64 * 1024),
             initial_connection_window_size=wrappers_pb2.UInt32Value(value=1024 * 1024),
         ),
+        access_log=access_logs(service),
     )
 
 

@@ -1,0 +1,69 @@
+"""From rows to what the engine shall do: a service's target, its endpoints' names and states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+
+from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget
+from console.engines.target.checks import ZONE_PATTERN, canonical_address, join_address
+from console.engines.target.settings import settings_of
+from console.traffic.draining import wanted_state
+from console.traffic.models import Endpoint, Service
+from console.traffic.protected import why_protected
+
+#: The label of a host that says where it stands.
+ZONE_LABEL = "zone"
+
+#: Most endpoints are, second by second, what they were: neither checked again nor built anew.
+_endpoint = lru_cache(maxsize=100_000)(EndpointTarget)
+
+
+@lru_cache(maxsize=100_000)
+def _key(address: str, port: int) -> str:
+    return join_address(canonical_address("address", address), port)
+
+
+def services_now() -> list[Service]:
+    """All services with their endpoints and hosts, in one read."""
+    return list(Service.objects.prefetch_related("endpoints__host"))
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """The endpoint's name in the engine's statistics. Raises InvalidTarget for a host's address that is none."""
+    return _key(endpoint.host.address, endpoint.port)
+
+
+def zone_of(endpoint: Endpoint) -> str:
+    """Its host's zone; "" where the label says none that engines know as a name."""
+    zone = str(endpoint.host.labels.get(ZONE_LABEL, ""))
+    return zone if ZONE_PATTERN.fullmatch(zone) else ""
+
+
+def service_target(service: Service, weights: Mapping[str, int], now: datetime) -> ServiceTarget:
+    """weights: by key. now: drains end by it. Raises InvalidTarget."""
+    settings = settings_of(service.settings)
+    for endpoint in service.endpoints.all():
+        # An agent says its host's address; it may have become one that nobody may be led to.
+        if what := why_protected(endpoint.host.address, endpoint.port):
+            raise InvalidTarget("address", f"{endpoint.host.address}:{endpoint.port} is {what}")
+    return ServiceTarget(
+        name=service.name,
+        protocol=service.protocol,
+        listen_address=service.listen_address,
+        listen_port=service.listen_port,
+        settings=settings,
+        endpoints=tuple(
+            _endpoint(
+                endpoint.host.name,
+                endpoint.host.address,
+                endpoint.port,
+                weights[key_of(endpoint)],
+                wanted_state(endpoint, settings.pool.drain_s, now),
+                endpoint.priority,
+                zone_of(endpoint),
+            )
+            for endpoint in service.endpoints.all()
+        ),
+    )
