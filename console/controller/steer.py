@@ -179,7 +179,6 @@ class Steerer:
                     rate_per_s=seen.rate_per_s if seen else 0.0,
                     errors_per_s=seen.errors_per_s if seen else 0.0,
                     in_flight=seen.rq_active if seen else 0,
-                    latency_s=None if seen is None or seen.latency_ms is None else seen.latency_ms / 1000.0,
                     report_age_s=SILENT_AFTER_S * 100 if age is None else age,
                     healthy=not is_draining(endpoint) and (seen is None or seen.health == "healthy"),
                 )

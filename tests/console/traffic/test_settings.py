@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from console.actions import SYSTEM
-from console.controller.steer import Steerer, services_now
-from console.engines.envoy.ads import AdsServer
+from console.controller.steer import Steerer
+from console.controller.targets import services_now
+from console.engines.envoy.doors import Door
+from console.engines.envoy.engine import EnvoyEngine
 from console.engines.target.settings import settings_of
 from console.events.models import Event
 from console.fleet.models import Host
@@ -213,7 +215,7 @@ async def test_a_host_that_moves_onto_the_console_takes_no_traffic_there(
     web: Any, settings: Any, tmp_path: Path
 ) -> None:
     """An agent says its host's address: the service stays as it was."""
-    steerer = Steerer(picture, AdsServer(f"unix:{tmp_path}/xds"), f"{tmp_path}/none", epoch=1)
+    steerer = Steerer(picture, EnvoyEngine((Door(f"unix:{tmp_path}/xds"),)), epoch=1)
     await steerer.step(await in_thread(services_now), 0.0)
     settings.STEELYARD_LISTEN = "127.0.8.77:80"
     await in_thread(Host.objects.filter(name="web-1").update, address="127.0.8.77")
@@ -234,14 +236,14 @@ async def test_the_controller_tells_the_engine_settings_and_secrets(
         ConfigureService("web", {"front": {"tls": {"certificates": ["shop"]}}}).run(SYSTEM)
 
     await in_thread(configure)
-    ads = AdsServer(f"unix:{tmp_path}/xds")
-    steerer = Steerer(picture, ads, f"{tmp_path}/none", epoch=1)
+    engine = EnvoyEngine((Door(f"unix:{tmp_path}/xds"),))
+    steerer = Steerer(picture, engine, epoch=1)
 
-    seen = await steerer.step(await in_thread(services_now), 0.0, await in_thread(secrets_now))
+    seen = await steerer.step(await in_thread(services_now), 0.0, secrets=await in_thread(secrets_now))
 
     assert seen.guard == ""
-    assert ads.target is not None
-    told = {service.name: service for service in ads.target.services}
+    assert engine.target is not None
+    told = {service.name: service for service in engine.target.services}
     assert told["web"].settings == settings_of({"front": {"tls": {"certificates": ["shop"]}}})
     assert told["canary"].listen_port is None
-    assert "PRIVATE KEY" in ads.target.certificates[0].key
+    assert "PRIVATE KEY" in engine.target.certificates[0].key
