@@ -20,6 +20,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 #: As in picker.h.
 SCANNED, CANDIDATES = 64, 16
 LEARN_S, HALF_LIFE_S, MEMORY, FORGOTTEN = 0.02, 3.0, 32.0, 0.05
+SLACK = 1.25
 
 
 @dataclass(slots=True)
@@ -87,36 +88,48 @@ class Pool:
             return (in_flight[row] * self.load + 1.0) * endpoint.cost
 
         if not 0 < self.near < count:
-            return self._best_of(0, count, score, tried)[1]
-        near_score, here = self._best_of(0, self.near, score, tried)
+            return self._best_of(0, count, score, in_flight, tried)[1]
+        near_score, here = self._best_of(0, self.near, score, in_flight, tried)
         if here >= 0 and in_flight[here] == 0:
             return here
-        far_score, there = self._best_of(self.near, count, score, tried)
+        far_score, there = self._best_of(self.near, count, score, in_flight, tried)
         if there < 0 or (here >= 0 and near_score <= far_score * self.spill):
             return here
         return there
 
     def _best_of(
-        self, first: int, past: int, score: Callable[[int], float], tried: Sequence[int]
+        self,
+        first: int,
+        past: int,
+        score: Callable[[int], float],
+        in_flight: Sequence[int],
+        tried: Sequence[int],
     ) -> tuple[float, int]:
         if past - first > SCANNED:
-            best = self._least(self._drawn(first, past), score, tried)
+            best = self._least(self._drawn(first, past), score, in_flight, tried)
             if best[1] >= 0:
                 return best
-        return self._least(range(first, past), score, tried)
+        return self._least(range(first, past), score, in_flight, tried)
 
     def _least(
-        self, rows: Iterable[int], score: Callable[[int], float], tried: Sequence[int]
+        self,
+        rows: Iterable[int],
+        score: Callable[[int], float],
+        in_flight: Sequence[int],
+        tried: Sequence[int],
     ) -> tuple[float, int]:
+        """The least score, and the row drawn among those that count as equal."""
         least, found, equals = math.inf, -1, 0
         for row in rows:
             this = score(row)
-            if (found >= 0 and not this <= least) or (tried and tried[row]):
+            slack = SLACK if found >= 0 and in_flight[row] == in_flight[found] == 0 else 1.0
+            if (found >= 0 and not this <= least * slack) or (tried and tried[row]):
                 continue
-            equals = equals + 1 if found >= 0 and this == least else 1
-            if equals > 1 and self.uniform() * equals >= 1.0:
-                continue
-            least, found = this, row
+            equal = found >= 0 and least <= this * slack
+            least = min(least, this)
+            equals = equals + 1 if equal else 1
+            if not equal or self.uniform() * equals < 1.0:
+                found = row
         return least, found
 
     def _drawn(self, first: int, past: int) -> list[int]:

@@ -91,6 +91,18 @@ def test_the_shortest_expected_delay_wins() -> None:
     assert 430 <= counts[1] <= 570
 
 
+def test_idle_ones_of_nearly_one_speed_share_what_comes() -> None:
+    """Capacities of 100 and 90 are estimates of the same server; 60 is another one, and waits for more load."""
+    pool = picker.Pool(np.array([100.0, 90.0, 60.0]), seed=1)
+
+    idle = Counter(pool.pick(flying(0, 0, 0), 0.0) for _ in range(2000))
+    busy = {pool.pick(flying(1, 0, 0), 0.0) for _ in range(100)}
+
+    assert 0 == idle[2]
+    assert idle[0] == pytest.approx(1000, abs=150)
+    assert {1} == busy
+
+
 def test_one_that_fails_at_once_attracts_nothing_and_is_forgiven() -> None:
     """1,000 requests/s of 80 ms: it is always idle, yet gets a probe a second; well again, its share within 10 s."""
     pool = picker.Pool(np.ones(4), seed=1)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -200,15 +201,15 @@ class Product:
         eventually(lambda: self.pids().get(name, pid) != pid, what=f"{name} starts again")
 
     def answering(self, requests: int = 40) -> set[str]:
-        """The hosts that answered so many GETs through Envoy; empty if one of them failed."""
-        found = set()
-        with httpx.Client(base_url=self.web_url) as http:
-            for _ in range(requests):
-                answer = http.get("/")
-                if answer.status_code != 200:
-                    return set()
-                found.add(answer.json()["host"])
-        return found
+        """The hosts that answered so many GETs through Envoy; empty if one of them failed.
+
+        Twelve at a time, each a moment's work: one by one, they would all go to the fastest host that is idle.
+        """
+        with httpx.Client(base_url=self.web_url) as http, ThreadPoolExecutor(12) as threads:
+            answers = list(threads.map(lambda _: http.get("/hold?s=0.02"), range(requests)))
+        if any(answer.status_code != 200 for answer in answers):
+            return set()
+        return {answer.json()["host"] for answer in answers}
 
     def all_answer(self) -> bool:
         """Whether every host has its part of at most 1000 GETs, none of which failed.
