@@ -9,8 +9,9 @@ from typing import Self
 import httpx
 
 PAUSE_S = 0.01
-#: So many at once, each a moment's work: one by one, all would go to the fastest host that is idle.
-SENDERS, PATH = 8, "/hold?s=0.02"
+#: So many at once, each a moment's work: one by one, all would go to the fastest idle host, and a few would leave out
+#: one that ramps up.
+SENDERS, PATH = 24, "/hold?s=0.1"
 
 
 class Flow:
