@@ -144,6 +144,8 @@ class Product:
         status = self.status()
         if not status["broker"] or not set(CHILDREN) <= set(self.pids()):
             return False
+        if not any(each["connected"] for each in self.client.get("engines/")["results"]):
+            return False
         for host in self.client.hosts()["results"]:
             if host["lost"] or host["report_age_s"] is None or host["report_age_s"] > 8:
                 return False
