@@ -111,6 +111,7 @@ async def load_for(
     after = [record for record in generator.records if killed and record.scheduled_s >= killed.at_s]
     return Outcome(
         traffic=traffic,
+        rate_per_s=generator.plan.rate_per_s,
         share_before_kill=share or traffic.share,
         kill=killed,
         failures_after_kill=sum(record.failed for record in after),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from rich.console import Console
 from rich.table import Table
 
 from bench.demo.hosts import DemoHost
-from bench.demo.work import LEAST_JOBS, LEAST_REQUESTS, LEAST_SHARDS, REPLICAS, Outcome
+from bench.demo.work import BURN_MS, LEAST_JOBS, LEAST_REQUESTS, LEAST_SHARDS, REPLICAS, Outcome
 
-#: How far a host's share of the traffic may lie from its share of the capacity, as a part of the latter
-#: and in points: the small hosts' shares are noisy in a short run.
-SHARE_TOLERANCE, SHARE_POINTS = 0.35, 0.03
+#: By how much a slower host's share of the traffic may be above a faster one's: shares are noisy in a short run.
+SHARE_POINTS = 0.03
 
 
 def print_outcome(outcome: Outcome, hosts: list[DemoHost]) -> None:
@@ -65,10 +66,25 @@ def judge(outcome: Outcome, hosts: list[DemoHost]) -> list[str]:
             )
         if outcome.answers_after_kill:
             faults.append(f"the killed server gave {outcome.answers_after_kill} answers after its death")
-    total = sum(host.host.spec.cores for host in hosts)
+    return faults + _misled(outcome, hosts)
+
+
+def _misled(outcome: Outcome, hosts: list[DemoHost]) -> list[str]:
+    """Requests that went where they wait longer: to the slower of two hosts, or to one that could not serve them.
+
+    Shares need not be those of the capacity: while the fastest hosts are idle, everything is answered soonest there.
+    """
+    faults = []
+    share = {host.name: outcome.share_before_kill.get(host.name, 0.0) for host in hosts}
+    order = sorted(hosts, key=lambda host: -host.host.spec.cores)
+    for fast, slow in pairwise(order):
+        if share[slow.name] > share[fast.name] + SHARE_POINTS:
+            faults.append(
+                f"{slow.name} got {share[slow.name]:.1%} of the traffic, and {fast.name}, which is faster, "
+                f"{share[fast.name]:.1%}"
+            )
     for host in hosts:
-        expected = host.host.spec.cores / total
-        got = outcome.share_before_kill.get(host.name, 0.0)
-        if abs(got - expected) > max(SHARE_TOLERANCE * expected, SHARE_POINTS):
-            faults.append(f"{host.name} has {expected:.1%} of the capacity and got {got:.1%} of the traffic")
+        needed = share[host.name] * outcome.rate_per_s * BURN_MS / 1000
+        if needed > host.host.spec.cores:
+            faults.append(f"{host.name} was asked for {needed:.2f} cores, and has {host.host.spec.cores:.2f}")
     return faults

@@ -43,6 +43,7 @@ class Outcome:
     """Everything the summary tells."""
 
     traffic: Summary
+    rate_per_s: float
     share_before_kill: dict[str, float]
     kill: Kill | None
     failures_after_kill: int
