@@ -79,7 +79,10 @@ class Work:
                 "endpoints": [f"{host.name}:{port}" for host in self._hosts],
             }
             await asyncio.to_thread(self._client.create_service, body)
-        await _until_answering(self._address, self._http)
+        await _until_answering(
+            self._address, self._http, b"GET / HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n"
+        )
+        await _until_answering(self._address, self._tcp, b"are you there?\n")
 
     def generator(self, seconds: float) -> Generator:
         url = f"http://{self._address}:{self._http}/burn?ms={BURN_MS}"
@@ -190,15 +193,15 @@ def _make_tree(folder: Path, size: int) -> int:
     return total
 
 
-async def _until_answering(address: str, port: int) -> None:
+async def _until_answering(address: str, port: int, question: bytes) -> None:
     """Until the engine serves the new listener; at most 20 s."""
     for _ in range(200):
         try:
             reader, writer = await asyncio.open_connection(address, port)
-            writer.write(b"GET / HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n")
+            writer.write(question)
             answer = await reader.read(32)
             writer.close()
-            if answer.startswith(b"HTTP/1.1 200"):
+            if answer.startswith((b"HTTP/1.1 200", question)):
                 return
         except OSError:
             pass  # not listening yet
