@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balancer_core._kernels.picker import own_load
 from balancer_core.sim.scenes import SCENES, UNEQUAL, hosts, poisson_requests
 from balancer_core.sim.servers import Reports
 from balancer_core.sim.traffic import Picking, Traffic
@@ -21,9 +22,7 @@ from bench.results import Limit, Row, row
 
 LOADS = (30, 60, 80, 92)
 WARM_S = 60.0
-#: With one picker; with more, each counts its own as often as there are pickers.
-OWN_COUNTS = 1.5
-OURS = Picking("shortest_delay", "learned", own_counts=OWN_COUNTS)
+OURS = Picking("shortest_delay", "learned", own_counts=own_load(1))
 CLAIRVOYANT = Picking("clairvoyant", "perfect")
 PEERS = {
     "rr": (Picking("round_robin", "equal"), "round robin"),
@@ -31,7 +30,7 @@ PEERS = {
     "lr_weights": (Picking("least_request", "perfect"), "Envoy's weighted least request, perfect weights"),
     "wrr_weights": (Picking("weighted_round_robin", "perfect"), "weighted round robin, perfect weights"),
     "perfect_picker": (
-        Picking("shortest_delay", "perfect", own_counts=OWN_COUNTS),
+        Picking("shortest_delay", "perfect", own_counts=own_load(1)),
         "the same picker, perfect weights",
     ),
 }
@@ -104,7 +103,7 @@ def by_load(settings: Settings, seeds: Iterable[int]) -> Iterable[Row]:
 
 def by_event(seeds: Iterable[int]) -> Iterable[Row]:
     """From three seconds after something began: ours beside the same picker that is told every speed."""
-    told = Picking("shortest_delay", "followed", own_counts=OWN_COUNTS)
+    told = Picking("shortest_delay", "followed", own_counts=own_load(1))
     for short, (name, host, load) in RECOVERIES.items():
         found = compared(Scene(load, 90.0, name, host), OURS, told, seeds, BEGIN_S + RECOVER_S)
         limit = Limit("1.15 x the same picker told the speeds", of="ratio", most=1.15)
@@ -142,7 +141,7 @@ def by_pickers(settings: Settings, seeds: Iterable[int]) -> Iterable[Row]:
     """Several pickers that each see their own requests: counting them for the others' too, and not."""
     for pickers in (2, 4):
         plain = Picking("shortest_delay", "learned", pickers=pickers)
-        counting = Picking("shortest_delay", "learned", pickers=pickers, own_counts=float(pickers))
+        counting = Picking("shortest_delay", "learned", pickers=pickers, own_counts=own_load(pickers))
         found = compared(Scene(60, settings.pick(600.0, 150.0)), counting, plain, seeds, WARM_S)
         limit = Limit("the plain rule", of="ratio", most=1.0)
         yield row(f"B1.sim.pickers.{pickers}", found, "ms p99", limit, peer="each counts its own once")

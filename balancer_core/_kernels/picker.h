@@ -1,6 +1,6 @@
 /* Which endpoint takes a request: the one with the shortest expected delay. Plain C, for picker.pyx and for Envoy.
  *
- * score = (in flight from here x sqrt(pickers) + 1) / (capacity x success rate^2 x ramp), and the least wins.
+ * score = (in flight from here x OWN x sqrt(pickers) + 1) / (capacity x success rate^2 x ramp), and the least wins.
  *
  * - Small ranges are looked through, in large ones CANDIDATES are drawn in proportion to capacity (O(1) each). Equals
  *   are drawn from at random, and what is idle and nearly as fast as the fastest idle one counts as its equal: capacities
@@ -12,9 +12,13 @@
  * - A newcomer's capacity ramps up in slow_start_s: (age / slow_start_s) ^ ramp_power of it, at least least_ramp.
  * - The first `near` endpoints share the picker's zone: they are used while the best of them is idle, or while the
  *   delay there is at most `spill` times what it would be elsewhere.
+ * - A request in flight counts a quarter more than one that would be new: it makes the difference where both would end
+ *   about the same time, and there the rule that is greedy for each request loads the fast endpoints too much.
+ *   Simulated before six hosts of 10 : 1, with 1.25 the p99 of equal work falls by 4 to 7 % at 60 to 92 % load, of
+ *   exponential work it stays; 2 has a longer tail at low load.
  * - Other pickers share the pool unseen. That they have in flight what this one has, endpoint by endpoint, is right on the
- *   mean, but one request says little of them: the root lies between (simulated with 4 and 8 pickers at 30 to 92 %
- *   load and exponential work; noise on the scores or drawing fewer candidates changes the p99 by a few per cent).
+ *   mean, but one request says little of them: the root lies between. With four pickers at 60 to 92 % load, p99 is
+ *   15 to 30 % below that of counting each once, and below that of counting each four times where work varies.
  *
  * Nothing here allocates, waits, reads a clock or keeps a global. A pool belongs to one thread. Seconds are any
  * monotonic clock's. The order of every operation is picker_reference.py's, so that both pick the same.
@@ -38,6 +42,8 @@
 #define STEELYARD_MEMORY 32.0
 /* Less of an error than this is none: equals shall be equal again. */
 #define STEELYARD_FORGOTTEN 0.05
+/* What one's own request in flight counts. */
+#define STEELYARD_OWN 1.25
 /* Idle endpoints are equals up to this ratio of their scores. */
 #define STEELYARD_SLACK 1.25
 #define STEELYARD_INLINE static inline __attribute__((always_inline))
@@ -55,8 +61,8 @@ typedef struct {
 } steelyard_endpoint;
 
 /* The arrays have room for count. ends[i]: the sum of the capacities up to and with endpoint i. guide: by bucket, the
- * first endpoint that may hold a point in it; buckets_each: how many to a unit of capacity. load: what one request in flight from here stands for, the root of the
- * number of pickers. */
+ * first endpoint that may hold a point in it; buckets_each: how many to a unit of capacity. load: what one request in
+ * flight from here stands for, steelyard_load(). */
 typedef struct {
     steelyard_endpoint *endpoints;
     double *ends;
@@ -95,6 +101,9 @@ STEELYARD_INLINE double steelyard_random(uint64_t *state)
     word = (word ^ (word >> 27)) * 0x94D049BB133111EBu;
     return (double)((word ^ (word >> 31)) >> 11) * 0x1p-53;
 }
+
+/* What a request in flight from here stands for, if so many pickers share the pool. */
+STEELYARD_INLINE double steelyard_load(double pickers) { return STEELYARD_OWN * sqrt(pickers); }
 
 STEELYARD_INLINE void steelyard_set_cost(const steelyard_pool *pool, steelyard_endpoint *endpoint, double now_s)
 {

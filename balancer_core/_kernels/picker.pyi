@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 def uniform(state: int) -> tuple[float, int]:
     """The next number in [0, 1) of a state (0 to 2**64 - 1), and the state after it."""
 
+def own_load(pickers: float) -> float:
+    """What a request in flight from one of so many pickers (at least 1) stands for, in requests."""
+
 class Pool:
     """Endpoints that one picker chooses among, and what it learned of them.
 

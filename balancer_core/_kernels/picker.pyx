@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """picker.h for Python. The contract is in picker.pyi, the meaning in picker.h and picker_reference.py."""
 
-from libc.math cimport INFINITY, sqrt
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -36,11 +36,17 @@ cdef extern from "picker.h":
         const Arranged* pool, const Questions* ask, void* context, double now_s, uint64_t* random
     ) noexcept nogil
     double steelyard_random(uint64_t* state) noexcept nogil
+    double steelyard_load(double pickers) noexcept nogil
     void steelyard_join(
         const Arranged* pool, Endpoint* endpoint, double capacity, double joined_s, double now_s, uint64_t successes,
         uint64_t errors,
     ) noexcept nogil
     void steelyard_arrange(Arranged* pool) noexcept nogil
+
+def own_load(double pickers):
+    """See picker.pyi."""
+    return steelyard_load(pickers)
+
 
 # Sums of capacities stay finite, and so do scores.
 cdef double LEAST = 1e-100
@@ -119,7 +125,7 @@ cdef class Pool:
             raise MemoryError
         self.arranged.count = count
         self.arranged.near = near
-        self.arranged.load = sqrt(pickers)
+        self.arranged.load = steelyard_load(pickers)
         self.arranged.slow_start_s = slow_start_s
         self.arranged.ramp_power = ramp_power
         self.arranged.least_ramp = least_ramp

@@ -20,7 +20,12 @@ GOLDEN = 0x9E3779B97F4A7C15
 #: As in picker.h.
 SCANNED, CANDIDATES = 64, 16
 LEARN_S, HALF_LIFE_S, MEMORY, FORGOTTEN = 0.02, 3.0, 32.0, 0.05
-SLACK = 1.25
+SLACK, OWN = 1.25, 1.25
+
+
+def own_load(pickers: float) -> float:
+    """What a request in flight from one of so many pickers stands for."""
+    return OWN * math.sqrt(pickers)
 
 
 @dataclass(slots=True)
@@ -51,7 +56,7 @@ class Pool:
         spill: float = 1.0,
         seed: int = 0,
     ) -> None:
-        self.near, self.load, self.slow_start_s, self.spill = near, math.sqrt(pickers), slow_start_s, spill
+        self.near, self.load, self.slow_start_s, self.spill = near, own_load(pickers), slow_start_s, spill
         self.ramp_power, self.least_ramp = ramp_power, least_ramp
         self.state = seed
         self.endpoints = [Endpoint(capacity, -math.inf, -math.inf) for capacity in capacities]

@@ -34,15 +34,14 @@ Theory of operation
 Found in simulation (balancer_core.sim.traffic; six hosts as 10 : 6 : 4 : 2.4 : 1.6 : 1 that declare the same size)
 - p99 with learnt weights is that with perfect ones, within 2 %, at 30 to 92 % load, and below 1.01 times a
   clairvoyant's that picks the earliest end. It is below 1 because the earliest end is best for the request itself
-  and not for those after it: counting what is in flight 1.5 times leaves them room (4 to 10 % of p99 at 60 % and
-  more; twice is too much at low load).
+  and not for those after it: counting what is in flight 1.25 times leaves them room (4 to 7 % of p99 at 60 % and
+  more where requests are alike, nothing where they vary; twice is too much at low load).
 - Largest over mean utilisation is 1.33 / 1.18 / 1.07 at 60 / 80 / 92 % load with that picker, and 1.02 at all of
   them with weighted round robin by the same weights, whose p99 is 2.4 / 1.4 / 1.0 times as long. Weights that
   are the root of the capacities come to 1.23 / 1.11 / 1.04, and overload slow hosts under every other policy.
-- P pickers that each see their own requests: count each of them P times, (own x P + 1) / capacity, and in large
-  pools look only at max(3, 32 / P) hosts drawn by capacity. Four pickers: p99 62 ms instead of 73 at 60 %, 119
-  instead of 157 at 80 %; the one that sees all has 46 and 83. What others had in flight a second ago is of no
-  use: queues live shorter than that, and pickers that steer by it swing (290 and 2,500 ms).
+- P pickers that each see their own requests count each 1.25 x the root of P times. Four pickers: p99 about 60 ms
+  instead of 72 at 60 %, 112 instead of 156 at 80 %; the one that sees all has 43 and 79. What others had in flight a
+  second ago is of no use: queues live shorter than that, and pickers that steer by it swing (290 and 2,500 ms).
 - Not learnt: other work that was there from the start, all the time, looks like a slow host. It then gets what
   evens out utilisation, about half of what it could serve at low load.
 

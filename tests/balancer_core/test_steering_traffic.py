@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from balancer_core._kernels.picker import own_load
 from balancer_core.sim.scenes import SCENES, UNEQUAL, hosts, poisson_requests
 from balancer_core.sim.servers import Reports
 from balancer_core.sim.traffic import Picking, Traffic
 
 CAPACITY = np.array(UNEQUAL) / sum(UNEQUAL)
-LEARNED = Picking("shortest_delay", "learned", own_counts=1.5)
-TOLD = Picking("shortest_delay", "followed", own_counts=1.5)
-BLIND = Picking("shortest_delay", "equal", own_counts=1.5)
+LEARNED = Picking("shortest_delay", "learned", own_counts=own_load(1))
+TOLD = Picking("shortest_delay", "followed", own_counts=own_load(1))
+BLIND = Picking("shortest_delay", "equal", own_counts=own_load(1))
 
 
 def run(
@@ -84,10 +85,10 @@ def test_three_seconds_after_a_sudden_change_the_tail_is_as_if_told(
     name: str, host: int, load: float, latency: bool
 ) -> None:
     """Beside the same picker that is told every host's speed every second; blind, the tail is far worse."""
-    picking = Picking("shortest_delay", "learned", own_counts=1.5, latency=latency)
+    picking = Picking("shortest_delay", "learned", own_counts=own_load(1), latency=latency)
     learned = p99_ms(run(picking, name, host, load), 43.0, 60.0)
     assert learned <= 1.25 * p99_ms(run(TOLD, name, host, load), 43.0, 60.0)
-    fixed = Picking("shortest_delay", "perfect", own_counts=1.5)
+    fixed = Picking("shortest_delay", "perfect", own_counts=own_load(1))
     assert host == 2 or learned <= 0.6 * p99_ms(run(fixed, name, host, load), 43.0, 60.0)
 
 
@@ -138,7 +139,7 @@ def test_old_reports_do_not_make_weights_swing(reports: Reports, policy: str) ->
 
 def test_four_pickers_that_count_their_own_four_times_herd_less() -> None:
     """Each sees a quarter of what is in flight."""
-    counting = Picking("shortest_delay", "learned", pickers=4, own_counts=4.0)
+    counting = Picking("shortest_delay", "learned", pickers=4, own_counts=own_load(4))
     plain = Picking("shortest_delay", "learned", pickers=4)
     tails = [p99_ms(run(each, load=0.6, until_s=150.0), 20.0, 150.0) for each in (counting, plain)]
     assert tails[0] < 0.92 * tails[1]

@@ -78,7 +78,7 @@ static bool fill(const picker_options *options, void *lb, picker_level *level, c
         double shared = number_of(lb, level->priority, slot->row, "pickers");
         pickers = shared > pickers && shared <= MOST_CAPACITY ? shared : pickers;
     }
-    pool->load = sqrt(pickers);
+    pool->load = steelyard_load(pickers);
     if (pool->count > 0)
         steelyard_arrange(pool);
     return true;
