@@ -12,7 +12,7 @@ import pytest
 
 from console.engines.target import pool
 
-PAGE = Path(__file__).parents[2] / "docs" / "traffic" / "pool.md"
+PAGE = Path(__file__).parents[2] / "docs" / "pool.md"
 _ROW = re.compile(r"^\| `(?P<field>[a-z0-9_]+)` \| `(?P<default>[^`]+)` \|")
 
 
