@@ -6,7 +6,8 @@ Theory of operation
   start that a budget has the time to cool: with 100,000 of them 5 times HOT found places that HOT never did, with
   500,000 it ended in disorder, and with 2,000,000 so did HOT itself.
 - What is transient is held on both hosts while a load is away from where it was, and that room is scarce. It has a
-  price of its own at first: else loads wander for nothing, and no room is left for those that have to move.
+  price of its own, small against what a move can save and never nothing: else loads wander, which saves nothing and
+  leaves no room for those that have to move.
 - Capacity may be exceeded at a price that grows from cheap to dear: tight hosts are passed that way, which no chain
   of allowed moves passes. Hosts that stay short pay more and more; late in the run none may be short again.
 - Spread and needs are kept from the start (KEPT), or may be broken at a price as well (BENT). Bending finds better
@@ -33,7 +34,7 @@ PAIRS, HOTTER = 500_000.0, 5.0
 
 #: Prices of a unit short, and of one held on two hosts, in that of a unit above safety.
 SHORT_FIRST, SHORT_LAST = 3.0, 4000.0
-DOUBLED_FIRST, DOUBLED_LAST = 0.3, 0.001
+DOUBLED_FIRST, DOUBLED_LAST = 0.3, 0.01
 
 #: Shares of a run: no host may be short again; what is short is given up; hosts that stay short are pressed.
 CAPACITY_FIRM, CAPACITY_OVER, PRESSED = 0.85, 0.93, 0.4
