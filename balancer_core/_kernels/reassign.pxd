@@ -31,6 +31,7 @@ cdef extern from "reassign_state.h":
         const double *balance_weight
         const double *leave
         const double *route
+        const double *doubled
         double group_weight
         int *at
         double *over
@@ -60,7 +61,7 @@ cdef extern from "reassign_state.h":
 
 cdef extern from "reassign_search.h":
     ctypedef struct conditions:
-        double temperature, shortage, broken
+        double temperature, shortage, broken, doubled
         int firm_capacity, firm_rules
     void fill_depths() noexcept nogil
     double shift_change(const reassignment*, const conditions*, int, int, double) noexcept nogil

@@ -17,7 +17,8 @@ class Columns(Protocol):
     All amounts are whole numbers, and no cost reaches 2**53. weights[W]: of a unit above safety[H, W].
     scarcity[W]: what a unit above capacity[H, W] counts. lasting[L, W]: of demand[L, W] what is not transient.
     needs[N], by rows needs_from[G + 1]: what a group needs; needed_by[N], needed_from[G + 1]: the reverse.
-    leave[L], route[H, H]: weighted costs of moving. balance_*[B] as in balancer_core.rebalance.Balance.
+    leave[L], route[H, H]: weighted costs of moving. doubled[L]: scarcity of what is transient of demand.
+    balance_*[B] as in balancer_core.rebalance.Balance.
     """
 
     @property
@@ -54,6 +55,8 @@ class Columns(Protocol):
     def leave(self) -> Float: ...
     @property
     def route(self) -> Float: ...
+    @property
+    def doubled(self) -> Float: ...
     @property
     def balance_of(self) -> Int: ...
     @property
@@ -103,6 +106,7 @@ class Search:
         temperature: float,
         shortage: float,
         broken: float,
+        doubled: float,
         firm_capacity: bool,
         firm_rules: bool,
         steps: int,
@@ -110,7 +114,8 @@ class Search:
         """Try so many random moves without the GIL; how many were taken. O(R) each.
 
         A move that makes the priced cost higher by d is taken with probability exp(-d / temperature).
-        shortage: price of a unit above capacity (times scarcity); broken: of a broken rule. firm_capacity: once
+        shortage: price of a unit above capacity (times scarcity); broken: of a broken rule; doubled: of a
+        transient unit that a load away from where it was holds on both hosts (times scarcity). firm_capacity: once
         no host is short, none will be; firm_rules: never are more broken than before, and fewer at any cost.
         """
 

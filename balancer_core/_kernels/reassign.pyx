@@ -47,6 +47,7 @@ cdef class Search:
         s.balance_of, s.balance_against = self._ints(columns.balance_of), self._ints(columns.balance_against)
         s.balance_target, s.balance_weight = self._doubles(columns.balance_target), self._doubles(columns.balance_weight)
         s.leave, s.route = self._doubles(columns.leave), self._doubles(columns.route)
+        s.doubled = self._doubles(columns.doubled)
         used = np.zeros((s.hosts, s.width))
         np.add.at(used, columns.current, columns.demand)
         s.over, s.room = self._doubles(used - columns.safety), self._doubles(columns.capacity - used)
@@ -138,13 +139,16 @@ cdef class Search:
             view[p] = places[p]
         return result
 
-    def anneal(self, double temperature, double shortage, double broken, bint firm_capacity, bint firm_rules, long steps):
+    def anneal(
+        self, double temperature, double shortage, double broken, double doubled, bint firm_capacity, bint firm_rules,
+        long steps,
+    ):
         """See reassign.pyi."""
         cdef conditions how
         cdef long taken = 0
-        how.temperature, how.shortage, how.broken = temperature, shortage, broken
+        how.temperature, how.shortage, how.broken, how.doubled = temperature, shortage, broken, doubled
         how.firm_capacity, how.firm_rules = firm_capacity, firm_rules
-        if not (temperature >= 0.0 and shortage >= 0.0 and broken >= 0.0):
+        if not (temperature >= 0.0 and shortage >= 0.0 and broken >= 0.0 and doubled >= 0.0):
             raise ValueError("temperature and prices are not negative")
         if self.s.loads > 0:
             with nogil:
@@ -185,7 +189,7 @@ cdef class Search:
         """See reassign.pyi."""
         self._check_row(load, host)
         cdef conditions how
-        how.shortage = how.broken = 0.0
+        how.shortage = how.broken = how.doubled = 0.0
         return 0.0 if self.s.at[load] == host else shift_change(&self.s, &how, load, host, INFINITY)
 
     def change_by_exchange(self, int load, int other):
@@ -193,7 +197,7 @@ cdef class Search:
         self._check_row(load, 0)
         self._check_row(other, 0)
         cdef conditions how
-        how.shortage = how.broken = 0.0
+        how.shortage = how.broken = how.doubled = 0.0
         return 0.0 if self.s.at[load] == self.s.at[other] else exchange_change(&self.s, &how, load, other, INFINITY)
 
     def shift(self, int load, int host):
@@ -230,7 +234,7 @@ def _check(columns):
         "safety": (hosts, width), "weights": (width,), "scarcity": (width,), "demand": (loads, width),
         "lasting": (loads, width), "domain": (hosts,), "zone": (hosts,), "group": (loads,), "current": (loads,),
         "spread": (groups,), "needs_from": (groups + 1,), "needed_from": (groups + 1,),
-        "needed_by": columns.needs.shape, "leave": (loads,), "route": (hosts, hosts), "balance_against": (balances,),
+        "needed_by": columns.needs.shape, "leave": (loads,), "doubled": (loads,), "route": (hosts, hosts), "balance_against": (balances,),
         "balance_target": (balances,), "balance_weight": (balances,),
     }
     if hosts < 1 or width < 1 or width % WIDTH or any(getattr(columns, name).shape != shape for name, shape in shapes.items()):

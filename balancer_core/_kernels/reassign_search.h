@@ -13,10 +13,10 @@
 #define DEPTHS 4096
 static double depth_of[DEPTHS];
 
-/* Prices of a unit short and of a rule broken. Firm: no more rules are broken than are, at any gain; and no host
+/* Prices of a unit short, of a rule broken, and of a unit held on two hosts. Firm: no more rules are broken than are, at any gain; and no host
  * is short again once none is. */
 typedef struct {
-    double temperature, shortage, broken;
+    double temperature, shortage, broken, doubled;
     int firm_capacity, firm_rules;
 } conditions;
 
@@ -42,7 +42,8 @@ INLINE double shift_change(const reassignment *s, const conditions *how, int p, 
     int a = s->at[p];
     weight without = weigh_without(s, a, p), with = weigh_with(s, b, p);
     double change = without.cost + with.cost - s->host[a].cost - s->host[b].cost +
-                    how->shortage * (without.shortage + with.shortage - s->host[a].shortage - s->host[b].shortage);
+                    how->shortage * (without.shortage + with.shortage - s->host[a].shortage - s->host[b].shortage) +
+                    how->doubled * s->doubled[p] * strays(s, p, a, b);
     /* The rest can't take away more than this, while no rule is broken. */
     if (s->broken == 0 && change - s->away[p] - s->group_weight > limit)
         return INFINITY;
@@ -70,7 +71,8 @@ INLINE double exchange_change(reassignment *s, const conditions *how, int p, int
     int a = s->at[p], b = s->at[q];
     weight here = weigh_exchanged(s, a, q, p), there = weigh_exchanged(s, b, p, q);
     double change = here.cost + there.cost - s->host[a].cost - s->host[b].cost +
-                    how->shortage * (here.shortage + there.shortage - s->host[a].shortage - s->host[b].shortage);
+                    how->shortage * (here.shortage + there.shortage - s->host[a].shortage - s->host[b].shortage) +
+                    how->doubled * (s->doubled[p] * strays(s, p, a, b) + s->doubled[q] * strays(s, q, b, a));
     if (s->broken == 0 && change - s->away[p] - s->away[q] - 2.0 * s->group_weight > limit)
         return INFINITY;
     change += how->broken * broken_by_exchange(s, p, q);

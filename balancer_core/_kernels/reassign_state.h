@@ -41,6 +41,7 @@ typedef struct {
     const int *balance_of, *balance_against;
     const double *balance_target, *balance_weight;
     const double *leave, *route; /* a load's own move; host x host */
+    const double *doubled;       /* what a load away from where it was holds on both hosts, weighted */
     double group_weight;
     /* The state. over: used - safety; room: capacity - held. present: a bit a group and host. */
     int *at;

@@ -35,6 +35,7 @@ class Columns:
     needed_by: Int
     leave: Float
     route: Float
+    doubled: Float
     balance_of: Int
     balance_against: Int
     balance_target: Float
@@ -47,13 +48,15 @@ class Columns:
         pairs = np.unique(problem.needs[problem.needs[:, 0] != problem.needs[:, 1]], axis=0)
         needs_from, needs = _by_first(pairs, problem.groups)
         needed_from, needed_by = _by_first(pairs[:, ::-1], problem.groups)
+        scarcity = _scarcity(problem)
+        demand, lasting = _padded(problem.demand), _padded(problem.demand * (problem.transient == 0))
         return cls(
             capacity=_padded(problem.capacity),
             safety=_padded(problem.safety),
             weights=_padded(problem.load_weight),
-            scarcity=_scarcity(problem),
-            demand=_padded(problem.demand),
-            lasting=_padded(problem.demand * (problem.transient == 0)),
+            scarcity=scarcity,
+            demand=demand,
+            lasting=lasting,
             domain=_numbered(problem.domain),
             zone=_numbered(problem.zone),
             group=problem.group.astype(np.int32),
@@ -65,6 +68,7 @@ class Columns:
             needed_by=needed_by,
             leave=(problem.move_weight * problem.move_cost).astype(np.float64),
             route=(problem.route_weight * problem.route_cost).astype(np.float64),
+            doubled=(demand - lasting) @ scarcity,
             balance_of=np.array([each.of for each in problem.balances], dtype=np.int32),
             balance_against=np.array([each.against for each in problem.balances], dtype=np.int32),
             balance_target=np.array([each.target for each in problem.balances], dtype=np.float64),

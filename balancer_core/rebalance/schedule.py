@@ -4,7 +4,10 @@ Theory of operation
 - A run is cooled geometrically, from HOT to COLD times the cost of a usual load; COLD is divided by the loads of a
   host, since many loads fill a host to a finer grain. The fewer pairs of a load and a host there are, the hotter the
   start that a budget has the time to cool: with 100,000 of them 5 times HOT found places that HOT never did, with
-  500,000 it ended in disorder.
+  500,000 it ended in disorder, and with 2,000,000 so did HOT itself.
+- What is transient is held on both hosts while a load is away from where it was, and that room is scarce. It has a
+  price of its own, small against what a move can save and never nothing: else loads wander, which saves nothing and
+  leaves no room for those that have to move.
 - Capacity may be exceeded at a price that grows from cheap to dear: tight hosts are passed that way, which no chain
   of allowed moves passes. Hosts that stay short pay more and more; late in the run none may be short again.
 - Spread and needs are kept from the start (KEPT), or may be broken at a price as well (BENT). Bending finds better
@@ -26,11 +29,12 @@ RUNS: Final = (0.1, 0.2, 1.0)
 #: Temperatures, in the cost of a usual load above safety; COLD for LOADS loads a host or fewer.
 HOT, COLD, LOADS = 0.2, 0.002, 15.0
 
-#: The start is hotter by PAIRS for each pair of a load and a host, HOTTER times at most.
+#: HOT is for PAIRS pairs of a load and a host; with fewer the start is hotter, HOTTER times at most, with more colder.
 PAIRS, HOTTER = 500_000.0, 5.0
 
-#: Price of a unit short, in that of a unit above safety.
+#: Prices of a unit short, and of one held on two hosts, in that of a unit above safety.
 SHORT_FIRST, SHORT_LAST = 3.0, 4000.0
+DOUBLED_FIRST, DOUBLED_LAST = 0.3, 0.01
 
 #: Shares of a run: no host may be short again; what is short is given up; hosts that stay short are pressed.
 CAPACITY_FIRM, CAPACITY_OVER, PRESSED = 0.85, 0.93, 0.4
@@ -54,12 +58,13 @@ BENT: Final = Way(0.02, 1.0, firm=0.7, over=0.85)
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where a share of the budget leads: the run's number, the share of it that is over, its temperature in usual
-    loads, and the price of a unit short."""
+    loads, and the prices of a unit short and of one held on two hosts."""
 
     run: int
     share: float
     temperature: float
     shortage: float
+    doubled: float
 
     @classmethod
     def at(cls, spent: float, loads: int, hosts: int) -> Stage:
@@ -68,8 +73,14 @@ class Stage:
         start = RUNS[run - 1] if run else 0.0
         share = (spent - start) / (RUNS[run] - start)
         cold = COLD * min(1.0, LOADS * hosts / max(loads, hosts))
-        hot = HOT * min(HOTTER, max(1.0, PAIRS / (loads * hosts)))
-        return cls(run, share, between(hot, cold, share), between(SHORT_FIRST, SHORT_LAST, share))
+        hot = max(cold, HOT * min(HOTTER, PAIRS / (loads * hosts)))
+        return cls(
+            run=run,
+            share=share,
+            temperature=between(hot, cold, share),
+            shortage=between(SHORT_FIRST, SHORT_LAST, share),
+            doubled=between(DOUBLED_FIRST, DOUBLED_LAST, share),
+        )
 
 
 def between(first: float, last: float, share: float) -> float:

@@ -82,6 +82,7 @@ def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
             load_cost * stage.temperature,
             stage.shortage,
             load_cost * between(way.first, way.last, stage.share),
+            stage.doubled,
             stage.share >= schedule.CAPACITY_FIRM,
             stage.share >= way.firm,
             CHUNK,

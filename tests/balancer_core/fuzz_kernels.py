@@ -124,14 +124,14 @@ def fuzz_reassigning(seed: int) -> None:
         scarcity=amounts(width), demand=amounts(loads, width), lasting=amounts(loads, width),
         domain=rows(hosts, hosts), zone=rows(hosts, hosts), group=rows(groups, loads), current=rows(hosts, loads),
         spread=rows(5, groups), needs_from=starts, needs=rows(groups, needs), needed_from=starts,
-        needed_by=rows(groups, needs), leave=amounts(loads), route=amounts(hosts, hosts),
+        needed_by=rows(groups, needs), leave=amounts(loads), route=amounts(hosts, hosts), doubled=amounts(loads),
         balance_of=rows(width, balances), balance_against=rows(width, balances), balance_target=amounts(balances),
         balance_weight=amounts(balances),
     )  # fmt: skip
     search = Search(columns, float(chance.choice(EDGES)), seed)
     for temperature in (1e308, 10.0, 0.0):
         search.anneal(
-            temperature, 1.0, float(chance.choice([0.0, 1e300])), seed % 2 == 0, seed % 5 == 0, 2000
+            temperature, 1.0, float(chance.choice([0.0, 1e300])), 1.0, seed % 2 == 0, seed % 5 == 0, 2000
         )
         search.press(2.0, 8.0)
         search.place(search.assignment)

@@ -53,7 +53,7 @@ def test_annealing_keeps_the_books_and_only_allowed_bests(seed: int, firm: bool)
     dearer than the start."""
     problem, search = search_of(seed, 5, 30)
     for temperature in (100.0, 10.0, 0.1):
-        search.anneal(temperature, 0.5, 3.0, firm, firm, 3000)
+        search.anneal(temperature, 0.5, 3.0, 0.1, firm, firm, 3000)
         search.press(2.0, 16.0)
         at = search.assignment
         broken = reference_breaches(problem, at.tolist())
@@ -70,10 +70,21 @@ def test_annealing_keeps_the_books_and_only_allowed_bests(seed: int, firm: bool)
     assert search.short_hosts == search.broken == 0
 
 
+def test_the_price_of_what_is_held_twice_keeps_loads_where_they_were() -> None:
+    """At a price beyond the temperature only loads that leave nothing behind move; without one, others do too."""
+    for price, stay in ((1e9, True), (0.0, False)):
+        problem, search = search_of(11)
+        leaves = (problem.demand * problem.transient).any(axis=1)
+        search.anneal(100.0, 0.0, 0.0, price, False, False, 5000)
+        moved = search.assignment != problem.current
+        assert moved[~leaves].any()
+        assert moved[leaves].any() != stay
+
+
 def test_placing_all_at_once_is_moving_one_by_one() -> None:
     """Also where loads of a group change places."""
     problem, search = search_of(3)
-    search.anneal(1000.0, 0.0, 0.0, False, False, 5000)
+    search.anneal(1000.0, 0.0, 0.0, 0.0, False, False, 5000)
     at, (_, fresh) = search.assignment, search_of(3)
     fresh.place(at)
     assert fresh.total == search.total
@@ -99,7 +110,9 @@ def test_input_that_would_lead_beyond_the_columns_is_refused() -> None:
         with pytest.raises(ValueError, match="no such"):
             search.shift(load, host)
     with pytest.raises(ValueError, match="negative"):
-        search.anneal(-1.0, 0.0, 0.0, False, False, 1)
+        search.anneal(-1.0, 0.0, 0.0, 0.0, False, False, 1)
+    with pytest.raises(ValueError, match="negative"):
+        search.anneal(1.0, 0.0, 0.0, -1.0, False, False, 1)
     with pytest.raises(ValueError, match="strain"):
         search.press(0.5, 2.0)
     with pytest.raises(ValueError, match="host"):
