@@ -16,6 +16,9 @@ from balancer_core.steering.views import EndpointView
 SURE: Final = 8.0  # requests after which a learnt cost and the typical one count the same
 MOST: Final = 4.0  # times the typical capacity a core that an endpoint's reports can claim
 LEAST: Final = 0.05  # of it, that every endpoint keeps, to prove that it got better
+#: Of a host, that other work can have by what reports say: who asks for work on a busy host gets a part of it all the
+#: same, and a host whose agent sees others' work beside its own (plain processes on one machine) must not starve.
+MOST_TAKEN: Final = 0.8
 FAILED_LEAST: Final = 0.01  # of its capacity, that an endpoint which only fails keeps
 SHADE: Final = (
     0.15  # of the doubt: more and a change is seen late, less and claims of being full are believed
@@ -166,7 +169,7 @@ def estimate(view: EndpointView, evidence: Evidence, field: Field, capacity: flo
     """One endpoint's capacity by reports, and the engine's bounds on it. capacity: as thought so far."""
     cores = field.cores[view.key]
     cost = cost_of(evidence, cores, field.typical)
-    taken = confidence(view.report_age_s) * evidence.taken(cost)
+    taken = min(MOST_TAKEN, confidence(view.report_age_s) * evidence.taken(cost))
     engine = bounds(evidence, cores, field.leaning, capacity)
     return Estimate(cost, taken, (1.0 - taken) / cost, engine)
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import Operator, ReadOrOperate
 from console.actions import Invalid, is_storable
+from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.engines.target import MAX_PRIORITY
 from console.traffic.actions.services import (
@@ -65,7 +66,7 @@ class NewEndpoint(HostPort):
         return *asked.validated_data["endpoint"], asked.validated_data["priority"]
 
 
-class ServiceRequest(serializers.Serializer):
+class ServiceRequest(StrictSerializer):
     name = serializers.CharField(max_length=63)
     protocol = serializers.ChoiceField(Service.Protocol.choices)
     listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
@@ -73,7 +74,7 @@ class ServiceRequest(serializers.Serializer):
     settings = SettingsDocument(default=dict)
 
 
-class EndpointRequest(serializers.Serializer):
+class EndpointRequest(StrictSerializer):
     endpoint = HostPort()
     priority = serializers.IntegerField(
         default=0, min_value=0, max_value=MAX_PRIORITY, help_text="of a new one"

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate
+from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.traffic import pem
 from console.traffic.actions.api_keys import MakeApiKey, RemoveApiKey
@@ -18,7 +19,7 @@ from console.traffic.models import ApiKey, Certificate
 from console.traffic.references import api_key_users, certificate_users
 
 
-class CertificateRequest(serializers.Serializer):
+class CertificateRequest(StrictSerializer):
     """PEM texts: a chain (the server's own first) with its key, or a CA that signs clients' certificates, or both."""
 
     name = serializers.CharField(max_length=63)
@@ -100,7 +101,7 @@ class OneCertificate(ActionView):
         return Response(status=204)
 
 
-class ApiKeyRequest(serializers.Serializer):
+class ApiKeyRequest(StrictSerializer):
     name = serializers.CharField(max_length=63)
 
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate, Viewer
 from console.actions import Invalid
+from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.traffic.actions.settings import ConfigureService, proposed
 from console.traffic.models import Service
@@ -44,7 +45,7 @@ class ServiceSettings(ActionView):
         return Response(self.act(request, action).settings)
 
 
-class PreviewRequest(serializers.Serializer):
+class PreviewRequest(StrictSerializer):
     """settings: a whole document; patch: changes of the present one; neither: as it is."""
 
     settings = serializers.JSONField(required=False)

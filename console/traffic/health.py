@@ -124,8 +124,8 @@ def _drain_says(drain: DrainWord) -> str:
         return f"Gets no new requests because {whose}{since}; requests under way end."
     if drain.left_s > 0:
         after = _duration(drain.left_s)
-        return f"Gets no new requests because {whose}{since}; what is under way is closed in {after}."
-    return f"Gets nothing because {whose}{since}, longer than it may take; what was left is closed."
+        return f"Gets no new requests because {whose}{since}; requests under way end; the rest is closed in {after}."
+    return f"Gets nothing because {whose}{since}, longer than it may take; connections that were left are closed."
 
 
 def _host_says(host: HostWord) -> str:

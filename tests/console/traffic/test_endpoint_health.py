@@ -45,7 +45,7 @@ def test_engines_and_agents_words_join(
     ("drain", "state", "said"),
     [
         (DrainWord(by_host=False), "draining", "an operator drains it; requests under way end."),
-        (DrainWord(True, 30.0, 270.0), "draining", "its host is draining for 30 s; what is under way is closed"),
+        (DrainWord(True, 30.0, 270.0), "draining", "its host is draining for 30 s; requests under way end"),
         (DrainWord(False, 400.0), "draining", "an operator drains it for 7 min; requests under way end."),
         (DrainWord(False, 300.0, 0.0), "closed", "longer than it may take"),
     ],

@@ -247,3 +247,20 @@ async def test_the_controller_tells_the_engine_settings_and_secrets(
     assert told["web"].settings == settings_of({"front": {"tls": {"certificates": ["shop"]}}})
     assert told["canary"].listen_port is None
     assert "PRIVATE KEY" in engine.target.certificates[0].key
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (URL, {"name": "typo", "protocol": "http", "listen_on": "127.0.0.1:1", "endpoints": []}, "listen_on"),
+        (f"{URL}web/add-endpoint/", {"endpoint": "web-2:80", "prio": 3}, "prio"),
+        (f"{URL}web/preview/", {"http": {"timeout_s": 77}}, "http"),
+    ],
+)
+def test_a_field_that_does_not_exist_is_refused(web: Any, api: Any, path: str, body: Any, field: str) -> None:
+    """What is misspelt is not left out in silence."""
+    answer = api.operator.post(path, body)
+
+    assert answer.status_code == 400
+    assert field in str(answer.json())
+    assert not Service.objects.filter(name="typo").exists()
