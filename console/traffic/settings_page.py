@@ -88,6 +88,12 @@ class UsualForm(forms.Form):
             found.append({"service": service, "weight": int(weight)})
         return found
 
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("redirect_from_port") and not values.get("certificates"):
+            self.add_error("redirect_from_port", "There is no TLS to send it to: choose a certificate.")
+        return values
+
     def patch(self) -> dict[str, Any]:
         """The merge patch that the fields stand for."""
         values = self.cleaned_data

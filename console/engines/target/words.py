@@ -28,6 +28,11 @@ _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te"}
 )
+#: What RE2 knows as [:name:].
+_CLASSES: Final = (
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
+)  # fmt: skip
 #: Python's regexes that RE2 does not have: look-around, back references, conditionals, atomic groups, comments.
 _NOT_RE2 = re.compile(r"\(\?(?:[=!#(>]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
@@ -106,6 +111,11 @@ def check_regex(field: str, value: str) -> int:
         raise InvalidTarget(
             field, "uses what RE2 does not have: look-around, back references, possessive repeats"
         )
+    if flags := re.search(r"\(\?(?![P:])(?!-?[ims]+(-[ims]+)?[:)])[^)]{0,8}", bare):
+        raise InvalidTarget(field, f"{flags.group()!r} sets what RE2 does not have; flags are i, m and s")
+    for name in re.findall(r"\[:\^?(\w*):\]", value):
+        if name not in _CLASSES:
+            raise InvalidTarget(field, f"[:{name}:] is no class; there is {', '.join(_CLASSES)}")
     product = 1
     for least, most in _REPEAT.findall(bare):
         product *= max(int(least), int(most or 0), 1)
@@ -114,7 +124,8 @@ def check_regex(field: str, value: str) -> int:
     if re.search(r"\\[ZzGuUNX]", value):
         raise InvalidTarget(field, "has an escape that RE2 does not know")
     try:
-        return re.compile(value).groups
+        # Python has no classes by name; what stands in their place has as many groups.
+        return re.compile(re.sub(r"\[:\^?\w+:\]", "a", value)).groups
     except (re.error, OverflowError, RecursionError) as error:
         raise InvalidTarget(field, f"is no regex: {error}") from None
 

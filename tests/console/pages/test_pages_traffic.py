@@ -131,6 +131,7 @@ def test_the_usual_things_have_fields(operator: Client, pair: Pair) -> None:
         ("destinations", "nobody=1", "no service is called nobody"),
         ("destinations", "shop", "is not SERVICE=WEIGHT"),
         ("timeout_s", "-1", "greater than or equal to 0"),
+        ("redirect_from_port", "18088", "There is no TLS to send it to"),
     ],
 )
 def test_a_wrong_field_says_so_beside_it(operator: Client, field: str, value: str, said: str) -> None:

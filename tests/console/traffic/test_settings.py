@@ -42,6 +42,9 @@ def web(cluster: Any) -> Any:
     [
         ({"http": {"routes": [{"match": {"regex": "("}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(?=a)"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "[[:foo:]]"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "(?x) a b"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "(?a)x"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(a{500}){500}"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"path": "shop"}}]}}, "http.routes[0].match.path"),
         ({"http": {"routes": [{"match": {"path": "/a", "prefix": "/b"}}]}}, "http.routes[0].match.prefix"),
