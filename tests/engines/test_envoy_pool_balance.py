@@ -14,6 +14,7 @@ from engine_backends import EchoBackend, HttpBackend
 from envoy_rig import EnvoyRig, answers, eventually, url
 from pool_backends import DatagramBackend, DatagramClient, pooled
 
+from console.engines.envoy.clusters import MERGE_WINDOW_S
 from console.engines.target import ServiceTarget
 from console.engines.target.pool import Check, Hash, HashKey, Pool, Sessions, SlowStart
 
@@ -228,6 +229,8 @@ async def test_slow_start_spares_a_newcomer(rig: EnvoyRig, serve: Serve) -> None
     new = await serve(HttpBackend("new"))
     await rig.publish(replace(web, endpoints=(old.endpoint(), new.endpoint())))
     assert await rig.becomes(web.name, new.endpoint().key, "healthy")
+    # Envoy gathers changes of health for a while before its workers have them.
+    await asyncio.sleep(2 * MERGE_WINDOW_S)
     first = await answers(web, 30)
     await asyncio.sleep(slow.window_s)
     # The weights of the choice are looked at when they are used: those of the start are used up first.
