@@ -30,6 +30,7 @@ Theory of operation
   without reports, slowly on a host that is merely idle; what fades goes back to the typical capacity a core, and
   what was never known is cores alone.
 - Newcomers, and who comes back from unhealthy, ramp up.
+- However much other work a report tells of, a fifth of the host is left: who asks on a busy host gets a part of it.
 
 Found in simulation (balancer_core.sim.traffic; six hosts as 10 : 6 : 4 : 2.4 : 1.6 : 1 that declare the same size)
 - p99 with learnt weights is that with perfect ones, within 2 %, at 30 to 92 % load, and below 1.01 times a

@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from bench.figures import Compared
 from bench.load.generator import Generator, LoadPlan
@@ -23,10 +25,11 @@ from bench.traffic.turns import take, until_idle
 
 LOAD = 0.6
 PEER = "envoy_lr"
-#: Failing for so long; how long before and after load runs as well.
+#: For how long the host fails.
 FAILING_S, FAILING_FAST_S = 15.0, 5.0
 #: The antagonist's share of the host's cpu and its time.
 ANTAGONIST_SHARE, ANTAGONIST_S, ANTAGONIST_FAST_S = 0.8, 20.0, 10.0
+#: For how long load runs before anything happens.
 BEFORE_S = 10.0
 #: A second is back if its 90th percentile is at most this much above where it settles.
 SETTLED = 1.5
@@ -43,27 +46,20 @@ async def run(settings: Settings) -> list[Row]:
 
 
 async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row:
-    """The host with the third part of the traffic fails."""
+    """The second fastest host fails."""
     victim = stage.hosts[1]
     failing_s = settings.pick(FAILING_S, FAILING_FAST_S)
     shares: dict[str, list[float]] = {OURS: [], PEER: []}
     failures: dict[str, int] = {OURS: 0, PEER: 0}
     for number in range(settings.rounds):
         for door, kept in shares.items():
-            generator = Generator(
-                LoadPlan(stage.url(door), rate_per_s, BEFORE_S + failing_s, number + 1, 20.0, 20_000)
-            )
-            running = asyncio.create_task(generator.run())
-            await asyncio.sleep(BEFORE_S)
-            await tell(victim, "code=500")
-            await running
-            await tell(victim, "code=200")
-            await until_idle(stage.spent)
+            plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + failing_s, number + 1, 20.0, 20_000)
+            records = await _struck(stage, plan, failing(victim))
             # The first second is the time that anybody needs to see it.
-            late = [each for each in generator.records if each.scheduled_s > BEFORE_S + 1.0]
-            early = [each for each in generator.records if each.scheduled_s < BEFORE_S]
+            late = [each for each in records if each.scheduled_s > BEFORE_S + 1.0]
+            early = [each for each in records if each.scheduled_s < BEFORE_S]
             kept.append(_share(late, victim.name) / _share(early, victim.name))
-            failures[door] += sum(each.failed for each in generator.records)
+            failures[door] += sum(each.failed for each in records)
         settings.say(
             f"  fast fail, round {number + 1}: ours {shares[OURS][-1]:.2f}, {PEER} {shares[PEER][-1]:.2f}"
         )
@@ -78,6 +74,31 @@ async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row
     )
 
 
+async def _struck(stage: Stage, plan: LoadPlan, fault: AbstractAsyncContextManager[None]) -> list[Record]:
+    """The load of the plan, with the fault from BEFORE_S on; returns when the hosts are idle again."""
+    generator = Generator(plan)
+    running = asyncio.create_task(generator.run())
+    try:
+        await asyncio.sleep(BEFORE_S)
+        async with fault:
+            await running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await until_idle(stage.spent)
+    return generator.records
+
+
+@asynccontextmanager
+async def failing(host: Host) -> AsyncIterator[None]:
+    """The host's server answers 500 at once."""
+    await tell(host, "code=500")
+    try:
+        yield
+    finally:
+        await tell(host, "code=200")
+
+
 def _share(records: list[Record], host: str) -> float:
     return sum(each.host == host for each in records) / max(1, len(records))
 
@@ -89,13 +110,8 @@ async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Ro
     for number in range(settings.rounds):
         for door, kept in taken.items():
             plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + seconds, number + 1, 20.0, 20_000)
-            generator = Generator(plan)
-            running = asyncio.create_task(generator.run())
-            await asyncio.sleep(BEFORE_S)
-            async with other_work(stage.hosts[0], ANTAGONIST_SHARE):
-                await running
-            await until_idle(stage.spent)
-            kept.append(recovery_s(generator.records, BEFORE_S, BEFORE_S + seconds))
+            records = await _struck(stage, plan, other_work(stage.hosts[0], ANTAGONIST_SHARE))
+            kept.append(recovery_s(records, BEFORE_S, BEFORE_S + seconds))
         settings.say(
             f"  antagonist, round {number + 1}: ours {taken[OURS][-1]:g} s, {PEER} {taken[PEER][-1]:g} s"
         )

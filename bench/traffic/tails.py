@@ -18,7 +18,7 @@ from bench.traffic.turns import Turn, take, until_idle
 LOADS = (30, 60, 80, 92)
 LOADS_FAST = (60,)
 SECONDS, SECONDS_FAST = 20.0, 5.0
-#: How busy the hosts are made, one by one, to learn what a request costs them.
+#: For how long a light load runs to learn what a request costs.
 CALIBRATING_S = 5.0
 #: What ours is measured beside, and the least that it should reach.
 GOALS = {

@@ -56,7 +56,6 @@ class Steerer:
         self._laws: dict[str, Steering] = {}
         self._targets: dict[str, ServiceTarget] = {}
         self._requests: dict[str, deque[RequestShown]] = {}
-        self._secrets = _NO_SECRETS
         self._held: tuple[Shrinkage, ...] = ()
         self._guard = ""
 
@@ -89,8 +88,7 @@ class Steerer:
                 wrong.append(f"{service.name} is left as it was: {error}")
             else:
                 plans[service.name] = plan
-        self._secrets = secrets
-        self._publish(wrong, meant)
+        self._publish(secrets, wrong, meant)
         self._take_requests(services)
         by_node = self._engine.seen_by()
         return TrafficSeen(
@@ -105,12 +103,12 @@ class Steerer:
             held=[HeldBack(each.service, each.before, each.after) for each in self._held],
         )
 
-    def _publish(self, wrong: list[str], meant: Collection[str]) -> None:
+    def _publish(self, secrets: Secrets, wrong: list[str], meant: Collection[str]) -> None:
         """Give the engine the targets, but for services that the guard holds: these stay as they were published."""
         targets = dict(self._targets)
         self._held = ()
         try:
-            self._engine.apply(self._target(targets), meant=meant)
+            self._engine.apply(self._target(targets, secrets), meant=meant)
         except GuardRefused as refusal:
             self._held = refusal.shrinkages
             wrong = [*wrong, str(refusal)]
@@ -118,7 +116,7 @@ class Steerer:
             published = {each.name: each for each in before.services} if before else {}
             targets.update({each.service: published[each.service] for each in refusal.shrinkages})
             # What else changed is not to wait for it; what was published before passes the guard.
-            self._engine.apply(self._target(targets), meant=meant)
+            self._engine.apply(self._target(targets, secrets), meant=meant)
         except InvalidTarget as error:
             # Each service is well by itself, and two of them want the same; what is published stays.
             wrong = [*wrong, f"nothing was changed: {error}"]
@@ -127,12 +125,12 @@ class Steerer:
             log.warning("not published: %s", said)
         self._guard = said
 
-    def _target(self, targets: Mapping[str, ServiceTarget]) -> TrafficTarget:
+    def _target(self, targets: Mapping[str, ServiceTarget], secrets: Secrets) -> TrafficTarget:
         return TrafficTarget(
             services=tuple(targets.values()),
             epoch=self._epoch,
-            certificates=self._secrets.certificates,
-            api_keys=self._secrets.api_keys,
+            certificates=secrets.certificates,
+            api_keys=secrets.api_keys,
         )
 
     def _forget(self, names: Collection[str]) -> None:

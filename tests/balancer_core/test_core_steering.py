@@ -267,3 +267,14 @@ def test_capacities_are_requests_a_second() -> None:
     """100 a second at half use: twice that could be served."""
     plan = after(Steering(), [view("a"), view("b")], 60)
     assert plan.capacities["a"] == pytest.approx(200.0, rel=0.02)
+
+
+def test_other_work_does_not_starve_an_endpoint() -> None:
+    """A host that is full of what is not this service's keeps at least a fifth of its twin's capacity."""
+    twins = [view("a"), view("b", utilisation=1.0, rate_per_s=0.0, in_flight=0.0)]
+    steering = Steering()
+    after(steering, [view("a"), view("b")], 60)
+
+    plan = after(steering, twins, 240, start=61)
+
+    assert 0.19 <= plan.capacities["b"] / plan.capacities["a"] <= 0.5
