@@ -33,7 +33,7 @@ def nearest_loser(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
             else "its room was taken while this was decided"
         )
         return f"Nearest loser: {nearest.host}, which would have cost {figure(-gap)} less; {why}."
-    part = f" ({gap / winner.total:.0%} more)" if winner.total > 0.0 else ""
+    part = f" ({gap / winner.total * 100:.0f} % more)" if winner.total > 0.0 else ""
     return f"Nearest loser: {nearest.host}, by {figure(gap)}{part}{_through(winner, nearest)}."
 
 

@@ -89,7 +89,7 @@ def test_room_that_was_taken_meanwhile_is_no_rules_no() -> None:
 
     assert [row.host for row in rows] == ["a", "b"]
     assert "no" not in {verdict for _, verdict, _ in rows[0].ticks}
-    assert dict((rule, verdict) for rule, verdict, _ in rows[0].ticks)["labels"] == "yes"
+    assert {rule: verdict for rule, verdict, _ in rows[0].ticks}["labels"] == "yes"
     assert {verdict for _, verdict, _ in rows[1].ticks} == {"unknown"}
 
 
@@ -110,7 +110,7 @@ def test_room_that_was_taken_meanwhile_is_no_rules_no() -> None:
                 "host": "a",
                 "candidates": [candidate("a", cpu=1.0, disk=1.0), candidate("b", cpu=2.5, disk=0.5)],
             },
-            "Nearest loser: b, by 1.00 (50% more): cpu costs 1.50 more there, disk costs 0.50 less there.",
+            "Nearest loser: b, by 1.00 (50 % more): cpu costs 1.50 more there, disk costs 0.50 less there.",
         ),
         (
             {"host": "b", "candidates": [candidate("a", cpu=1.0), candidate("b", cpu=1.25)]},
@@ -122,8 +122,10 @@ def test_room_that_was_taken_meanwhile_is_no_rules_no() -> None:
                 "candidates": [candidate("a", cpu=1.0), candidate("b", cpu=1.25)],
                 "batch": "of 2",
             },
-            "Nearest loser: a, which would have cost 0.25 less; "
-            "it lost for the sake of the others that were decided together.",
+            (
+                "Nearest loser: a, which would have cost 0.25 less; "
+                "it lost for the sake of the others that were decided together."
+            ),
         ),
     ],
 )
