@@ -12,6 +12,7 @@ from console.fleet import api as fleet
 from console.jobs import api as jobs
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.plans import api as plans
 from console.storage import api as storage
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
@@ -50,6 +51,8 @@ urlpatterns = [
     path("placements/preemption/", placements.Preemption.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
+    path("plans/", plans.Plans.as_view()),
+    path("plans/apply/", plans.ApplyOnePlan.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
     path("services/", traffic.Services.as_view()),

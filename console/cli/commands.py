@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from console.cli import certificates, engines, hosts, jobs, placements, services, shards, tokens
+from console.cli import certificates, engines, hosts, jobs, placements, plans, services, shards, tokens
 from console.cli.client import api, out, show
 from console.cli.options import Json
 
@@ -29,6 +29,7 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.command("plan")(plans.plan)
 
 
 @app.command()

@@ -38,6 +38,7 @@ PLACES = (
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),
+    Place("plans", "Plan", "/plans/", "p"),
     Place("events", "Events", "/events/", "e"),
     Place("add-host", "Add host", "/hosts/add/", "a"),
 )

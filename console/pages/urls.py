@@ -10,6 +10,7 @@ from console.fleet import views as fleet
 from console.jobs import views as jobs
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.plans import views as plans
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
@@ -24,6 +25,9 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("plans/", plans.plans, name="plans"),
+    path("plans/apply/", plans.apply_plan, name="apply-plan"),
+    path("plans/drain/<slug:name>/", plans.drain_preview, name="drain-preview"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
