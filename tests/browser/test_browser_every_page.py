@@ -26,6 +26,7 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
+LISTS += ["/plans/", "/plans/?drain=web-1", "/plans/?times=3&policy=pack"]
 LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
 
 
