@@ -15,6 +15,7 @@ from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
+from console.traffic import weights_page as traffic_weights
 
 urlpatterns: list[URLPattern] = [
     path("", fleet.cluster_map, name="map"),
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("services/<slug:name>/weights/", traffic_weights.weights, name="weights"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
     path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),

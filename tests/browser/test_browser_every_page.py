@@ -50,6 +50,7 @@ def pages(stack: Any) -> list[str]:
     return [
         *LISTS,
         "/services/shop/",
+        "/services/shop/weights/",
         "/services/shop/settings/",
         f"/jobs/{job['id']}/",
         "/decisions/?group=rules",

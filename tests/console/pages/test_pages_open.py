@@ -26,6 +26,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "decision": ("decision", ["@placed"], "Candidates", 6),
     "refusal": ("decision", ["@refused"], "What would have to change", 6),
     "events": ("events", [], "host.join", 4),
+    "weights": ("weights", ["shop"], "no weight is known", 6),
     "plans": ("plans", [], "Ask before you act", 4),
 }
 OPERATORS = ["add-host", "new-service"]
