@@ -75,19 +75,23 @@ def rows_of_service(found: Service, now: Seen) -> list[Row]:
     """By falling weight; where nothing is known in the order of their names."""
     endpoints = list(found.endpoints.all())
     known = {each.pk: None if now.is_stale else now.known(each) for each in endpoints}
-    # What drains keeps its weight for when it is back, and gets nothing by it.
     total = sum(
-        each.weight for endpoint in endpoints if (each := known[endpoint.pk]) and not is_draining(endpoint)
+        each.weight for endpoint in endpoints if (each := known[endpoint.pk]) and _takes(endpoint, each)
     )
     rows = [_row(endpoint, known[endpoint.pk], total) for endpoint in endpoints]
     return sorted(rows, key=lambda row: -(row.asked or 0.0))
+
+
+def _takes(endpoint: Endpoint, known: EndpointSeen) -> bool:
+    """Whether its weight asks for requests: what drains or is not well keeps its weight, and gets nothing by it."""
+    return not is_draining(endpoint) and known.health in ("healthy", "unknown")
 
 
 def _row(endpoint: Endpoint, known: EndpointSeen | None, total: int) -> Row:
     host = HostSeen(endpoint.host)
     asked = got = None
     if known is not None:
-        asked = 0.0 if is_draining(endpoint) else known.weight / (total or 1)
+        asked = known.weight / (total or 1) if _takes(endpoint, known) else 0.0
         got = known.share
     return Row(
         key=f"{endpoint.host.name}:{endpoint.port}",

@@ -52,14 +52,16 @@ def test_what_gets_nothing_says_by_which_rule(furnished: Any, monkeypatch: pytes
     ticks = {row.key: {rule: verdict for rule, verdict, _ in row.ticks} for row in rested}
     asked = {row.key: row.asked for row in rested}
 
-    assert asked == {"web-2:8080": 1.0, "web-1:8080": 0.0}
+    assert asked == {"web-2:8080": 0.0, "web-1:8080": 0.0}
+    assert sentence(rested, False) == "No endpoint takes new requests."
     assert ticks["web-1:8080"] == {"wanted": "no", "host in use": "yes", "heard of": "yes", "well": "yes"}
     assert ticks["web-2:8080"]["well"] == "no"
     Host.objects.filter(name="web-2").update(state="draining")
     monkeypatch.setattr(picture, "age_s", lambda host: SILENT_AFTER_S + 1)
     later = rows(hear(monkeypatch, word("web-1", 5000, 0.0), word("web-2", 5000, 1.0)))
-    assert {rule: v for rule, v, _ in later[-1].ticks}["host in use"] == "no"
-    assert {rule: v for rule, v, _ in later[0].ticks}["heard of"] == "no"
+    of_web_2 = next(row for row in later if row.key == "web-2:8080")
+    assert {rule: v for rule, v, _ in of_web_2.ticks}["host in use"] == "no"
+    assert {rule: v for rule, v, _ in of_web_2.ticks}["heard of"] == "no"
     assert sentence(later, False) == "No endpoint takes new requests."
 
 
