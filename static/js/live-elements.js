@@ -20,7 +20,6 @@ class LiveIndicator extends HTMLElement {
       connecting: "Connecting…",
       paused: "Paused",
       off: "Logged out: reload",
-      past: feed.past ? `As of ${feed.past.toISOString().slice(0, 19).replace("T", " ")} UTC` : "Not live",
     }[state];
     // A live region speaks on every change: only real ones.
     if (this.getAttribute("state") !== state) this.setAttribute("state", state);

@@ -61,7 +61,7 @@ class Frame {
 
 /**
  * Events: "directory" (the hosts changed), "frame" (their state; .changed says of which rows, null for all),
- * "state" (of the connection itself). While show() holds a moment of the past, all three speak of that.
+ * "state" (of the connection itself).
  */
 class Feed extends EventTarget {
   hosts = [];
@@ -73,8 +73,7 @@ class Feed extends EventTarget {
   #seq = 0;
   #askedAt = -Infinity;
   #tries = 0;
-  /** The moment that is shown instead of the present, a Date; null = live. */
-  past = null;
+  /** The rows that the last frame spoke of; null for all. */
   changed = null;
   #retry = 0;
   #lastAt = performance.now();
@@ -82,29 +81,8 @@ class Feed extends EventTarget {
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
     setInterval(() => this.#watch(), 1000);
-    // A page that opens on a moment of the past asks for that first (time-scrubber).
-    if (new URLSearchParams(location.search).has("t") && document.querySelector("time-scrubber")) this.#say("past");
-    else if (document.hidden) this.#pause();
+    if (document.hidden) this.#pause();
     else this.#connect();
-  }
-
-  /** Show a moment instead of the present: its directory (null = the one that is shown) and its snapshot's bytes. */
-  show(moment, directory, buffer) {
-    this.past = moment;
-    this.#disconnect();
-    if (directory) this.#direct({ version: -1, hosts: directory });
-    if (buffer.byteLength !== HEADER + 10 * this.hosts.length) return;
-    this.frame = new Frame(this.hosts.length);
-    this.frame.take(buffer, HEADER, null, performance.now());
-    this.frame.grow(performance.now());
-    this.#say("past");
-    this.#tell(null);
-  }
-
-  /** Back to the present. */
-  live() {
-    this.past = null;
-    if (this.state === "past") this.#connect();
   }
 
   /** Milliseconds since the last frame. */
@@ -114,7 +92,7 @@ class Feed extends EventTarget {
 
   #connect() {
     clearTimeout(this.#retry);
-    if (this.#socket || this.past) return;
+    if (this.#socket) return;
     this.#say("connecting");
     const url = new URL("/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
@@ -142,7 +120,6 @@ class Feed extends EventTarget {
   }
 
   #pause() {
-    if (this.past) return;
     this.#disconnect();
     this.#say("paused");
   }
@@ -201,10 +178,9 @@ class Feed extends EventTarget {
   }
 
   #watch() {
-    if (this.past) return;
     if (this.state === "live" && this.age > LATE_MS) this.#say("late");
     else if (this.state !== "live") this.dispatchEvent(new Event("state"));
-    if (this.frame && this.age > SILENT_MS && !document.hidden && !this.past) this.#blank();
+    if (this.frame && this.age > SILENT_MS && !document.hidden) this.#blank();
   }
 
   /** What is this old is unknown, and said to be. */
