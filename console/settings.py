@@ -5,6 +5,7 @@ STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
 STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
+STEELYARD_HISTORY_HOURS  how long the past is kept: hours at 10 s, at 2 min and at 30 min (1,24,336)
 STEELYARD_XDS_LISTEN  ADDR:PORT where engines on other machines connect (none unless set), over TLS:
                     STEELYARD_XDS_CERTIFICATE and STEELYARD_XDS_KEY are its PEM files; STEELYARD_XDS_CLIENTS, if set,
                     is the authority that must have signed a node's own certificate, beside its token
@@ -27,6 +28,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 STEELYARD_DATA = Path(env.str("STEELYARD_DATA", "") or Path.home() / ".local/state/steelyard").absolute()
 #: Extra resources that come in whole units only, such as gpu or licence.
 STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", default=[]))
+#: Of the tiers of history, in hours: see console.history.tiers.
+STEELYARD_HISTORY_HOURS = env.list("STEELYARD_HISTORY_HOURS", cast=float, default=[1.0, 24.0, 336.0])
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
 
 STEELYARD_XDS_LISTEN = env.str("STEELYARD_XDS_LISTEN", "")
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
     "console.jobs",
     "console.storage",
     "console.controller",
+    "console.history",
 ]
 
 MIDDLEWARE = [

@@ -9,6 +9,7 @@ from console.accounts import api as accounts
 from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
+from console.history import api as history
 from console.jobs import api as jobs
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -68,6 +69,9 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("history/at/", history.PastMoment.as_view()),
+    path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

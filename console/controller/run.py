@@ -21,6 +21,7 @@ from console.controller.traffic import Traffic
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
+from console.history.record import record
 from console.jobs.actions.attempt import OweAgain, lose_expired_leases
 from console.jobs.actions.submit import PlaceJob
 from console.jobs.models import Job
@@ -41,6 +42,8 @@ PAUSE_S = 0.1
 #: Somebody waits for a changed service; many bells in a row must still not take all of a core.
 STEER_PAUSE_S = 0.03
 HOUSE_S = 600.0
+#: A moment of history is kept as often.
+HISTORY_S = 10.0
 #: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
 MOST_PLACED = 200
 
@@ -83,6 +86,7 @@ class Controller:
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
             self._loop(self._keep_house, HOUSE_S, deposed),
+            self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
@@ -137,6 +141,16 @@ class Controller:
             await self._bus.publish(TRAFFIC, encode_traffic(await traffic.step()))
 
         return steer
+
+    def _keep_history(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        def keep_history() -> None:
+            with fenced(epoch):
+                record(picture, time.monotonic(), timezone.now())
+
+        async def keep() -> None:
+            await in_thread(keep_history)
+
+        return keep
 
     def _sweep_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def sweep() -> None:
