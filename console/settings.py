@@ -2,6 +2,7 @@
 
 STEELYARD_DATA      folder of the database, secrets, sockets and logs
 STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
+STEELYARD_URL       where people reach the console, for links in what it sends (http://STEELYARD_LISTEN unless set)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
 STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
@@ -28,6 +29,7 @@ STEELYARD_DATA = Path(env.str("STEELYARD_DATA", "") or Path.home() / ".local/sta
 #: Extra resources that come in whole units only, such as gpu or licence.
 STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", default=[]))
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
+STEELYARD_URL = env.str("STEELYARD_URL", "").rstrip("/") or f"http://{STEELYARD_LISTEN}"
 
 STEELYARD_XDS_LISTEN = env.str("STEELYARD_XDS_LISTEN", "")
 STEELYARD_XDS_CERTIFICATE = env.str("STEELYARD_XDS_CERTIFICATE", "")
@@ -68,6 +70,7 @@ INSTALLED_APPS = [
     "console.jobs",
     "console.storage",
     "console.controller",
+    "console.alerts",
 ]
 
 MIDDLEWARE = [
