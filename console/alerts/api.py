@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import Admin, Operator, ReadOrOperate, Viewer
 from console.actions import Unknown
-from console.alerts.actions.channels import PutChannel, RemoveChannel, TestChannel
+from console.alerts.actions.channels import PutChannel, RemoveChannel, TryChannel
 from console.alerts.actions.handling import Acknowledge, ChangeRule, EndSilence, SilenceAlerts
 from console.alerts.limits import limits_of
 from console.alerts.models import Alert, Channel, RuleSettings, Silence
@@ -243,4 +243,4 @@ class ChannelTest(ActionView):
 
     @extend_schema(request=None, responses={202: DeliveryOwed})
     def post(self, request: Request, name: str) -> Response:
-        return Response(DeliveryOwed(self.act(request, TestChannel(name))).data, status=202)
+        return Response(DeliveryOwed(self.act(request, TryChannel(name))).data, status=202)

@@ -76,7 +76,7 @@ class RemoveChannel(Action[None]):
 
 
 @dataclass
-class TestChannel(Action[Delivery]):
+class TryChannel(Action[Delivery]):
     """Send a notice that says it is a test, the way that all notices go."""
 
     name: str

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from console.actions import SYSTEM, Invalid
 from console.alerts import notices
-from console.alerts.actions.channels import PutChannel, TestChannel
+from console.alerts.actions.channels import PutChannel, TryChannel
 from console.alerts.actions.handling import ChangeRule, SilenceAlerts
 from console.alerts.book import MOST_OPEN, Book, Limits
 from console.alerts.evaluator import Evaluator
@@ -209,7 +209,7 @@ def test_a_receiver_that_fails_is_tried_again(cluster: Any, receiver: Receiver) 
     """The failure is kept with its reason, the next try waits; a redirect is not followed."""
     PutChannel("hook", "webhook", receiver.url).run(SYSTEM)
     receiver.statuses = [302]
-    made = TestChannel("hook").run(SYSTEM)
+    made = TryChannel("hook").run(SYSTEM)
     assert relay_notices() == 0
     made.refresh_from_db()
     assert (made.state, made.tries, made.error) == ("owed", 1, "127.0.0.1 answered 302")
