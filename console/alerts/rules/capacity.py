@@ -20,7 +20,7 @@ class _NearCapacity(RuleBase):
         near = worst >= level
         return Findings(
             {
-                name: Found(share, f"{self.BAR} of {name} is {share:.0%} used.", sight.domain(name))
+                name: Found(share, f"{name} uses {share:.0%} of its {self.BAR}.", sight.domain(name))
                 for name, share in zip(sight.named(near), worst[near].tolist(), strict=True)
             },
             unknown=sight.silent_names,
