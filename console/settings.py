@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "console.nodes",
     "console.jobs",
     "console.storage",
+    "console.lists",
     "console.controller",
 ]
 

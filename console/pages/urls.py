@@ -8,6 +8,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
 from console.storage import views as storage
@@ -45,4 +46,5 @@ urlpatterns: list[URLPattern] = [
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]
