@@ -12,6 +12,7 @@ from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
 from console.jobs import api as jobs
+from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
 from console.storage import api as storage
@@ -87,6 +88,9 @@ urlpatterns = [
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("bulk/", lists.Bulk.as_view()),
+    path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
+    path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),
     path("<path:rest>", closed_path),
     path("", closed_path),
 ]

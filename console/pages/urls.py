@@ -9,6 +9,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
 from console.storage import views as storage
@@ -49,4 +50,5 @@ urlpatterns: list[URLPattern] = [
     path("alerts/<int:alert>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]
