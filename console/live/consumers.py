@@ -17,6 +17,7 @@ from console.accounts.models import Role
 from console.live.feed import current
 from console.live.picture import picture
 from console.live.ticks import frame
+from console.underway.watch import watch
 
 CHECK_SESSION_S = 30.0
 
@@ -55,6 +56,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _show(self) -> None:
         """Send until the session is gone."""
         shown: int | None = None
+        told: int | None = None
         checked = time.monotonic()
         message: Any = frame(picture, 0, time.monotonic())
         while True:
@@ -62,6 +64,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 directory = picture.directory()
                 shown = directory["version"]  # type: ignore[assignment]
                 await self.send(text_data=json.dumps({"type": "directory", **directory}))
+            if watch.tasks is not None and watch.version != told:
+                told = watch.version
+                lines = watch.rendered(Role(self.scope["user"].role))
+                await self.send(text_data=json.dumps({"type": "underway", "lines": lines}))
             await self.send(bytes_data=message)
             message = await self._queue.get()
             if time.monotonic() - checked > CHECK_SESSION_S:

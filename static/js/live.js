@@ -6,9 +6,9 @@ const HEADER = 16;
 const UNKNOWN = 255;
 const FULL = 250;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
+const LONGEST_PAUSE_MS = 5_000;
 /** Without a frame for this long the connection is said to be lost. */
-export const LATE_MS = 3000;
+export const LATE_MS = 2000;
 /** Without one for this long the figures are unknown, as the server holds it with silent hosts. */
 const SILENT_MS = 15_000;
 
@@ -41,7 +41,7 @@ class Feed extends EventTarget {
 
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
-    setInterval(() => this.#watch(), 1000);
+    setInterval(() => this.#watch(), 500);
     if (document.hidden) this.#pause();
     else this.#connect();
   }
@@ -54,12 +54,13 @@ class Feed extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     if (this.#socket) return;
-    this.#say("connecting");
+    // What is lost stays lost in words until a frame comes.
+    if (this.state !== "late") this.#say("connecting");
     const url = new URL("/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#direct(JSON.parse(data)) : this.#take(data));
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#hear(JSON.parse(data)) : this.#take(data));
     socket.onclose = ({ code }) => this.#closed(socket, code);
     this.#socket = socket;
   }
@@ -84,6 +85,11 @@ class Feed extends EventTarget {
     this.#say("paused");
   }
 
+  #hear(message) {
+    if (message.type === "underway") this.dispatchEvent(new CustomEvent("underway", { detail: message.lines }));
+    else this.#direct(message);
+  }
+
   #direct({ version, hosts }) {
     this.#version = version;
     this.hosts = hosts;
@@ -106,7 +112,7 @@ class Feed extends EventTarget {
   }
 
   #watch() {
-    if (this.state === "live" && this.age > LATE_MS) this.#say("late");
+    if (this.state !== "paused" && this.state !== "off" && this.age > LATE_MS) this.#say("late");
     else if (this.state !== "live") this.dispatchEvent(new Event("state"));
     if (this.frame && this.age > SILENT_MS && !document.hidden) {
       const blank = new Frame(new ArrayBuffer(HEADER + 10 * this.hosts.length), this.hosts.length);
@@ -119,6 +125,7 @@ class Feed extends EventTarget {
 
   #say(state) {
     this.state = state;
+    document.documentElement.dataset.line = state;
     this.dispatchEvent(new Event("state"));
   }
 
