@@ -41,6 +41,8 @@ def the_one(found: Answer) -> str:
     exact = [one for one in found.results if one.tier == TITLE]
     named = [one for one in exact if one.kind in UNIQUE]
     identified = [one for one in exact if one.key == found.query or one.kind == "placement"]
-    named = named or [one for one in found.results if one.kind == "host" and one.detail.split()[0] == found.query]
+    named = named or [
+        one for one in found.results if one.kind == "host" and one.detail.split()[0] == found.query
+    ]
     chosen = named or (identified if len({one.path for one in identified}) == 1 else [])
     return chosen[0].path if chosen else ""
