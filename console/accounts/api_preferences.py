@@ -23,7 +23,7 @@ class PreferenceShown(serializers.Serializer):
     schema = serializers.JSONField(help_text="The JSON schema of the document.")
 
 
-class PreferenceRequest(serializers.Serializer):
+class PreferenceKept(serializers.Serializer):
     document = serializers.JSONField(help_text="What the key's schema says.")
 
 
@@ -61,9 +61,9 @@ class OnePreference(ActionView):
     def get(self, request: Request, key: str) -> Response:
         return Response(shown(request, key))
 
-    @extend_schema(request=PreferenceRequest, responses=PreferenceShown)
+    @extend_schema(request=PreferenceKept, responses=PreferenceShown)
     def put(self, request: Request, key: str) -> Response:
-        asked = PreferenceRequest(data=request.data)
+        asked = PreferenceKept(data=request.data)
         asked.is_valid(raise_exception=True)
         self.act(request, SetPreference(key, asked.validated_data["document"]))
         return Response(shown(request, key))
