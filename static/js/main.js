@@ -4,6 +4,7 @@ import "./host-page.js";
 import "./live-elements.js";
 import "./load-strip.js";
 import "./service-page.js";
+import "./underway.js";
 import "./waiter.js";
 import { listenToKeys } from "./keys.js";
 
