@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from console.cli import certificates, engines, hosts, jobs, placements, services, shards, tokens
+from console.cli import alerts, certificates, engines, hosts, jobs, placements, services, shards, tokens
 from console.cli.client import api, out, show
 from console.cli.options import Json
 
@@ -24,11 +24,13 @@ for _name, _group in {
     "place": placements,
     "job": jobs,
     "shard": shards,
+    "alert": alerts,
     "token": tokens,
     "certificate": certificates,
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.add_typer(alerts.channels, name="channel")
 
 
 @app.command()

@@ -26,7 +26,15 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
-LISTS += ["/alerts/", "/events/", "/hosts/add/", "/hosts/web-1/"]
+LISTS += [
+    "/alerts/",
+    "/alerts/silences/",
+    "/alerts/rules/",
+    "/alerts/channels/",
+    "/events/",
+    "/hosts/add/",
+    "/hosts/web-1/",
+]
 
 
 @pytest.fixture(scope="module")
