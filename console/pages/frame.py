@@ -40,6 +40,7 @@ PLACES = (
     Place("decisions", "Decisions", "/decisions/", "d"),
     Place("events", "Events", "/events/", "e"),
     Place("alerts", "Alerts", "/alerts/", "l"),
+    Place("api", "API", "/api/", "i"),
     Place("add-host", "Add host", "/hosts/add/", "a"),
 )
 

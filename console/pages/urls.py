@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
+from console.api import explorer
 from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
@@ -57,5 +58,7 @@ urlpatterns: list[URLPattern] = [
     path("alerts/channels/<slug:name>/remove/", alert_settings.remove_channel, name="remove-channel"),
     path("alerts/<int:alert>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
+    path("api/", explorer.api_page, name="api"),
+    path("api/explorer/", explorer.explorer, name="api-explorer"),
     path("events/", events.events, name="events"),
 ]

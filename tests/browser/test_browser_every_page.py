@@ -31,6 +31,8 @@ LISTS += [
     "/alerts/silences/",
     "/alerts/rules/",
     "/alerts/channels/",
+    "/api/",
+    "/api/explorer/",
     "/events/",
     "/hosts/add/",
     "/hosts/web-1/",
