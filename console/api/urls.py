@@ -83,6 +83,7 @@ urlpatterns = [
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
+    path("alerts/<int:alert>/", alerts.OneAlert.as_view()),
     path("alerts/<int:alert>/acknowledge/", alerts.AcknowledgeAlert.as_view()),
     path("alert-rules/", alerts.Rules.as_view()),
     path("alert-rules/<name:name>/", alerts.OneRule.as_view()),

@@ -7,6 +7,7 @@ import asyncio
 import typer
 
 from console.cli import (
+    alerts,
     bulk,
     certificates,
     engines,
@@ -37,6 +38,7 @@ for _name, _group in {
     "place": placements,
     "job": jobs,
     "shard": shards,
+    "alert": alerts,
     "token": tokens,
     "certificate": certificates,
     "bulk": bulk,
@@ -46,6 +48,7 @@ for _name, _group in {
 app.add_typer(certificates.keys, name="api-key")
 app.command()(search)
 app.command()(underway)
+app.add_typer(alerts.channels, name="channel")
 
 
 @app.command()

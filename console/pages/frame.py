@@ -43,6 +43,7 @@ PLACES = (
     Place("decisions", "Decisions", "/decisions/", "d"),
     Place("events", "Events", "/events/", "e"),
     Place("alerts", "Alerts", "/alerts/", "a", "rules silences channels"),
+    Place("api", "API", "/api/", "i", "openapi schema explorer rest"),
     Place("add-host", "Add host", "/hosts/add/", "n", "new agent join token"),
 )
 

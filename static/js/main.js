@@ -2,6 +2,7 @@
 import "./cluster-map.js";
 import "./host-page.js";
 import "./live-elements.js";
+import "./live-part.js";
 import "./load-strip.js";
 import "./service-page.js";
 import "./underway.js";

@@ -25,7 +25,11 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "decisions": ("decisions", [], "report", 4),
     "decision": ("decision", ["@placed"], "Candidates", 6),
     "refusal": ("decision", ["@refused"], "What would have to change", 6),
-    "alerts": ("alerts", [], "rules look at hosts", 7),
+    "alerts": ("alerts", [], "rules look at hosts", 9),
+    "silences": ("silences", [], "Nothing is silenced", 4),
+    "alert-rules": ("alert-rules", [], "Host lost", 5),
+    "api": ("api", [], "/api/v1/placements/", 4),
+    "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
     "events": ("events", [], "host.join", 4),
 }
 #: What the frame asks on every page: the preferences.
