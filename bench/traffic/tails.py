@@ -17,6 +17,8 @@ from bench.traffic.turns import Turn, take, until_idle
 
 LOADS = (30, 60, 80, 92)
 LOADS_FAST = (60,)
+#: At which load it is looked how evenly the hosts are used.
+EVEN = 80
 SECONDS, SECONDS_FAST = 20.0, 5.0
 #: For how long a light load runs to learn what a request costs.
 CALIBRATING_S = 5.0
@@ -32,8 +34,9 @@ GOALS = {
 
 
 async def run(settings: Settings) -> list[Row]:
-    """A row for each load and peer, and one for how even the hosts were used."""
+    """A row for each load that is asked for and each peer, and one for how even the hosts were used."""
     seconds = settings.pick(SECONDS, SECONDS_FAST)
+    loads = [load for load in settings.pick(LOADS, LOADS_FAST) if _wanted(settings, load)]
     rows = []
     async with Stage() as stage:
         cost_s = await calibrate(stage)
@@ -41,12 +44,18 @@ async def run(settings: Settings) -> list[Row]:
         settings.say(f"  a request costs {1000 * cost_s:.2f} ms of cpu; together {capacity:.0f} a second")
         # The law learns while the service is used; nobody judges a service by its first half minute.
         await take(stage.url(OURS), 0.6 * capacity, seconds, 0, stage.spent)
-        for load in settings.pick(LOADS, LOADS_FAST):
+        for load in loads:
             turns = await _at_load(stage, load, capacity * load / 100, seconds, settings)
             rows += [_row(load, name, turns) for name in GOALS]
-            if load == 80:
+            if load == EVEN:
                 rows.append(_evenness(stage, turns[OURS]))
     return rows
+
+
+def _wanted(settings: Settings, load: int) -> bool:
+    """Whether a row of this load was asked for: each load takes a quarter of an hour."""
+    even = load == EVEN and settings.wants("B1.cpu_max_avg")
+    return even or any(settings.wants(f"B1.p99.{load}.vs_{name}") for name in GOALS)
 
 
 async def calibrate(stage: Stage) -> float:
@@ -103,5 +112,5 @@ def _evenness(stage: Stage, turns: list[Turn]) -> Row:
         Compared.of([unevenness(turn) for turn in turns]),
         "max / mean of the hosts' cpu",
         Limit("1.05", most=1.05),
-        note="at 80 % load",
+        note=f"at {EVEN} % load",
     )

@@ -15,7 +15,7 @@ WARM_S = 5.0
 #: A request that waits longer than this has failed; it counts with this latency.
 DEADLINE_S = 20.0
 #: Idle: the hosts together use less of a core than this, looked at so often, awaited at most so long.
-IDLE_CORES, LOOK_S, PATIENCE_S = 0.02, 0.5, 60.0
+IDLE_CORES, LOOK_S, PATIENCE_S = 0.02, 0.5, 180.0
 
 #: Seconds of cpu that each host's server has used so far.
 Spent = Callable[[], Mapping[str, float]]

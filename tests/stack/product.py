@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -19,9 +20,10 @@ from urllib.parse import urlsplit
 
 import httpx
 from stack_host import ROOT, StackHost, free_port
-from waiting import eventually
+from waiting import NotYet, eventually
 
 from clients.rest import ProblemError, Steelyard
+from console.engines.envoy.stats import read
 from console.place import Place
 
 CHILDREN = ("web", "controller", "worker", "relay", "envoy")
@@ -136,24 +138,37 @@ class Product:
         """Mend what a test before left broken, and wait until the whole works."""
         if self.supervisor is None or self.supervisor.poll() is not None:
             self.up()
+        self.go_on()
         for host in self.hosts.values():
             host.mend()
         eventually(self._well, 60, "the product is well")
 
     def _well(self) -> bool:
-        status = self.status()
-        if not status["broker"] or not set(CHILDREN) <= set(self.pids()):
-            return False
-        if not any(each["connected"] for each in self.client.get("engines/")["results"]):
-            return False
+        """Whether all works. Undoes what a test that broke off left drained. Raises NotYet."""
+        status, pids = self.status(), self.pids()
+        if not status["broker"]:
+            raise NotYet("the broker is away")
+        if missing := set(CHILDREN) - set(pids):
+            raise NotYet(f"not running: {missing}")
+        engines = self.client.get("engines/")["results"]
+        if not any(each["connected"] for each in engines):
+            raise NotYet(f"no engine is connected: {engines}")
+        for endpoint in self.client.service("web")["endpoints"]:
+            if endpoint["state"] == "draining":
+                key = f"{endpoint['host']}:{endpoint['port']}"
+                self.client.post("services/web/resume-endpoint/", {"endpoint": key})
         for host in self.client.hosts()["results"]:
             if host["lost"] or host["report_age_s"] is None or host["report_age_s"] > 8:
-                return False
+                raise NotYet(
+                    f"{host['name']} last reported {host['report_age_s']} s ago, lost: {host['lost']}"
+                )
             if host["state"] != "active":
                 self.client.uncordon(host["name"])
             if not self._decides_for(host["name"]):
-                return False
-        return self.all_answer()
+                raise NotYet(f"nothing would be placed on {host['name']}")
+        if not self.all_answer():
+            raise NotYet(f"not all hosts answer: {self.client.service('web')['endpoints']}")
+        return True
 
     def _decides_for(self, host: str) -> bool:
         """Whether the web process, which looks at the database once a second, would place something there."""
@@ -198,33 +213,34 @@ class Product:
         (found,) = self.client.get("engines/")["results"]
         return dict(found)
 
+    def health(self, host: str) -> str:
+        """The health of the host's endpoint of the HTTP service, as Envoy itself has it."""
+        endpoints = asyncio.run(read(str(self.place.envoy_admin_socket)))["web"]
+        return endpoints[f"{self.hosts[host].address}:{self.hosts[host].port}"].health
+
     def until_restarted(self, name: str, pid: int) -> None:
         """Until another process has been put in the place of pid."""
         eventually(lambda: self.pids().get(name, pid) != pid, what=f"{name} starts again")
 
-    def answering(self, requests: int = 40) -> set[str]:
+    def answering(self, requests: int) -> set[str]:
         """The hosts that answered so many GETs through Envoy; empty if one of them failed.
 
-        Two dozen at a time, each a moment's work: one by one, they would all go to the fastest host that is idle.
+        All in one burst, each held for a moment: one by one, they would all go to the fastest host that is idle.
         """
-        with httpx.Client(base_url=self.web_url) as http, ThreadPoolExecutor(24) as threads:
-            answers = list(threads.map(lambda _: http.get("/hold?s=0.1"), range(requests)))
+        everyone = httpx.Limits(max_connections=requests)
+        client = httpx.Client(base_url=self.web_url, limits=everyone, timeout=20)
+        with client as http, ThreadPoolExecutor(requests) as threads:
+            answers = list(threads.map(lambda _: http.get("/hold?s=0.3"), range(requests)))
         if any(answer.status_code != 200 for answer in answers):
             return set()
         return {answer.json()["host"] for answer in answers}
 
     def all_answer(self) -> bool:
-        """Whether every host has its part of at most 1000 GETs, none of which failed.
+        """Whether every host has its part of a burst, none of which failed.
 
-        A host that is being ramped up, or has little to spare, has a small part.
+        A host that is being ramped up, or has little to spare, has a small part: none of a small burst.
         """
-        seen: set[str] = set()
-        for _ in range(25):
-            answered = self.answering(40)
-            seen |= answered
-            if not answered or seen == set(self.hosts):
-                return bool(answered)
-        return False
+        return self.answering(120) == set(self.hosts)
 
     def submit(self, task: str, *args: Any, **more: Any) -> str:
         """Hand in one job; returns its id."""

@@ -128,12 +128,15 @@ def test_envoy_killed(product: Product) -> None:
 
 
 def test_relay_killed(product: Product) -> None:
-    """Envoy goes on, the next relay takes it over, and no request fails."""
+    """Envoy goes on, is told of changes by the next relay, and no request fails."""
     envoy = product.pids()["envoy"]
+    endpoint = {"endpoint": f"alpha:{product.hosts['alpha'].port}"}
     with Flow(product.web_url) as flow:
         pid = product.kill("relay")
         product.until_restarted("relay", pid)
-        eventually(lambda: (product.engine()["report_age_s"] or 99.0) < 2)
+        for verb, drains in (("drain", True), ("resume", False)):
+            product.client.post(f"services/web/{verb}-endpoint/", endpoint)
+            eventually(lambda drains=drains: (product.health("alpha") == "draining") == drains, what=verb)
         eventually(lambda: product.engine()["connected"])
 
     assert product.pids()["envoy"] == envoy

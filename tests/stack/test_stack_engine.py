@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import statistics
 import subprocess
@@ -13,8 +12,6 @@ import pytest
 from product import Product
 from stack_host import ROOT
 from waiting import eventually
-
-from console.engines.envoy.stats import read
 
 pytestmark = pytest.mark.stack
 
@@ -49,14 +46,8 @@ def test_a_changed_service_reaches_envoy_at_once(product: Product) -> None:
         endpoint = {"endpoint": f"alpha:{product.hosts['alpha'].port}"}
         began = time.monotonic()
         product.client.post(f"services/web/{verb}-endpoint/", endpoint)
-        eventually(lambda drain=drain: (health(product) == "draining") == drain, what="Envoy is told")
+        eventually(lambda drain=drain: (product.health("alpha") == "draining") == drain, what="Envoy is told")
         took.append(time.monotonic() - began)
         time.sleep(0.37)
 
     assert statistics.median(took) < 0.7
-
-
-def health(product: Product) -> str:
-    endpoints = asyncio.run(read(str(product.place.envoy_admin_socket)))["web"]
-    host = product.hosts["alpha"]
-    return endpoints[f"{host.address}:{host.port}"].health

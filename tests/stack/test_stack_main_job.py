@@ -29,7 +29,7 @@ def test_the_console_sees_what_the_engine_does(product: Product) -> None:
     """The service's endpoints show weight, share and health as Envoy has them."""
 
     def seen() -> list[dict[str, Any]]:
-        product.answering(20)
+        product.answering(60)
         endpoints = [each["engine"] for each in product.client.service("web")["endpoints"]]
         well = all(
             each and each["requests"] and each["share"] and each["health"] == "healthy" for each in endpoints
