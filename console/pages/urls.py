@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from console.events import views as events
-from console.fleet import host_page, join_page
+from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
 from console.nodes import views as nodes
@@ -16,13 +16,14 @@ from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
 
 urlpatterns: list[URLPattern] = [
-    path("", fleet.cluster_map, name="map"),
+    path("", map_page.cluster_map, name="map"),
     path("search/", events.search, name="search"),
     path("hosts/", fleet.hosts, name="hosts"),
     path("hosts/add/", join_page.add_host, name="add-host"),
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
