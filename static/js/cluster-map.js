@@ -207,7 +207,7 @@ class ClusterMap extends HTMLElement {
     const at = new Date().toISOString().slice(0, 19);
     const { group, colour, size } = this.choice;
     const shown = [group && `grouped by ${group}`, `coloured by ${colour}`, size && `sized by ${size}`].filter(Boolean).join(", ");
-    const said = `${this.names.length} hosts ${shown}; the line below a tile is what is reserved`;
+    const said = `${this.names.length} hosts ${shown}; the lower part of a tile is what is reserved`;
     const canvases = [this.canvas, this.overlay.canvas];
     const blob = await pictureOf(canvases, `${location.host}, ${at.replace("T", " ")} UTC`, said, this.legend.entries);
     download(blob, `map-${at.replaceAll(":", "-")}.png`);

@@ -11,7 +11,10 @@ const LEVELS = [
   { name: "chip", width: 60, height: 36, gap: 4, widest: 60 },
   { name: "cell", width: 16, height: 16, gap: 2, widest: 16 },
   { name: "cell", width: 9, height: 9, gap: 1, widest: 9 },
+  { name: "cell", width: 7, height: 7, gap: 1, widest: 7 },
 ];
+/** How much wider than high a group may be; the first is taken unless another saves room. */
+const SHAPES = [2, 1.5, 1, 3, 5];
 /** The same where the size of what is painted says something: cells in which it can grow. */
 const CELLS = [64, 44, 30, 22].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
 
@@ -25,14 +28,14 @@ export function layout(groups, width, room, sized) {
   let made = null;
   for (const level of sized ? [...CELLS, ...LEVELS.slice(2)] : LEVELS) {
     // Tiles that fill the width look best, unless narrower ones save a line of groups.
-    const [filling, narrow] = [true, false].map((fill) => arrange(groups, level, width, fill));
-    made = narrow.height < filling.height ? narrow : filling;
+    const ways = [true, false].flatMap((fill) => SHAPES.map((shape) => arrange(groups, level, width, fill, shape)));
+    made = ways.reduce((best, way) => (way.height < best.height ? way : best));
     if (made.height <= room) break;
   }
   return place(made);
 }
 
-function arrange(members, level, width, fill) {
+function arrange(members, level, width, fill, shape) {
   const inside = width - 2 * PAD;
   const most = Math.max(1, Math.floor((inside + level.gap) / (level.width + level.gap)));
   const widest = fill ? level.widest : level.width;
@@ -40,7 +43,7 @@ function arrange(members, level, width, fill) {
   const groups = [];
   let [x, y, tallest, first] = [0, 0, 0, 0];
   for (const { title, rows } of members) {
-    const columns = columnsOf(rows.length, most, tileWidth, level);
+    const columns = columnsOf(rows.length, most, tileWidth, level, shape);
     const filled = columns * (tileWidth + level.gap) - level.gap + 2 * PAD;
     const groupWidth = Math.min(width, Math.max(filled, Math.min(width, NARROWEST)));
     const lines = Math.ceil(rows.length / columns);
@@ -56,9 +59,9 @@ function arrange(members, level, width, fill) {
   return { level: level.name, gap: level.gap, tileWidth, tileHeight: level.height, height: y + tallest, groups, hosts: first };
 }
 
-/** A group is about twice as wide as high, so that several stand side by side. */
-function columnsOf(count, most, tileWidth, level) {
-  const wide = Math.ceil(Math.sqrt((count * 2 * (level.height + level.gap)) / (tileWidth + level.gap)));
+/** Groups are not as wide as the map, so that several stand side by side. */
+function columnsOf(count, most, tileWidth, level, shape) {
+  const wide = Math.ceil(Math.sqrt((count * shape * (level.height + level.gap)) / (tileWidth + level.gap)));
   const filled = count <= 4 && level.name === "card" ? count : wide;
   return Math.max(1, Math.min(count, most, filled));
 }

@@ -13,8 +13,7 @@ export const WORDS = Array.from({ length: 16 }, (_, bits) => words(bits));
 
 /**
  * Of one measure: title; level(frame, row); text(frame, row); ends: what the ramp's two ends mean; band(step), a step in
- * words; rare: true where little is what to look at. Its paint, held (the reserved share beside it) and outlives (known
- * of silent hosts too) have usual answers.
+ * words; rare: true where little is what to look at; outlives: known of silent hosts too.
  */
 class Measure {
   constructor(name, title, level, more = {}) {
@@ -37,9 +36,10 @@ class Measure {
     return percent(share(this.known(frame, row)));
   }
 
-  /** The reserved share that is drawn beside it: of the same resource, or the largest. */
+  /** The paint of the reserved share that is drawn beside it: of the same resource, or the largest. */
   held(frame, row) {
-    return this.bar < 0 ? worstByte(frame.reserved, row) : frame.reserved[row * 4 + this.bar];
+    const level = this.bar < 0 ? worstByte(frame.reserved, row) : frame.reserved[row * 4 + this.bar];
+    return level === UNKNOWN ? NO_PAINT : stepOf(level);
   }
 
   band(step) {
@@ -48,7 +48,7 @@ class Measure {
   }
 }
 
-export function stepOf(level) {
+function stepOf(level) {
   return Math.min(STEPS - 1, Math.floor((level * STEPS) / FULL));
 }
 

@@ -1,6 +1,6 @@
 // Paints what changed, a few milliseconds of every animation frame, and nothing that would look the same.
 import { FULL, UNKNOWN, percent, share } from "./live.js";
-import { cellLook, cellParts, paintCells } from "./map-cells.js";
+import { cellLook, paintCells } from "./map-cells.js";
 import { PAINTS } from "./map-measures.js";
 import { drawGroup, drawTile } from "./map-tiles.js";
 import { palette } from "./palette.js";
@@ -19,7 +19,6 @@ export class Painter {
     Object.assign(this, { ctx, plan, names, colour, size });
     const { hosts, groups } = plan;
     this.colours = coloursOf();
-    this.parts = cellParts(plan);
     // What is drawn of each row, three words of it; a cell needs one.
     this.looks = new Uint32Array(3 * hosts).fill(NOTHING);
     this.queue = new Uint32Array(hosts);
@@ -85,18 +84,14 @@ export class Painter {
   }
 
   look(frame, row) {
-    const held = this.colour.held(frame, row);
-    const line = held === UNKNOWN ? 0 : Math.round((Math.min(FULL, held) / FULL) * this.plan.tileWidth);
-    return cellLook(this.colour.paint(frame, row), frame.state[row], this.side(frame, row), line);
+    return cellLook(this.colour.paint(frame, row), this.colour.held(frame, row), frame.state[row], this.side(frame, row));
   }
 
   /** The area says the level, so its root is the side. */
   side(frame, row) {
-    const { square } = this.parts;
-    if (!this.size) return square;
-    const level = this.size.known(frame, row);
-    if (level === UNKNOWN) return square;
-    return Math.max(SMALLEST, Math.round(Math.sqrt(Math.min(FULL, level) / FULL) * square));
+    const whole = this.plan.tileHeight;
+    const level = this.size ? this.size.known(frame, row) : UNKNOWN;
+    return level === UNKNOWN ? whole : Math.max(SMALLEST, Math.round(Math.sqrt(Math.min(FULL, level) / FULL) * whole));
   }
 
   detail(frame, row) {
@@ -151,10 +146,11 @@ export class Painter {
     const known = rows.length - unknown;
     if (known) {
       const rare = this.colour.rare;
-      said.push(`${rare ? "least" : "highest"} ${percent(share(levelAt(levels, rare ? 1 : known)))}`);
+      const utmost = percent(share(levelAt(levels, rare ? 1 : known)));
+      said.push(rows.length === 1 ? utmost : `${rare ? "least" : "highest"} ${utmost}`);
       if (known > 2) said.push(`half below ${percent(share(levelAt(levels, Math.ceil(known / 2))))}`);
     }
-    if (unknown) said.push(`${unknown} unknown`);
+    if (unknown) said.push(rows.length === 1 ? "unknown" : `${unknown} unknown`);
     return said.join(", ");
   }
 }
