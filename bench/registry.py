@@ -87,6 +87,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
     "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),
+    "bench.map.smoothness": ("B9.map_p99_frame_ms", "B9.map_p99_frame_ms.vs_echarts"),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 

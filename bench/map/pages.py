@@ -39,7 +39,9 @@ def render(template: str, script: str, hosts: int, **choice: str) -> str:
             "sizes": {name: name for name in ("cores", *MEASURES)},
             "group_labels": ["zone", "rack"],
             "colour_labels": ["zone", "rack"],
-            **{"group": "zone", "colour": "worst", "size": ""},
+            "group": "zone",
+            "colour": "worst",
+            "size": "",
             **choice,
         }
         return str(Engine(dirs=TEMPLATES).get_template(template).render(Context(context, use_l10n=False)))

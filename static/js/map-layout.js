@@ -5,9 +5,10 @@ const PAD = 8;
 const HEADER = 28;
 const NARROWEST = 184;
 
-/** From much detail to little: with name and strip, with the strip alone, a cell of colour. */
+/** From much detail to little: with name, strip and state, without the state's word, with the strip alone, a cell of colour. */
 const LEVELS = [
   { name: "card", width: 152, height: 92, gap: 8, widest: 216 },
+  { name: "card", width: 116, height: 64, gap: 6, widest: 160 },
   { name: "chip", width: 60, height: 36, gap: 4, widest: 60 },
   { name: "cell", width: 16, height: 16, gap: 2, widest: 16 },
   { name: "cell", width: 9, height: 9, gap: 1, widest: 9 },
@@ -26,7 +27,7 @@ const CELLS = [64, 44, 30, 22].map((side) => ({ name: "cell", width: side, heigh
  */
 export function layout(groups, width, room, sized) {
   let made = null;
-  for (const level of sized ? [...CELLS, ...LEVELS.slice(2)] : LEVELS) {
+  for (const level of sized ? [...CELLS, ...LEVELS.slice(3)] : LEVELS) {
     // Tiles that fill the width look best, unless narrower ones save a line of groups.
     const ways = [true, false].flatMap((fill) => SHAPES.map((shape) => arrange(groups, level, width, fill, shape)));
     made = ways.reduce((best, way) => (way.height < best.height ? way : best));

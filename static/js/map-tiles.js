@@ -9,6 +9,9 @@ import { drawStrip } from "./strip.js";
 const GLYPHS = { active: "●", cordoned: "◫", draining: "◐", lost: "✕", silent: "◌" };
 const SAID = WORDS.map((words) => words.map((word) => `${GLYPHS[word]} ${word}`).join("  "));
 
+/** From this height on a card has a line for the state's word. */
+const SPOKEN = 80;
+
 // Filled anew for every tile: drawing makes no garbage.
 const used = new Float64Array(4);
 const reserved = new Float64Array(4);
@@ -51,7 +54,9 @@ function drawCard(ctx, x, y, width, height, name, said, state) {
   ctx.fillText(figure, x + width - 10 - figureWidth, y + 20);
   ctx.font = `600 13px ${font}`;
   ctx.fillText(fit(ctx, name, width - 34 - figureWidth), left, y + 20);
-  drawStrip(ctx, { x: left, y: y + 29, width: width - 27, height: 36 }, used, reserved);
+  const spoken = height >= SPOKEN;
+  drawStrip(ctx, { x: left, y: y + 29, width: width - 27, height: spoken ? 36 : 28 }, used, reserved);
+  if (!spoken) return;
   ctx.font = `400 11px ${font}`;
   ctx.fillStyle = quiet;
   ctx.fillText(fit(ctx, state, width - 26), left, y + height - 10);
