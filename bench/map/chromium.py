@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -26,31 +27,51 @@ FLAGS = (
     "--window-size=1440,900",
 )
 PAINTED_S = 60.0
-#: Runs in the page: when each animation frame began, for so many seconds.
+#: Runs in the page, for so many seconds: when each animation frame was due, and how long after each frame of the
+#: feed all of it was drawn.
 WATCH = """
-    const [seconds, done] = arguments;
-    const begun = [];
+    const [seconds, done] = given;
+    const [begun, drawn] = [[], []];
+    let since = null;
+    const drawer = document.querySelector("cluster-map, #peer");
+    const { feed } = await import("/static/js/live.js");
+    feed.addEventListener("frame", () => { since ??= performance.now(); });
+    drawer.addEventListener("painted", () => {
+      if (since !== null) drawn.push(performance.now() - since);
+      since = null;
+    });
     const step = (at) => {
       begun.push(at);
       if (at - begun[0] < seconds * 1000) requestAnimationFrame(step);
-      else done(begun);
+      else done([begun, drawn]);
     };
     requestAnimationFrame(step);
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Smoothness:
-    """frames_ms: between one animation frame and the next; busy: share of the time that the page's thread worked."""
+class Watched:
+    """One page for a while. frames_ms: between animation frames; drawn_ms: from what came to its pixels; busy_ms: of
+    the page's thread, a second."""
 
     frames_ms: list[float]
-    busy: float
+    drawn_ms: list[float]
+    busy_ms: float
 
     @property
-    def p99_ms(self) -> float:
-        """The 99th percentile: the rank that at least 99 of 100 frames do not exceed."""
-        ordered = sorted(self.frames_ms)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    def p99_frame_ms(self) -> float:
+        return p99(self.frames_ms)
+
+    @property
+    def p99_drawn_ms(self) -> float:
+        return p99(self.drawn_ms)
+
+
+def p99(samples: list[float]) -> float:
+    """The least value that 99 of 100 samples do not exceed. Raises ValueError for none."""
+    if not samples:
+        raise ValueError("samples: none")
+    return sorted(samples)[math.ceil(0.99 * len(samples)) - 1]
 
 
 class Chromium:
@@ -80,7 +101,7 @@ class Chromium:
     def version(self) -> str:
         return str(self._driver.capabilities["browserVersion"])
 
-    def watch(self, url: str, ready: str, settle_s: float, seconds: float) -> Smoothness:
+    def watch(self, url: str, ready: str, settle_s: float, seconds: float) -> Watched:
         """Open a page, wait until the expression `ready` holds in it and things have settled, and watch its frames.
 
         Raises TimeoutError where it never gets ready, with what the browser complained of.
@@ -93,9 +114,10 @@ class Chromium:
             time.sleep(0.1)
         time.sleep(settle_s)
         before = self._worked_s()
-        begun = self._driver.execute_async_script(WATCH, seconds)
-        busy = (self._worked_s() - before) / seconds
-        return Smoothness([after - at for at, after in pairwise(begun)], busy)
+        script = f"(async (...given) => {{ {WATCH} }})(...arguments)"
+        begun, drawn = self._driver.execute_async_script(script, seconds)
+        busy_ms = (self._worked_s() - before) * 1000 / seconds
+        return Watched([after - at for at, after in pairwise(begun)], drawn, busy_ms)
 
     def _worked_s(self) -> float:
         metrics = self._driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]

@@ -12,6 +12,8 @@ feed.addEventListener("frame", () => {
     const box = document.getElementById("peer");
     box.style.height = `${window.innerHeight - 120}px`;
     chart = globalThis.echarts.init(box);
+    // Drawn in many small parts by itself; this comes after the last.
+    chart.on("finished", () => box.dispatchEvent(new Event("painted")));
     const axis = (count) => ({ type: "category", show: false, data: Array.from({ length: count }, (_, each) => each) });
     chart.setOption({
       animation: false,

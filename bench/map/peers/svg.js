@@ -29,4 +29,6 @@ feed.addEventListener("frame", () => {
     rects[row].setAttribute("fill", rampColour(share(worstByte(feed.frame.used, row))));
   }
   document.documentElement.dataset.painted = "yes";
+  // The browser draws it when this has run.
+  requestAnimationFrame(() => document.getElementById("peer").dispatchEvent(new Event("painted")));
 });
