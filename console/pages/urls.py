@@ -9,7 +9,7 @@ from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
 from console.events import views as events
-from console.fleet import host_page, join_page
+from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
 from console.lists import views as lists
@@ -23,7 +23,7 @@ from console.traffic import views as traffic
 from console.underway import views as underway
 
 urlpatterns: list[URLPattern] = [
-    path("", fleet.cluster_map, name="map"),
+    path("", map_page.cluster_map, name="map"),
     path("search/", search.search, name="search"),
     path("underway/", underway.underway, name="underway"),
     path("look/", look_page.look, name="look"),
@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),

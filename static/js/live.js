@@ -274,5 +274,6 @@ export function worstByte(used, row) {
   return known ? most : UNKNOWN;
 }
 
+export { FULL, SILENT_MS, UNKNOWN };
 export const feed = new Feed();
 feed.start();

@@ -136,12 +136,12 @@ def test_empty_lists_say_the_next_step(name: str, browsers: Any) -> None:
 
 def test_a_defect_is_a_page_without_the_frame(browsers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """500 renders although nothing of the request can be relied on."""
-    from console.fleet import views
+    from console.fleet import map_page
 
     def fail(*args: object) -> None:
         raise RuntimeError("defect")
 
-    monkeypatch.setattr(views, "state_counts", fail)
+    monkeypatch.setattr(map_page, "state_counts", fail)
     browsers.viewer.raise_request_exception = False
     answer = browsers.viewer.get("/")
 
