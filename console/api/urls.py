@@ -72,6 +72,7 @@ urlpatterns = [
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
+    path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

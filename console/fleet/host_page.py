@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from balancer_core.lifecycle import HOST
@@ -17,6 +18,7 @@ from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
+from console.history.spans import RANGES, span_of
 from console.live.picture import picture
 from console.pages.frame import Offer, act, offer, page
 from console.pages.shown import amount, percent
@@ -61,6 +63,8 @@ def host(request: HttpRequest, name: str) -> HttpResponse:
             "events": Event.objects.filter(subject_kind="host", subject=name)[:8],
             "offers": offers(request, found, bool(placements), bool(endpoints)),
             "left_alone": _left_alone(found, endpoints),
+            "span": span_of(request.GET, timezone.now()),
+            "ranges": RANGES,
         },
     )
 

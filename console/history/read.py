@@ -11,7 +11,7 @@ from django.db.models import BinaryField, F, Func, Value
 
 from console.history.models import Frame, Roster
 from console.history.tiers import FINE_WIDTH, Bytes, Tier, shown, tiers
-from console.live.frames import BARS, FULL, UNKNOWN
+from console.live.frames import BARS, FULL, STATE_BITS, UNKNOWN
 
 #: Points of one answer, about as many as a chart has pixels to tell apart.
 MOST_POINTS = 750
@@ -42,14 +42,18 @@ def moment(at: datetime) -> Moment | None:
 def tier_for(begin: datetime, end: datetime, now: datetime) -> Tier:
     """The finest tier that reaches back to the beginning and does not need more points than are shown."""
     for tier in tiers():
-        if begin >= now - tier.kept and (end - begin) / tier.step <= MOST_POINTS:
+        # "The last hour" was asked for a moment ago, and half a step less is still the hour.
+        if begin >= now - tier.kept - tier.step and (end - begin) / tier.step <= MOST_POINTS:
             return tier
     return tiers()[-1]
 
 
 def of_host(name: str, begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
-    """A host's bars over a stretch: {step_s, at[], state[], used: {bar: {min, p95, max, reserved}}}, shares of
-    capacity, None where unknown. at: seconds since 1970. O(frames): of each only the host's bytes are read."""
+    """A host's bars over a stretch: {step_s, begin, end, at[], state[], used: {bar: {min, p95, max, reserved}}}, shares
+    of capacity, None where unknown; begin, end, at: seconds since 1970.
+
+    O(frames): of each only the host's bytes are read.
+    """
     tier = tier_for(begin, end, now)
     frames = Frame.objects.filter(tier=tier.name, at__gte=begin, at__lte=end)
     rows = {
@@ -73,7 +77,7 @@ def of_host(name: str, begin: datetime, end: datetime, now: datetime) -> dict[st
             pieces.append(bytes(piece))
     order = np.argsort(at)
     table = np.frombuffer(b"".join(pieces), np.uint8).reshape(-1, tier.width)[order]
-    return _series(tier, [at[each] for each in order], _wide(table))
+    return _series(tier, begin, end, [at[each] for each in order], _wide(table))
 
 
 def of_cluster(begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
@@ -85,7 +89,7 @@ def of_cluster(begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
         at.append(frame.at.timestamp())
         made.append(_over_hosts(_wide(np.frombuffer(frame.data, np.uint8).reshape(-1, tier.width))))
     table = np.stack(made) if made else np.zeros((0, 18), np.uint8)
-    return _series(tier, at, table)
+    return _series(tier, begin, end, at, table)
 
 
 def _wide(table: Bytes) -> Bytes:
@@ -109,7 +113,12 @@ def _over_hosts(table: Bytes) -> Bytes:
     return made
 
 
-def _series(tier: Tier, at: list[float], table: Bytes) -> dict[str, Any]:
+def state_words(bits: int) -> list[str]:
+    """The words of a state byte; [] is active."""
+    return [word for word, bit in STATE_BITS.items() if bits & bit]
+
+
+def _series(tier: Tier, begin: datetime, end: datetime, at: list[float], table: Bytes) -> dict[str, Any]:
     def shares(column: Bytes) -> list[float | None]:
         return [None if byte == UNKNOWN else byte / FULL for byte in column.tolist()]
 
@@ -121,6 +130,8 @@ def _series(tier: Tier, at: list[float], table: Bytes) -> dict[str, Any]:
     return {
         "tier": tier.name,
         "step_s": step.total_seconds(),
+        "begin": begin.timestamp(),
+        "end": end.timestamp(),
         "at": at,
         "state": table[:, 16].tolist(),
         "used": used,

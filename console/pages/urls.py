@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
+from console.history import views as history
 from console.jobs import views as jobs
 from console.nodes import views as nodes
 from console.placements import views as placements
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
