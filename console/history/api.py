@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import Viewer
 from console.actions import Unknown
+from console.api.pages import Pages
 from console.api.views import ActionView, find
 from console.fleet.models import Host
 from console.history import marks, read
@@ -88,11 +89,19 @@ class ClusterPast(ActionView):
 
 
 class PastMoment(ActionView):
-    """All hosts as they were at t: state bits' words, age of the report, used and reserved as shares of capacity."""
+    """The hosts as they were at t, a page of them: words of state, age of the report, used and reserved as shares of
+    capacity."""
 
     permission_classes = [Viewer]
 
-    @extend_schema(parameters=[OpenApiParameter("t", OpenApiTypes.DATETIME, required=True)], responses=dict)
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("t", OpenApiTypes.DATETIME, required=True),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+            OpenApiParameter("offset", OpenApiTypes.INT),
+        ],
+        responses=dict,
+    )
     def get(self, request: Request) -> Response:
         asked = When(data=request.query_params)
         asked.is_valid(raise_exception=True)
@@ -100,8 +109,10 @@ class PastMoment(ActionView):
         if found is None:
             raise Unknown("moment", asked.validated_data["t"].isoformat())
         names = [host["name"] for host in Roster.objects.get(pk=found.roster_id).hosts]
-        hosts = [shown_host(name, row) for name, row in zip(names, found.table.tolist(), strict=True)]
-        return Response({"at": found.at, "tier": found.tier, "hosts": hosts})
+        pages = Pages()
+        rows = pages.paginate_queryset(list(zip(names, found.table.tolist(), strict=True)), request)
+        answer = pages.get_paginated_response([shown_host(name, row) for name, row in rows]).data
+        return Response({"at": found.at, "tier": found.tier, **answer})
 
 
 def shown_host(name: str, row: list[int]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from balancer_core.load import Load
 from console.actions import SYSTEM
 from console.fleet.actions.lifecycle import Drain, Uncordon
-from console.history.record import record
+from console.history.record import keep, observe
 from console.history.spans import RANGES, moment_of, span_of
 from console.history.table import rows
 from console.live.picture import picture
@@ -38,7 +38,7 @@ def kept(cluster: Any, steps: int = 3) -> datetime:
     now = timezone.now()
     for step in range(steps):
         picture.report("web-1", {"cpu": 2.0 * (step + 1)}, time.monotonic())
-        record(picture, time.monotonic(), now + timedelta(seconds=10 * (step + 1 - steps)))
+        keep(observe(picture, time.monotonic(), now + timedelta(seconds=10 * (step + 1 - steps))))
     return now
 
 
