@@ -92,6 +92,7 @@ urlpatterns = [
     path("channels/", alerts.Channels.as_view()),
     path("channels/<name:name>/", alerts.OneChannel.as_view()),
     path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
+    path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

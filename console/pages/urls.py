@@ -11,6 +11,7 @@ from console.api import explorer
 from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
+from console.history import views as history
 from console.jobs import views as jobs
 from console.lists import views as lists
 from console.nodes import views as nodes
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
     path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
+    path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
