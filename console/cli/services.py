@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.client import api, show
+from console.cli.client import api, err, show
 from console.cli.options import Json
 from console.cli.settings import (
     read_document,
@@ -30,7 +30,8 @@ def service_list(as_json: Json = False) -> None:
             listens = service["listen_port"] is not None
             service["listen"] = f"{service['listen_address']}:{service['listen_port']}" if listens else "-"
             service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
-    show(services, as_json, "name", "protocol", "listen", "endpoints")
+            service["refused"] = sorted({each["node"] for each in service["refused"]}) or None
+    show(services, as_json, "name", "protocol", "listen", "endpoints", "refused")
 
 
 @app.command("create")
@@ -47,7 +48,7 @@ def service_create(
     if listen:
         asked["listen"] = listen
     if settings is not None:
-        asked["settings"] = read_document(settings)
+        asked["settings"] = read_document(settings, "--settings")
     with api() as client:
         answer = client.post("services/", asked)
     show(answer, as_json, "name", "protocol", "listen_address", "listen_port")
@@ -67,6 +68,11 @@ def service_show(name: str, as_json: Json = False) -> None:
     if as_json:
         show(answer, True)
         return
+    for each in answer["refused"]:
+        said = f"Engine {each['node']} refuses the {each['what']}: {each['text']}"
+        err.print(said, style="red", markup=False, highlight=False)
+    for warning in answer["warnings"]:
+        err.print(warning, markup=False, highlight=False)
     # health is the joined one; the engine's own word is in the JSON.
     rows = [{**(each["engine"] or {}), **each} for each in answer["endpoints"]]
     for row in rows:

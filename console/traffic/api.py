@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -23,7 +24,7 @@ from console.traffic.actions.services import (
 )
 from console.traffic.models import Endpoint, Service
 from console.traffic.schema import SettingsDocument
-from console.traffic.view import joined_health, seen
+from console.traffic.view import joined_health, seen, warnings_now
 
 
 @extend_schema_field({"type": "string", "pattern": r"^.+:\d{1,5}$"})
@@ -111,10 +112,24 @@ class EndpointShown(serializers.ModelSerializer):
         return seen().endpoint(endpoint)
 
 
+class RefusedShown(serializers.Serializer):
+    """node: an engine; what: listener, routes, pool, endpoints or certificate; text: the engine's words."""
+
+    node = serializers.CharField()
+    what = serializers.CharField()
+    text = serializers.CharField()
+
+
 class ServiceShown(serializers.ModelSerializer):
+    """refused: what of the service engines do not take at present; they go on with what they took before.
+    warnings: what its settings ask for and is hardly meant.
+    """
+
     listen_port = serializers.IntegerField(allow_null=True)
     endpoints = EndpointShown(many=True)
     settings = SettingsDocument()
+    refused = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
 
     class Meta:
         model = Service
@@ -125,8 +140,17 @@ class ServiceShown(serializers.ModelSerializer):
             "listen_port",
             "endpoints",
             "settings",
+            "refused",
+            "warnings",
             "created_at",
         ]
+
+    @extend_schema_field(RefusedShown(many=True))
+    def get_refused(self, service: Service) -> list[dict[str, str]]:
+        return [msgspec.structs.asdict(each) for each in seen().refused(service.name)]
+
+    def get_warnings(self, service: Service) -> list[str]:
+        return warnings_now(service)
 
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")

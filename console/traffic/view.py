@@ -18,6 +18,7 @@ from console.live.picture import SILENT_AFTER_S, picture
 from console.traffic.draining import drain_of
 from console.traffic.health import EngineWord, Health, HostWord, health_of
 from console.traffic.models import Endpoint, Service
+from console.traffic.references import warnings_of
 
 
 class NodeShare(msgspec.Struct, frozen=True):
@@ -69,10 +70,23 @@ class RequestShown(msgspec.Struct, frozen=True):
     attempts: int = 1
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """What a node does not take of a service at present. what: listener, routes, pool, …; text: the node's words."""
+
+    node: str
+    what: str
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        return f"Engine {self.node} refuses the {self.what}: {self.text}"
+
+
 class ServiceSeen(msgspec.Struct, frozen=True):
     """p50_ms, p90_ms, p99_ms: of the last seconds, as the engine measured them; None while nothing was asked.
 
     nodes: how many engines carry it. requests: the last ones, where the service keeps a share of them, newest first.
+    refused: what of it engines do not take; they go on with what they took before, which may be nothing.
     """
 
     endpoints: list[EndpointSeen]
@@ -83,6 +97,7 @@ class ServiceSeen(msgspec.Struct, frozen=True):
     errors_per_s: float = 0.0
     nodes: int = 0
     requests: list[RequestShown] = []
+    refused: list[Refused] = []
 
 
 class EngineSeen(msgspec.Struct, frozen=True):
@@ -148,6 +163,11 @@ class Seen:
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)
 
+    def refused(self, name: str) -> list[Refused]:
+        """What engines do not take of a service, as last said: a refusal does not pass by silence."""
+        known = self.service(name)
+        return known.refused if known else []
+
     def known(self, endpoint: Endpoint) -> EndpointSeen | None:
         """What was last said of one endpoint; None before the first word."""
         return self.endpoints.get((endpoint.service.name, endpoint.host.name, endpoint.port))
@@ -190,6 +210,18 @@ def reason_of(endpoint: Endpoint, known: EndpointSeen) -> str:
     """Why the endpoint has its weight. The steering law knows no drain: to it, such an endpoint is not healthy."""
     health = joined_health(endpoint, known)
     return health.reasons[0] if health.state in ("draining", "closed") else known.reason
+
+
+def warnings_now(service: Service) -> list[str]:
+    """What the service's settings ask for and is hardly meant; nothing while the engines are not known."""
+    now = seen()
+    if now.age_s is None:
+        return []
+    try:
+        settings = settings_of(service.settings)
+    except InvalidTarget:
+        return []  # an older document than this code; the controller says so
+    return warnings_of(settings, [each.node for each in now.traffic.engines])
 
 
 def seen() -> Seen:

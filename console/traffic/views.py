@@ -25,7 +25,7 @@ from console.traffic.actions.services import (
 from console.traffic.draining import is_draining
 from console.traffic.models import Endpoint, Service
 from console.traffic.sentences import sentences
-from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen
+from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen, warnings_now
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
@@ -59,6 +59,8 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
             "rows": rows[:MOST_ENDPOINTS],
             "more": max(0, len(rows) - MOST_ENDPOINTS),
             "now": None if stale(now) else now.service(name),
+            "refused": now.refused(name),
+            "warnings": warnings_now(found),
             "stale": stale(now),
             "traffic": now.traffic,
             "age_s": now.age_s,

@@ -130,6 +130,10 @@ class Http(Treatment, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             raise InvalidTarget("routes", f"{len(self.routes)} are more than {MOST_ROUTES}")
         check_unique("routes", (route.name for route in self.routes if route.name))
         check_destinations(self.destinations)
+        if self.destinations and self.unmatched == "not-found":
+            raise InvalidTarget(
+                "destinations", 'nobody gets there: unmatched="not-found" answers what no route takes'
+            )
         check_unique("compression", self.compression)
         check_unique("token_providers", (each.name for each in self.token_providers))
         check_header("api_key_header", self.api_key_header)

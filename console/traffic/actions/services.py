@@ -69,7 +69,7 @@ class CreateService(ServiceAction):
         for number, (host, port, *priority) in enumerate(self.endpoints):
             _add(service, host, port, f"endpoints.{number}", *priority)
         after = {
-            "listen": f"{address}:{self.listen_port}" if address else None,
+            "listen": _listening(service),
             "endpoints": [f"{host}:{port}" for host, port, *_ in self.endpoints],
         }
         if service.settings:
@@ -91,7 +91,7 @@ class AddEndpoint(ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        endpoint = _add(service, self.host, self.port, "host", self.priority)
+        endpoint = _add(service, self.host, self.port, "endpoint", self.priority)
         after = {"endpoint": f"{endpoint.host.name}:{self.port}", "priority": self.priority}
         self.record(actor, "service", service.name, after=after)
         return service
@@ -169,7 +169,7 @@ class RemoveService(ServiceAction):
         users = leading_to(service.name)
         if users:
             raise Conflict("in-use", f"{', '.join(users)} would lead to nobody; change their routes first")
-        before = {"listen": f"{service.listen_address}:{service.listen_port}", "settings": service.settings}
+        before = {"listen": _listening(service), "settings": service.settings}
         service.delete()
         self.record(actor, "service", self.service, before=before, reason=self.reason)
         return service
@@ -226,6 +226,11 @@ def _add(service: Service, host: str, port: int, field_name: str, priority: int 
     return Endpoint.objects.create(
         service=service, host=found, port=port, priority=priority, draining_since=since
     )
+
+
+def _listening(service: Service) -> str | None:
+    """ADDR:PORT; None of a pool."""
+    return f"{service.listen_address}:{service.listen_port}" if service.listen_address else None
 
 
 def _as_address(text: str) -> str | None:
