@@ -221,6 +221,16 @@ async def test_rewrites_change_what_the_endpoint_is_asked(routed: Routed) -> Non
     assert (await ask(web, "/h")).json()["headers"]["host"] == "inside.test"
 
 
+async def test_what_only_re2_knows_is_matched(routed: Routed) -> None:
+    """Classes, quoting, flags and names that Python has not, and the longest program: Envoy takes each."""
+    regexes = [r"/\Qa.b\E", r"/\d[[:digit:]]", r"/u(?U)x+", r"/(?<n>n)", r"/\z|/end", r"/a{95}"]
+    web = await routed(routes=[_to("BLUE", regex=each) for each in regexes])
+    paths = ["/a.b", "/77", "/uxx", "/n", "/end", "/" + "a" * 95]
+
+    assert ["blue"] * len(paths) == [await who(web, path) for path in paths]
+    assert "own" == await who(web, "/axb")
+
+
 async def test_headers_are_set_added_and_taken_away(routed: Routed) -> None:
     """On the way in and on the way out; a route's own headers stand in the place of the service's."""
     web = await routed(

@@ -44,6 +44,10 @@ def web(cluster: Any) -> Any:
     ("document", "field"),
     [
         ({"http": {"routes": [{"match": {"regex": "("}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "a*+"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "(?>a)"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "(a)\\1"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "/a{96}"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(?=a)"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "[[:foo:]]"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(?x) a b"}}]}}, "http.routes[0].match.regex"),
