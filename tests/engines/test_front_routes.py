@@ -58,6 +58,10 @@ def _named(value: Any, names: dict[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
+#: As long as a prefix may be whose slash goes with it; a regex says each character by itself.
+LONG = "/" + "-" * 89
+
+
 def _to(service_name: str, **match: Any) -> dict[str, Any]:
     return {"match": match, "destinations": [{"service": service_name}]}
 
@@ -208,6 +212,7 @@ async def test_rewrites_change_what_the_endpoint_is_asked(routed: Routed) -> Non
             {"match": {"prefix": "/strip"}, "rewrite": {"prefix": "/"}},
             {"match": {"prefix": "/u"}, "rewrite": {"regex": "^/u/([a-z]+)/", "substitution": "/user/\\1/"}},
             {"match": {"prefix": "/h"}, "rewrite": {"host": "inside.test"}},
+            {"match": {"prefix": LONG}, "rewrite": {"prefix": "/"}},
         ]
     )
 
@@ -217,6 +222,7 @@ async def test_rewrites_change_what_the_endpoint_is_asked(routed: Routed) -> Non
     assert await seen("/a/x?q=1") == "/b/x?q=1"
     assert await seen("/strip/x") == "/x"
     assert await seen("/strip") == "/"
+    assert await seen(LONG + "/x") == "/x"
     assert await seen("/u/ada/x") == "/user/ada/x"
     assert (await ask(web, "/h")).json()["headers"]["host"] == "inside.test"
 

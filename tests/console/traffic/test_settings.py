@@ -45,6 +45,10 @@ def web(cluster: Any) -> Any:
     [
         ({"http": {"routes": [{"match": {"regex": "("}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "a*+"}}]}}, "http.routes[0].match.regex"),
+        (
+            {"http": {"routes": [{"match": {"prefix": "/" + "a" * 90}, "rewrite": {"prefix": "/"}}]}},
+            "http.routes[0].rewrite.prefix",
+        ),
         ({"http": {"routes": [{"match": {"regex": "(?>a)"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(a)\\1"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "/a{96}"}}]}}, "http.routes[0].match.regex"),
