@@ -6,10 +6,13 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
+from console.alerts import api as alerts
 from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
+from console.history import api as history
 from console.jobs import api as jobs
+from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
 from console.storage import api as storage
@@ -68,11 +71,26 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("history/at/", history.PastMoment.as_view()),
+    path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/hosts/<name:name>/", history.HostPast.as_view()),
+    path("alerts/", alerts.Alerts.as_view()),
+    path("alerts/<int:alert>/acknowledge/", alerts.AcknowledgeAlert.as_view()),
+    path("alert-rules/", alerts.Rules.as_view()),
+    path("alert-rules/<name:name>/", alerts.OneRule.as_view()),
+    path("silences/", alerts.Silences.as_view()),
+    path("silences/<int:silence>/end/", alerts.EndOneSilence.as_view()),
+    path("channels/", alerts.Channels.as_view()),
+    path("channels/<name:name>/", alerts.OneChannel.as_view()),
+    path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("bulk/", lists.Bulk.as_view()),
+    path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
+    path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),
     path("<path:rest>", closed_path),
     path("", closed_path),
 ]

@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from console.cli import certificates, engines, hosts, jobs, placements, services, shards, tokens
+from console.cli import bulk, certificates, engines, hosts, jobs, placements, services, shards, tokens
 from console.cli.client import api, out, show
 from console.cli.options import Json
 
@@ -26,6 +26,7 @@ for _name, _group in {
     "shard": shards,
     "token": tokens,
     "certificate": certificates,
+    "bulk": bulk,
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")

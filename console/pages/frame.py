@@ -39,6 +39,7 @@ PLACES = (
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),
     Place("events", "Events", "/events/", "e"),
+    Place("alerts", "Alerts", "/alerts/", "l"),
     Place("add-host", "Add host", "/hosts/add/", "a"),
 )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from console.alerts import views as alerts
 from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
 from console.storage import views as storage
@@ -44,5 +46,9 @@ urlpatterns: list[URLPattern] = [
     path("shards/<slug:name>/", storage.shard, name="shard"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<int:alert>/", alerts.alert_page, name="alert"),
+    path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -26,7 +26,7 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
-LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
+LISTS += ["/alerts/", "/events/", "/hosts/add/", "/hosts/web-1/"]
 
 
 @pytest.fixture(scope="module")

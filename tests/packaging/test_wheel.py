@@ -40,7 +40,17 @@ def test_the_wheel_carries_kernel_templates_migrations_and_static_files(wheel: z
     ]
     assert [name for name in names if name.startswith("console/") and name.endswith(".html")]
     assert [name for name in names if name.startswith("steelyard_static/") and name.endswith((".js", ".css"))]
-    for app in ("accounts", "events", "fleet", "placements", "traffic", "jobs", "storage", "controller"):
+    for app in (
+        "accounts",
+        "events",
+        "fleet",
+        "placements",
+        "traffic",
+        "jobs",
+        "storage",
+        "controller",
+        "history",
+    ):
         assert f"console/{app}/migrations/0001_initial.py" in names
 
 

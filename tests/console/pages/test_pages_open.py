@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "decisions": ("decisions", [], "report", 4),
     "decision": ("decision", ["@placed"], "Candidates", 6),
     "refusal": ("decision", ["@refused"], "What would have to change", 6),
+    "alerts": ("alerts", [], "rules look at hosts", 7),
     "events": ("events", [], "host.join", 4),
 }
 OPERATORS = ["add-host", "new-service"]
@@ -117,7 +118,7 @@ def test_what_is_gone_explains_itself(url: str, browsers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["map", "hosts", "services", "engines", "jobs", "shards", "decisions", "events"]
+    "name", ["map", "hosts", "services", "engines", "jobs", "shards", "decisions", "events", "alerts"]
 )
 def test_empty_lists_say_the_next_step(name: str, browsers: Any) -> None:
     """Nothing there yet: the page says what would be, not an empty table."""

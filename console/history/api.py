@@ -1,0 +1,96 @@
+"""The past over REST: ranges of one host and of the cluster, and all hosts at one time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.accounts.permissions import Viewer
+from console.actions import Unknown
+from console.api.views import ActionView, find
+from console.fleet.models import Host
+from console.history import read
+from console.history.models import Roster
+from console.live.frames import BARS, FULL, STATE_BITS, UNKNOWN
+
+HOUR = timedelta(hours=1)
+
+
+class Stretch(serializers.Serializer):
+    begin = serializers.DateTimeField(required=False)
+    end = serializers.DateTimeField(required=False)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        end = data.get("end", timezone.now())
+        begin = data.get("begin", end - HOUR)
+        if begin >= end:
+            raise serializers.ValidationError({"begin": "lies not before the end"})
+        return {"begin": begin, "end": end, "now": timezone.now()}
+
+
+class When(serializers.Serializer):
+    t = serializers.DateTimeField()
+
+
+def stretch_of(request: Request) -> dict[str, Any]:
+    asked = Stretch(data=request.query_params)
+    asked.is_valid(raise_exception=True)
+    return dict(asked.validated_data)
+
+
+class HostPast(ActionView):
+    """One host's bars from begin to end (the last hour): least, p95 and most of each step, never only a mean."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(parameters=[Stretch], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, name: str) -> Response:
+        find(Host.objects.all(), "host", name=name)
+        return Response(read.of_host(name, **stretch_of(request)))
+
+
+class ClusterPast(ActionView):
+    """The same over all hosts."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(parameters=[Stretch], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        return Response(read.of_cluster(**stretch_of(request)))
+
+
+class PastMoment(ActionView):
+    """All hosts as they were at t: state bits' words, age of the report, used and reserved as shares of capacity."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(parameters=[OpenApiParameter("t", OpenApiTypes.DATETIME, required=True)], responses=dict)
+    def get(self, request: Request) -> Response:
+        asked = When(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = read.moment(asked.validated_data["t"])
+        if found is None:
+            raise Unknown("moment", asked.validated_data["t"].isoformat())
+        names = [host["name"] for host in Roster.objects.get(pk=found.roster_id).hosts]
+        hosts = [shown_host(name, row) for name, row in zip(names, found.table.tolist(), strict=True)]
+        return Response({"at": found.at, "tier": found.tier, "hosts": hosts})
+
+
+def shown_host(name: str, row: list[int]) -> dict[str, Any]:
+    """Ten bytes in words and shares; what a silent host used is unknown."""
+    state = [word for word, bit in STATE_BITS.items() if row[8] & bit]
+    used = [UNKNOWN] * 4 if "silent" in state else row[:4]
+    shares = [None if byte == UNKNOWN else byte / FULL for byte in (*used, *row[4:8])]
+    return {
+        "name": name,
+        "state": state,
+        "age_s": None if row[9] == UNKNOWN else row[9],
+        "used": dict(zip(BARS, shares[:4], strict=True)),
+        "reserved": dict(zip(BARS, shares[4:], strict=True)),
+    }
