@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from console.accounts import api as accounts
 from console.alerts import api as alerts
 from console.api.open import closed_path
+from console.chain import api as chain
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
@@ -55,6 +56,7 @@ urlpatterns = [
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
+    path("chain/", chain.ChainView.as_view()),
     path("services/", traffic.Services.as_view()),
     path("services/<name:name>/", traffic.OneService.as_view()),
     path("services/<name:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),

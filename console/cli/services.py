@@ -31,7 +31,7 @@ def service_list(as_json: Json = False) -> None:
             service["listen"] = f"{service['listen_address']}:{service['listen_port']}" if listens else "-"
             service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
             service["refused"] = sorted({each["node"] for each in service["refused"]}) or None
-    show(services, as_json, "name", "protocol", "listen", "endpoints", "refused")
+    show(services, as_json, "name", "protocol", "tier", "listen", "endpoints", "refused")
 
 
 @app.command("create")
@@ -41,10 +41,13 @@ def service_create(
     listen: Annotated[str, typer.Option(help="ADDR:PORT; without it, a pool for other services.")] = "",
     endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")] = [],
     settings: Annotated[Path | None, typer.Option(help="A file with its settings, as JSON.")] = None,
+    tier: Annotated[
+        str, typer.Option(help="What its servers are: web, application, cache, database.")
+    ] = "other",
     as_json: Json = False,
 ) -> None:
     """One address for many servers."""
-    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint}
+    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint, "tier": tier}
     if listen:
         asked["listen"] = listen
     if settings is not None:
@@ -78,6 +81,14 @@ def service_show(name: str, as_json: Json = False) -> None:
     for row in rows:
         row["why"] = " ".join(dict.fromkeys([*row["health_reasons"], row.get("reason", "")])).strip()
     show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "why")
+
+
+@app.command("tier")
+def service_tier(name: str, tier: str, as_json: Json = False) -> None:
+    """Say what its servers are: web, application, cache, database or other."""
+    with api() as client:
+        answer = client.patch(f"services/{name}/", {"tier": tier})
+    show(answer, as_json, "name", "tier")
 
 
 @app.command("remove")

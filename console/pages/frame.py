@@ -32,6 +32,7 @@ class Place:
 PLACES = (
     Place("map", "Map", "/", "m"),
     Place("hosts", "Hosts", "/hosts/", "h"),
+    Place("chain", "Chain", "/chain/", "n"),
     Place("services", "Services", "/services/", "t"),
     Place("certificates", "Certificates", "/certificates/", "c"),
     Place("engines", "Engines", "/engines/", "x"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from console.alerts import views as alerts
+from console.chain import views as chain
 from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
@@ -26,10 +27,13 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("chain/", chain.chain, name="chain"),
+    path("chain/live/", chain.chain_live, name="chain-live"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),

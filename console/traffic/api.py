@@ -21,6 +21,7 @@ from console.traffic.actions.services import (
     DrainEndpoint,
     RemoveEndpoint,
     RemoveService,
+    SetTier,
 )
 from console.traffic.models import Endpoint, Service
 from console.traffic.schema import SettingsDocument
@@ -73,6 +74,11 @@ class ServiceRequest(StrictSerializer):
     listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
     endpoints = serializers.ListField(child=NewEndpoint(), default=list)
     settings = SettingsDocument(default=dict)
+    tier = serializers.ChoiceField(Service.Tier.choices, default=Service.Tier.OTHER)
+
+
+class TierRequest(StrictSerializer):
+    tier = serializers.ChoiceField(Service.Tier.choices)
 
 
 class EndpointRequest(StrictSerializer):
@@ -138,6 +144,7 @@ class ServiceShown(serializers.ModelSerializer):
             "protocol",
             "listen_address",
             "listen_port",
+            "tier",
             "endpoints",
             "settings",
             "refused",
@@ -162,7 +169,7 @@ class Services(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = SERVICES
     serializer_class = ServiceShown
-    filterset_fields = ["protocol"]
+    filterset_fields = ["protocol", "tier"]
 
     @extend_schema(request=ServiceRequest, responses={201: ServiceShown})
     def post(self, request: Request) -> Response:
@@ -171,7 +178,13 @@ class Services(ActionView, generics.ListAPIView):
         values = asked.validated_data
         address, port = values.get("listen", (None, None))
         action = CreateService(
-            values["name"], values["protocol"], address, port, values["endpoints"], values["settings"]
+            values["name"],
+            values["protocol"],
+            address,
+            port,
+            values["endpoints"],
+            values["settings"],
+            values["tier"],
         )
         service = self.act(request, action)
         return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
@@ -183,6 +196,13 @@ class OneService(ActionView):
     @extend_schema(responses=ServiceShown)
     def get(self, request: Request, name: str) -> Response:
         return Response(ServiceShown(find(SERVICES, "service", name=name)).data)
+
+    @extend_schema(request=TierRequest, responses=ServiceShown)
+    def patch(self, request: Request, name: str) -> Response:
+        asked = TierRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        service = self.act(request, SetTier(name, asked.validated_data["tier"]))
+        return Response(ServiceShown(SERVICES.get(pk=service.pk)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:

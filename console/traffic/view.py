@@ -186,13 +186,18 @@ def joined_health(endpoint: Endpoint, known: EndpointSeen | None) -> Health:
 
     known: the engines' word, None where they have not spoken lately.
     """
+    return health_with(endpoint, known, drain_s_of(endpoint.service))
+
+
+def health_with(endpoint: Endpoint, known: EndpointSeen | None, drain_s: float | None) -> Health:
+    """joined_health() where the service's drain_s was looked up before, for all of its endpoints."""
     host = endpoint.host
     age_s = picture.age_s(host.name)
     words = [] if known is None else [EngineWord(known.health, known.flags)]
     if known is not None and known.nodes:
         words = [EngineWord(each.health, each.flags, node) for node, each in known.nodes.items()]
     silent = age_s is None or age_s > SILENT_AFTER_S
-    drain = drain_of(endpoint, drain_s_of(endpoint.service), timezone.now())
+    drain = drain_of(endpoint, drain_s, timezone.now())
     return health_of(words, HostWord(host.name, age_s, silent, host.lost_since is not None), drain)
 
 
