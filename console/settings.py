@@ -63,6 +63,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "knox",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "console.api",
     "django_filters",
     "console.accounts",
     "console.events",

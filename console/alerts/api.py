@@ -9,7 +9,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.accounts.permissions import Admin, Operator, ReadOrOperate, Viewer
+from console.accounts.permissions import Admin, OperateOrAdminister, Operator, ReadOrOperate, Viewer
 from console.actions import Unknown
 from console.alerts.actions.channels import PutChannel, RemoveChannel, TryChannel
 from console.alerts.actions.handling import Acknowledge, ChangeRule, EndSilence, SilenceAlerts
@@ -17,7 +17,7 @@ from console.alerts.limits import limits_of
 from console.alerts.models import Alert, Channel, RuleSettings, Silence
 from console.alerts.rules import RULES, SEVERITIES, WARNING
 from console.api.strict import StrictSerializer
-from console.api.views import ActionView
+from console.api.views import ActionView, find
 
 
 class AlertShown(serializers.ModelSerializer):
@@ -40,6 +40,14 @@ class Alerts(generics.ListAPIView):
     queryset = Alert.objects.all()
     serializer_class = AlertShown
     filterset_fields = ["state", "rule", "severity", "subject_kind", "subject", "domain"]
+
+
+class OneAlert(ActionView):
+    permission_classes = [Viewer]
+
+    @extend_schema(responses=AlertShown)
+    def get(self, request: Request, alert: int) -> Response:
+        return Response(AlertShown(find(Alert.objects.all(), "alert", pk=alert)).data)
 
 
 class AcknowledgeAlert(ActionView):
@@ -213,9 +221,9 @@ class DeliveryOwed(serializers.Serializer):
 
 
 class Channels(ActionView):
-    """The channels without their addresses; put one there, or change it."""
+    """The channels without their addresses, for who may try them; put one there, or change it."""
 
-    permission_classes = [Admin]
+    permission_classes = [OperateOrAdminister]
 
     @extend_schema(responses=ChannelShown(many=True))
     def get(self, request: Request) -> Response:

@@ -93,6 +93,9 @@ class Channel(models.Model):
     least_severity = models.CharField(max_length=8, default="warning")
     is_on = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    repeated_at = models.DateTimeField(
+        null=True
+    )  # of an Alertmanager: when it was last told of all that fires
 
     class Meta:
         ordering = ["name"]

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
+from console.alerts.channels.alertmanager import REPEAT_AFTER
 from console.alerts.models import Alert, Channel, Delivery, Silence
 from console.alerts.rules import RULES, SEVERITIES
 from console.events.models import Outbox
@@ -21,7 +22,7 @@ from console.events.models import Outbox
 TOPIC = "alert-notice"
 GROUP_WAIT_S = 10.0
 GROUP_AGAIN_S = 60.0
-#: Alerts that one notice lists; of more it says the number.
+#: Alerts that one notice lists; of more it says the number. Alertmanager gets them all, so many in a request.
 MOST_LISTED = 50
 #: Alerts looked at in one step; the rest is told in the next.
 MOST_TOLD = 5000
@@ -36,6 +37,7 @@ def owe_notices(at: datetime) -> bool:
 
     Runs in the caller's transaction.
     """
+    repeat(at)  # before the new ones, which are told once below
     untold = list(Alert.objects.filter(_FIRED | _ENDED).order_by("pk")[:MOST_TOLD])
     if untold:
         silences = active_silences(at)
@@ -50,6 +52,19 @@ def owe_notices(at: datetime) -> bool:
             if waited >= timedelta(seconds=wait_s):
                 _owe(name, alerts, at)
     return Delivery.objects.filter(state=Delivery.State.OWED, next_try_at__lte=at).exists()
+
+
+def repeat(at: datetime) -> None:
+    """Say what fires again to each Alertmanager that has not heard of it for REPEAT_AFTER: it forgets by itself."""
+    due = Q(repeated_at=None) | Q(repeated_at__lte=at - REPEAT_AFTER)
+    for channel in Channel.objects.filter(due, is_on=True, kind=Channel.Kind.ALERTMANAGER):
+        told = Alert.objects.filter(state=Alert.State.FIRING, told=Alert.State.FIRING).order_by("pk")
+        silences = active_silences(at)
+        alerts = [each for each in told[:MOST_TOLD] if not is_silenced(each, silences)]
+        heard = [each for each in alerts if _is_heard(each.severity, channel)]
+        for notice in parts_of("again", heard):
+            deliver(channel, notice, at)
+        Channel.objects.filter(pk=channel.pk).update(repeated_at=at)
 
 
 def group_of(alert: Alert) -> str:
@@ -89,6 +104,19 @@ def notice_of(name: str, alerts: list[Alert]) -> dict[str, Any]:
         "alerts": [said(each) for each in alerts[:MOST_LISTED]],
         "url": f"{settings.STEELYARD_URL}/alerts/",
     }
+
+
+def parts_of(name: str, alerts: list[Alert]) -> list[dict[str, Any]]:
+    """Notices that together list all of the alerts; none for no alert."""
+    starts = range(0, len(alerts), MOST_LISTED)
+    return [notice_of(name, alerts[start : start + MOST_LISTED]) for start in starts]
+
+
+def refreshed(notice: dict[str, Any]) -> dict[str, Any]:
+    """The notice with its alerts as they are now: one that was sent late must not say that what is over fires."""
+    keys = [each["id"] for each in notice["alerts"]]
+    now = {each.pk: said(each) for each in Alert.objects.filter(pk__in=keys)}
+    return {**notice, "alerts": [now.get(each["id"], each) for each in notice["alerts"]]}
 
 
 def title_of(name: str, alerts: list[Alert], *, resolved: bool) -> str:
@@ -133,12 +161,19 @@ def deliver(channel: Channel, notice: dict[str, Any], at: datetime) -> Delivery:
 def _owe(name: str, alerts: list[Alert], at: datetime) -> None:
     notice = notice_of(name, alerts)
     for channel in Channel.objects.filter(is_on=True):
-        if SEVERITIES.index(notice["severity"]) >= SEVERITIES.index(channel.least_severity):
-            deliver(channel, notice, at)
+        if not _is_heard(notice["severity"], channel):
+            continue
+        is_alertmanager = channel.kind == Channel.Kind.ALERTMANAGER
+        for part in parts_of(name, alerts) if is_alertmanager else [notice]:
+            deliver(channel, part, at)
     for state in (Alert.State.FIRING, Alert.State.RESOLVED):
         keys = [each.pk for each in alerts if each.state == state]
         for start in range(0, len(keys), 500):
             Alert.objects.filter(pk__in=keys[start : start + 500]).update(told=state)
+
+
+def _is_heard(severity: str, channel: Channel) -> bool:
+    return SEVERITIES.index(severity) >= SEVERITIES.index(channel.least_severity)
 
 
 def _changed_at(alert: Alert) -> datetime:

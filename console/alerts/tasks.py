@@ -10,8 +10,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from console.alerts.channels import NotSent, send
-from console.alerts.models import Delivery
-from console.alerts.notices import TOPIC
+from console.alerts.models import Channel, Delivery
+from console.alerts.notices import TOPIC, refreshed
 from console.events.models import Outbox
 from console.sealing import Unsealable
 
@@ -55,8 +55,9 @@ def _claim(delivery: Delivery) -> bool:
 def try_once(delivery: Delivery) -> bool:
     """Send it now, and write down what came of it."""
     tries = delivery.tries + 1
+    is_alertmanager = delivery.channel.kind == Channel.Kind.ALERTMANAGER
     try:
-        send(delivery.channel, delivery.notice)
+        send(delivery.channel, refreshed(delivery.notice) if is_alertmanager else delivery.notice)
     except (NotSent, Unsealable) as error:
         wait_s = min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S) * random.uniform(0.8, 1.2)
         delivery.state = Delivery.State.FAILED if tries >= MOST_TRIES else Delivery.State.OWED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, Value, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from console.accounts.models import Role
 from console.alerts.actions.handling import Acknowledge
 from console.alerts.models import Alert
 from console.alerts.notices import active_silences, is_silenced
+from console.alerts.pulse import pulse
 from console.alerts.rules import RULES, SEVERITIES
 from console.api.views import find
 from console.events.models import Event
@@ -39,6 +40,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "rule": choice_of(request, "rule", list(RULES)),
         "q": text_of(request, "q"),
     }
+    beat = pulse.beat()  # before the rows: what changes in between is then read again
     found = Alert.objects.annotate(place=_ORDER).order_by("place", "-id")
     for key in ("state", "severity", "rule"):
         if chosen[key]:
@@ -54,10 +56,17 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "states": Alert.State.values,
         "severities": SEVERITIES,
         "rules": RULES,
-        "firing": Alert.objects.filter(state=Alert.State.FIRING).count(),
+        "firing": beat["firing"],
         "silences": silences,
+        "version": beat["version"],
     }
     return render(request, "alerts/alerts.html", context)
+
+
+@page()
+def alerts_live(request: HttpRequest) -> JsonResponse:
+    """{"version", "firing"}: pages read themselves again when the version is another one."""
+    return JsonResponse(pulse.beat())
 
 
 @page()

@@ -15,12 +15,10 @@ from console.engines.target.checks import InvalidTarget, join_address
 from console.engines.target.settings import USUAL, Settings, settings_of
 from console.live.picture import SILENT_AFTER_S, picture
 from console.traffic.models import Certificate, Endpoint, Service
-from console.traffic.view import EndpointSeen, EngineSeen, Seen, health_with, seen
+from console.traffic.view import STALE_AFTER_S, EndpointSeen, EngineSeen, Seen, health_with, seen
 
 #: However many look, it is read once in so long.
 KEPT_S: Final = 1.0
-#: Older than this, the controller's word is the past.
-FRESH_S: Final = 5.0
 _SERVING = ("healthy", "unwatched", "partly", "unknown")
 
 Busiest = Mapping[str, tuple[float, str]]
@@ -53,7 +51,7 @@ reader = Reader()
 def known_now() -> Known:
     """Everything as it is. O(services + endpoints + hosts)."""
     word = seen()
-    fresh = word.age_s is not None and word.age_s <= FRESH_S
+    fresh = not word.is_stale
     busiest = _busiest()
     services = Service.objects.prefetch_related("endpoints__host")
     names = Certificate.objects.values_list("name", "names")
@@ -118,7 +116,7 @@ def _endpoint(
 
 
 def _engine(engine: EngineSeen, fresh: bool) -> EngineKnown:
-    speaks = fresh and engine.report_age_s is not None and engine.report_age_s <= FRESH_S
+    speaks = fresh and engine.report_age_s is not None and engine.report_age_s <= STALE_AFTER_S
     return EngineKnown(
         name=engine.node,
         connected=engine.connected,

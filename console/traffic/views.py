@@ -32,8 +32,6 @@ SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
 #: What stands behind applications, and hardly ever speaks HTTP.
 BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
-#: The controller speaks once a second; after this long its figures are the past.
-STALE_AFTER_S = 5.0
 
 
 @page()
@@ -196,7 +194,7 @@ def host_port(text: str) -> tuple[str, int]:
 
 def stale(now: Seen) -> bool:
     """Whether the controller's last word is too old to be shown as the present."""
-    return now.age_s is None or now.age_s > STALE_AFTER_S
+    return now.is_stale
 
 
 def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.alerts.rules.rule import CRITICAL, Findings, Found, RuleBase
 from console.alerts.sight import Sight
-from console.live.ticks import BARS
+from console.live.frames import BARS
 
 
 class _NearCapacity(RuleBase):

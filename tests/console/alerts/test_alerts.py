@@ -27,6 +27,7 @@ from console.alerts.rules.disk import days_left
 from console.alerts.rules.rule import Findings, Found
 from console.alerts.tasks import relay_notices
 from console.controller.lease import Candidate, Fenced
+from console.events.models import Outbox
 from console.fleet.models import Host
 from console.live.picture import picture
 
@@ -239,6 +240,38 @@ def test_alertmanager_gets_its_own_form(cluster: Any, evaluator: Evaluator, rece
     assert alert["endsAt"] > alert["startsAt"]
 
 
+def test_alertmanager_is_told_of_all_and_again_before_it_forgets(cluster: Any, receiver: Receiver) -> None:
+    """120 alerts of a rack are three requests; an hour later they are said again, with ends that lie ahead; what is
+    over by the time that a late notice is sent is said to be over."""
+    PutChannel("am", "alertmanager", receiver.url).run(SYSTEM)
+    at = timezone.now()
+    for number in range(120):
+        Alert.objects.create(
+            rule="host-lost", severity="critical", subject_kind="host", subject=f"web-{number}", domain="rack=a1",
+            state="firing", value=1.0, sentence="Gone.", since=at, fired_at=at,
+        )  # fmt: skip
+
+    def tell(minutes: float) -> list[dict[str, Any]]:
+        receiver.taken.clear()
+        notices.owe_notices(at + timedelta(minutes=minutes))
+        Delivery.objects.update(next_try_at=at)
+        relay_notices()
+        return [alert for _, _, body in receiver.taken for alert in json.loads(body)]
+
+    first = tell(1)
+    assert len(receiver.taken) == 3 and len({each["labels"]["subject"] for each in first}) == 120
+    assert tell(30) == []
+    again = tell(62)
+    Alert.objects.filter(subject="web-0").update(state="resolved", resolved_at=at)
+    Delivery.objects.filter(notice__group="again").update(state="owed", tries=0)
+    Outbox.objects.update(sent_at=None)
+    late = {each["labels"]["subject"]: each["endsAt"] for each in tell(62)}
+
+    assert [each["labels"] for each in again] == [each["labels"] for each in first]
+    assert all(each["endsAt"] > (timezone.now() + timedelta(hours=3)).isoformat() for each in again)
+    assert late["web-0"] == at.isoformat() and late["web-1"] > at.isoformat()
+
+
 @pytest.mark.parametrize(
     ("kind", "address"),
     [("webhook", "file:///etc/passwd"), ("webhook", "http://u:p@x/"), ("apprise", "file:///tmp/x"),
@@ -258,4 +291,6 @@ def test_an_address_is_sealed_and_never_said(api: Any) -> None:
     said = api.admin.get("/api/v1/channels/").content + api.admin.get("/api/v1/events/").content
 
     assert b"hunter2" not in said + Channel.objects.get().sealed.encode()
-    assert api.operator.get("/api/v1/channels/").status_code == 403
+    assert api.operator.get("/api/v1/channels/").json()[0]["place"] == "json://…"
+    assert api.viewer.get("/api/v1/channels/").status_code == 403
+    assert api.operator.post("/api/v1/channels/", body).status_code == 403
