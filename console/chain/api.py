@@ -20,7 +20,7 @@ class ColumnShown(serializers.Serializer):
     missing = serializers.BooleanField(help_text="Nothing is configured there yet.")
 
 
-class MarkShown(serializers.Serializer):
+class NarrowShown(serializers.Serializer):
     word = serializers.CharField()
     sentence = serializers.CharField()
     grave = serializers.BooleanField(help_text="Requests are lost by it; else they wait.")
@@ -49,7 +49,7 @@ class NodeShown(serializers.Serializer):
     p99_ms = serializers.FloatField(allow_null=True)
     parts = PartShown(many=True, help_text="A service's first endpoints.")
     part_count = serializers.IntegerField(help_text="Of all its endpoints.")
-    marks = MarkShown(many=True)
+    marks = NarrowShown(many=True)
 
 
 class FlowShown(serializers.Serializer):
