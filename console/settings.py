@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "console.jobs",
     "console.storage",
     "console.lists",
+    "console.chain",
     "console.controller",
     "console.history",
     "console.alerts",

@@ -9,6 +9,7 @@ from console.accounts import api as accounts
 from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
+from console.chain import api as chain
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
@@ -63,6 +64,7 @@ urlpatterns = [
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
+    path("chain/", chain.ChainView.as_view()),
     path("services/", traffic.Services.as_view()),
     path("services/<name:name>/", traffic.OneService.as_view()),
     path("services/<name:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),

@@ -35,6 +35,7 @@ class Place:
 PLACES = (
     Place("map", "Map", "/", "m"),
     Place("hosts", "Hosts", "/hosts/", "h"),
+    Place("chain", "Chain", "/chain/", "b", "names dns balancers pools caches databases topology flows"),
     Place("services", "Traffic", "/services/", "t", "services pools endpoints balancers"),
     Place("certificates", "Certificates", "/certificates/", "c", "tls keys api"),
     Place("engines", "Engines", "/engines/", "x", "envoy nodes rollout"),

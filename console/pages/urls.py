@@ -8,6 +8,7 @@ from console.accounts import look_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
+from console.chain import views as chain
 from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
@@ -36,10 +37,13 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
     path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("chain/", chain.chain, name="chain"),
+    path("chain/live/", chain.chain_live, name="chain-live"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),

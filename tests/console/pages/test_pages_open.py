@@ -16,6 +16,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "map": ("map", [], "<cluster-map", 12),
     "hosts": ("hosts", [], "127.0.1.1", 6),
     "host": ("host", ["web-1"], "Cordon", 12),
+    "chain": ("chain", [], "As a list", 9),
     "services": ("services", [], "127.0.0.1:18080", 6),
     "service": ("service", ["shop"], ":8080", 6),
     "jobs": ("jobs", [], "demo.add", 4),
