@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "console.storage",
     "console.lists",
     "console.chain",
+    "console.plans",
     "console.controller",
     "console.history",
     "console.alerts",

@@ -17,6 +17,7 @@ from console.jobs import api as jobs
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.plans import api as plans
 from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
@@ -62,6 +63,8 @@ urlpatterns = [
     path("placements/preemption/", placements.Preemption.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
+    path("plans/", plans.Plans.as_view()),
+    path("plans/apply/", plans.ApplyOnePlan.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
     path("chain/", chain.ChainView.as_view()),

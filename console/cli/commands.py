@@ -14,6 +14,7 @@ from console.cli import (
     hosts,
     jobs,
     placements,
+    plans,
     preferences,
     services,
     shards,
@@ -49,6 +50,7 @@ app.add_typer(certificates.keys, name="api-key")
 app.command()(search)
 app.command()(underway)
 app.add_typer(alerts.channels, name="channel")
+app.command("plan")(plans.plan)
 
 
 @app.command()

@@ -42,6 +42,7 @@ PLACES = (
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),
+    Place("plans", "Plan", "/plans/", "p"),
     Place("events", "Events", "/events/", "e"),
     Place("alerts", "Alerts", "/alerts/", "a", "rules silences channels"),
     Place("api", "API", "/api/", "i", "openapi schema explorer rest"),

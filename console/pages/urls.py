@@ -17,6 +17,7 @@ from console.jobs import views as jobs
 from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.plans import views as plans
 from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
@@ -39,6 +40,9 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
     path("chain/", chain.chain, name="chain"),
     path("chain/live/", chain.chain_live, name="chain-live"),
+    path("plans/", plans.plans, name="plans"),
+    path("plans/apply/", plans.apply_plan, name="apply-plan"),
+    path("plans/drain/<slug:name>/", plans.drain_preview, name="drain-preview"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
