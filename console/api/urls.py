@@ -6,17 +6,22 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
+from console.accounts import api_preferences as preferences
+from console.alerts import api as alerts
 from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
 from console.jobs import api as jobs
+from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
+from console.underway import api as underway
 
 
 class NameConverter:
@@ -38,6 +43,11 @@ urlpatterns = [
     path("whoami/", accounts.WhoAmI.as_view()),
     path("tokens/", accounts.Tokens.as_view()),
     path("tokens/<name:key>/", accounts.Token.as_view()),
+    path("preferences/", preferences.Preferences.as_view()),
+    path("preferences/<name:key>/", preferences.OnePreference.as_view()),
+    path("search/", search.Search.as_view()),
+    path("search/opened/", search.Opened.as_view()),
+    path("underway/", underway.Underway.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
     path("host-tokens/", fleet.HostTokens.as_view()),
@@ -72,11 +82,24 @@ urlpatterns = [
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
+    path("alerts/", alerts.Alerts.as_view()),
+    path("alerts/<int:alert>/", alerts.OneAlert.as_view()),
+    path("alerts/<int:alert>/acknowledge/", alerts.AcknowledgeAlert.as_view()),
+    path("alert-rules/", alerts.Rules.as_view()),
+    path("alert-rules/<name:name>/", alerts.OneRule.as_view()),
+    path("silences/", alerts.Silences.as_view()),
+    path("silences/<int:silence>/end/", alerts.EndOneSilence.as_view()),
+    path("channels/", alerts.Channels.as_view()),
+    path("channels/<name:name>/", alerts.OneChannel.as_view()),
+    path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("bulk/", lists.Bulk.as_view()),
+    path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
+    path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),
     path("<path:rest>", closed_path),
     path("", closed_path),
 ]

@@ -19,6 +19,9 @@ from console.traffic.draining import drain_of
 from console.traffic.health import EngineWord, Health, HostWord, health_of
 from console.traffic.models import Endpoint, Service
 
+#: The controller speaks once a second; after this long its figures are the past.
+STALE_AFTER_S = 5.0
+
 
 class NodeShare(msgspec.Struct, frozen=True):
     """One endpoint as one of several nodes sees it."""
@@ -144,6 +147,11 @@ class Seen:
     traffic: TrafficSeen
     age_s: float | None = None
     endpoints: Mapping[tuple[str, str, int], EndpointSeen] = field(default_factory=dict)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the controller's last word is too old to be shown as the present."""
+        return self.age_s is None or self.age_s > STALE_AFTER_S
 
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)

@@ -29,8 +29,6 @@ from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, s
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
-#: The controller speaks once a second; after this long its figures are the past.
-STALE_AFTER_S = 5.0
 
 
 @page()
@@ -167,7 +165,7 @@ def host_port(text: str) -> tuple[str, int]:
 
 def stale(now: Seen) -> bool:
     """Whether the controller's last word is too old to be shown as the present."""
-    return now.age_s is None or now.age_s > STALE_AFTER_S
+    return now.is_stale
 
 
 def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:

@@ -26,6 +26,28 @@ class HostFigures extends HTMLElement {
   }
 }
 
+/** A host on its way out: where it stands, as the ledger says; only what was answered is shown as done. */
+class HostLeaving extends HTMLElement {
+  connectedCallback() {
+    poll(this.getAttribute("src"), PAUSE_MS, (answer) => answer && this.take(answer));
+  }
+
+  take({ steps, left }) {
+    this.hidden = !steps;
+    if (!steps) return;
+    const items = this.querySelectorAll("li");
+    steps.forEach(({ label, when }, number) => {
+      const item = items[number];
+      if (item.textContent !== label) item.textContent = label;
+      item.className = when;
+      if (when === "now") item.ariaCurrent = "step";
+      else item.removeAttribute("aria-current");
+    });
+    const said = this.querySelector("[data-show=left]");
+    if (said.textContent !== left) said.textContent = left;
+  }
+}
+
 /** One small chart a resource: the used share over the last minutes; highest and latest in words. */
 class HostHistory extends HTMLElement {
   connectedCallback() {
@@ -128,3 +150,4 @@ function clamp(share) {
 
 customElements.define("host-figures", HostFigures);
 customElements.define("host-history", HostHistory);
+customElements.define("host-leaving", HostLeaving);

@@ -26,7 +26,17 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
-LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
+LISTS += [
+    "/alerts/",
+    "/alerts/silences/",
+    "/alerts/rules/",
+    "/alerts/channels/",
+    "/api/",
+    "/api/explorer/",
+    "/events/",
+    "/hosts/add/",
+    "/hosts/web-1/",
+]
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,14 @@ from console.events.models import Event
 from console.fleet.models import Host
 from console.live import feed
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, EngineSeen, ServiceSeen, TrafficSeen, encode_traffic
-from console.traffic.views import STALE_AFTER_S
+from console.traffic.view import (
+    STALE_AFTER_S,
+    EndpointSeen,
+    EngineSeen,
+    ServiceSeen,
+    TrafficSeen,
+    encode_traffic,
+)
 
 WHY = (
     "Weight 100, 80% of the traffic: 25% in use against a mean of 50%, so its share rises by 1.0% this step."
