@@ -82,7 +82,8 @@ class ClusterMap extends HTMLElement {
     // Ages grow without a word from the host.
     const all = colour.name === "age" || size?.name === "age";
     this.painter.mark(all ? null : feed.changed);
-    this.soon();
+    if (this.painter.painted) this.soon();
+    else this.draw(true); // half a map would be no map
   }
 
   soon() {
