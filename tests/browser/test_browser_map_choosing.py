@@ -103,7 +103,7 @@ def test_the_map_is_handed_out_as_a_picture(stack: Any, browser: Any, tmp_path: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_with_a_host_chosen(scheme: str, stack: Any, browser: Any, shared: str) -> None:
-    """The map, its form and the open card, in both schemes and on a phone; what stands around is tested on all pages."""
+    """The map, its form and the open card, in both schemes and on a phone; the frame is tested with all pages."""
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()
     found = {}
     browser.scheme(scheme)
