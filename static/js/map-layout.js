@@ -17,7 +17,7 @@ const LEVELS = [
 /** How much wider than high a group may be; the first is taken unless another saves room. */
 const SHAPES = [2, 1.5, 1, 3, 5];
 /** The same where the size of what is painted says something: cells in which it can grow. */
-const CELLS = [64, 44, 30, 22].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
+const CELLS = [112, 84, 64, 44, 30, 22].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
 
 /**
  * groups: [{title, rows}]; width, room: of the map, in pixels; sized: whether tiles need room to grow.
