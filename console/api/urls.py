@@ -10,6 +10,7 @@ from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
+from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -69,8 +70,11 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("history/around/", moments.AroundMoment.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/frame/", moments.PastFrame.as_view()),
+    path("history/rosters/<int:roster>/", moments.OneRoster.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
