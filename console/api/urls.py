@@ -13,6 +13,7 @@ from console.chain import api as chain
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
+from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.lists import api as lists
 from console.nodes import api as nodes
@@ -84,8 +85,11 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("history/around/", moments.AroundMoment.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/frame/", moments.PastFrame.as_view()),
+    path("history/rosters/<int:roster>/", moments.OneRoster.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
     path("alerts/<int:alert>/", alerts.OneAlert.as_view()),
