@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "console.nodes",
     "console.jobs",
     "console.storage",
+    "console.lists",
     "console.controller",
     "console.history",
     "console.alerts",

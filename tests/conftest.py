@@ -93,9 +93,11 @@ def live() -> Iterator[None]:
     from console.live import feed, ingest
     from console.live.link import links
     from console.live.picture import picture
+    from console.search.index import index
 
     def renew() -> None:
         picture.__init__()  # type: ignore[misc]  (modules hold the object itself)
+        index.__init__()  # type: ignore[misc]
         links.__init__()  # type: ignore[misc]
         ingest.refused.clear()
         feed.feed = None

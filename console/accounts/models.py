@@ -46,3 +46,21 @@ class LoginTries(models.Model):
     tries = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(db_index=True)
     closed_until = models.DateTimeField()
+
+
+class Preference(models.Model):
+    """What one person keeps under one key; the keys and their schemas are declared in preferences.py."""
+
+    LONGEST_KEY = 64
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="preferences")
+    key = models.CharField(max_length=LONGEST_KEY)
+    document = models.JSONField()
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="preference_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -6,18 +6,22 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
+from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
 from console.jobs import api as jobs
+from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
+from console.underway import api as underway
 
 
 class NameConverter:
@@ -39,6 +43,11 @@ urlpatterns = [
     path("whoami/", accounts.WhoAmI.as_view()),
     path("tokens/", accounts.Tokens.as_view()),
     path("tokens/<name:key>/", accounts.Token.as_view()),
+    path("preferences/", preferences.Preferences.as_view()),
+    path("preferences/<name:key>/", preferences.OnePreference.as_view()),
+    path("search/", search.Search.as_view()),
+    path("search/opened/", search.Opened.as_view()),
+    path("underway/", underway.Underway.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
     path("host-tokens/", fleet.HostTokens.as_view()),
@@ -88,6 +97,9 @@ urlpatterns = [
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("bulk/", lists.Bulk.as_view()),
+    path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
+    path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),
     path("<path:rest>", closed_path),
     path("", closed_path),
 ]

@@ -6,9 +6,23 @@ import asyncio
 
 import typer
 
-from console.cli import alerts, certificates, engines, hosts, jobs, placements, services, shards, tokens
+from console.cli import (
+    alerts,
+    bulk,
+    certificates,
+    engines,
+    hosts,
+    jobs,
+    placements,
+    preferences,
+    services,
+    shards,
+    tokens,
+)
 from console.cli.client import api, out, show
 from console.cli.options import Json
+from console.cli.search import search
+from console.cli.underway import underway
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,10 +41,14 @@ for _name, _group in {
     "alert": alerts,
     "token": tokens,
     "certificate": certificates,
+    "bulk": bulk,
+    "preference": preferences,
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
 app.add_typer(alerts.channels, name="channel")
+app.command()(search)
+app.command()(underway)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from console.accounts import look_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
@@ -11,16 +12,21 @@ from console.events import views as events
 from console.fleet import host_page, join_page
 from console.fleet import views as fleet
 from console.jobs import views as jobs
+from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
+from console.underway import views as underway
 
 urlpatterns: list[URLPattern] = [
     path("", fleet.cluster_map, name="map"),
-    path("search/", events.search, name="search"),
+    path("search/", search.search, name="search"),
+    path("underway/", underway.underway, name="underway"),
+    path("look/", look_page.look, name="look"),
     path("hosts/", fleet.hosts, name="hosts"),
     path("hosts/add/", join_page.add_host, name="add-host"),
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
@@ -61,4 +67,5 @@ urlpatterns: list[URLPattern] = [
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -7,10 +7,10 @@ const HEADER = 16;
 const UNKNOWN = 255;
 const FULL = 250;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
+const LONGEST_PAUSE_MS = 5_000;
 const ASK_AGAIN_MS = 1200;
 /** Without a frame for this long the connection is said to be lost. */
-export const LATE_MS = 3000;
+export const LATE_MS = 2000;
 /** Without one for this long the figures are unknown, as the server holds it with silent hosts. */
 const SILENT_MS = 15_000;
 
@@ -80,7 +80,7 @@ class Feed extends EventTarget {
 
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
-    setInterval(() => this.#watch(), 1000);
+    setInterval(() => this.#watch(), 500);
     if (document.hidden) this.#pause();
     else this.#connect();
   }
@@ -93,14 +93,15 @@ class Feed extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     if (this.#socket) return;
-    this.#say("connecting");
+    // What is lost stays lost in words until a frame comes.
+    if (this.state !== "late") this.#say("connecting");
     const url = new URL("/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return; // its last words, after it was let go
-      if (typeof data === "string") this.#direct(JSON.parse(data));
+      if (typeof data === "string") this.#hear(JSON.parse(data));
       else this.#take(data, socket);
     };
     socket.onclose = ({ code }) => this.#closed(socket, code);
@@ -130,6 +131,11 @@ class Feed extends EventTarget {
     this.#socket = null;
     this.#version = -1;
     socket?.close();
+  }
+
+  #hear(message) {
+    if (message.type === "underway") this.dispatchEvent(new CustomEvent("underway", { detail: message.lines }));
+    else this.#direct(message);
   }
 
   #direct({ version, hosts }) {
@@ -178,7 +184,7 @@ class Feed extends EventTarget {
   }
 
   #watch() {
-    if (this.state === "live" && this.age > LATE_MS) this.#say("late");
+    if (this.state !== "paused" && this.state !== "off" && this.age > LATE_MS) this.#say("late");
     else if (this.state !== "live") this.dispatchEvent(new Event("state"));
     if (this.frame && this.age > SILENT_MS && !document.hidden) this.#blank();
   }
@@ -196,6 +202,7 @@ class Feed extends EventTarget {
 
   #say(state) {
     this.state = state;
+    document.documentElement.dataset.line = state;
     this.dispatchEvent(new Event("state"));
   }
 

@@ -5,6 +5,7 @@ import "./live-elements.js";
 import "./live-part.js";
 import "./load-strip.js";
 import "./service-page.js";
+import "./underway.js";
 import "./waiter.js";
 import { listenToKeys } from "./keys.js";
 

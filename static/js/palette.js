@@ -37,6 +37,9 @@ function repaint() {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 matchMedia("(prefers-contrast: more)").addEventListener("change", repaint);
 
+// The person chose another theme than the system's, or the system's again.
+new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+
 /** Size a canvas to its box in real pixels; returns its context in CSS pixels, with the size in them. */
 export function prepare(canvas, width, height) {
   const density = window.devicePixelRatio || 1;

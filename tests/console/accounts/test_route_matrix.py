@@ -68,6 +68,8 @@ def things(cluster: Any) -> dict[str, str]:
         "shard": "web-1",
         "service": "web-1",
         "verb": "cordon",
+        "listing": "hosts",
+        "form": "csv",
         "token_id": "unknown",
     }
 
