@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
+from console.accounts import api_people as people
 from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
@@ -51,6 +52,11 @@ urlpatterns = [
     path("search/", search.Search.as_view()),
     path("search/opened/", search.Opened.as_view()),
     path("underway/", underway.Underway.as_view()),
+    path("people/", people.People.as_view()),
+    path("people/<int:person>/role/", people.PersonRole.as_view()),
+    path("people/<int:person>/disable/", people.DisableOnePerson.as_view()),
+    path("people/<int:person>/enable/", people.EnableOnePerson.as_view()),
+    path("people/<int:person>/password-link/", people.PersonPasswordLink.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
     path("host-tokens/", fleet.HostTokens.as_view()),

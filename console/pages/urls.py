@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.accounts import look_page
+from console.accounts import look_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
@@ -77,6 +77,12 @@ urlpatterns: list[URLPattern] = [
     path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
+    path("settings/", settings_page.settings, name="settings"),
+    path("settings/people/new/", settings_page.new_person, name="new-person"),
+    path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
+    path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
+    path("settings/tokens/new/", settings_page.new_token, name="new-token"),
+    path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
     path("events/", events.events, name="events"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

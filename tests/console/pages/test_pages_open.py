@@ -29,6 +29,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "alerts": ("alerts", [], "rules look at hosts", 9),
     "silences": ("silences", [], "Nothing is silenced", 4),
     "alert-rules": ("alert-rules", [], "Host lost", 5),
+    "settings": ("settings", [], "a-viewer", 5),
     "api": ("api", [], "/api/v1/placements/", 4),
     "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
     "events": ("events", [], "host.join", 4),
