@@ -1,4 +1,7 @@
-"""Browsers' WebSocket: the directory of hosts as text, frames of their state as binary."""
+"""Browsers' WebSocket: the directory of hosts as text, frames of their state as binary.
+
+A browser says one thing only: "snapshot", where it missed a frame.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import json
 import time
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
 
 from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -15,10 +17,11 @@ from django.conf import settings
 
 from console.accounts.models import Role
 from console.live.feed import current
-from console.live.picture import picture
-from console.live.ticks import frame
+from console.underway.watch import watch
 
 CHECK_SESSION_S = 30.0
+#: Who asks for a snapshot sooner again is not answered: the next gap makes it ask again.
+RESYNC_S = 1.0
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -31,6 +34,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         await self.accept()
         self._out = False
+        self._resynced_at = -RESYNC_S
         self._queue = current().subscribe()
         self._task = asyncio.create_task(self._pump())
 
@@ -40,8 +44,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self._task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Nothing is expected from a browser here; a client that talks is not ours."""
-        await self.close(4400)
+        """A browser that missed a frame asks for a snapshot; a client that says anything else is not ours."""
+        if text_data != "snapshot":
+            await self.close(4400)
+        elif time.monotonic() - self._resynced_at >= RESYNC_S:
+            self._resynced_at = time.monotonic()
+            current().resync(self._queue)
 
     async def _pump(self) -> None:
         # A browser that left in the middle of a frame shows as a broken pipe: nothing to tell it, nothing to log.
@@ -55,20 +63,24 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _show(self) -> None:
         """Send until the session is gone."""
         shown: int | None = None
+        told: int | None = None
         checked = time.monotonic()
-        message: Any = frame(picture, 0, time.monotonic())
         while True:
-            if picture.directory_version != shown:
-                directory = picture.directory()
-                shown = directory["version"]  # type: ignore[assignment]
-                await self.send(text_data=json.dumps({"type": "directory", **directory}))
-            await self.send(bytes_data=message)
             message = await self._queue.get()
             if time.monotonic() - checked > CHECK_SESSION_S:
                 checked = time.monotonic()
                 if not await self._still_in():
                     self._out = True
                     return
+            version, directory = current().directory()
+            if version != shown:
+                shown = version
+                await self.send(text_data=directory)
+            if watch.tasks is not None and watch.version != told:
+                told = watch.version
+                lines = watch.rendered(Role(self.scope["user"].role))
+                await self.send(text_data=json.dumps({"type": "underway", "lines": lines}))
+            await self.send(bytes_data=message)
 
     async def _still_in(self) -> bool:
         """Whether the session is there, not run out and not made void by a new password, and its user may look."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import uuid
@@ -14,14 +15,17 @@ from django.utils import timezone
 from console.fleet.models import Command
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
+from console.live.frames import Frames, columns_of
 from console.live.link import links
 from console.live.picture import picture
 from console.live.threads import hold_open, in_thread
-from console.live.ticks import Tick, decode_tick, encode_tick, frame
+from console.live.ticks import Tick, decode_tick, encode_tick
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+#: Frames that wait for a browser: two seconds of them.
+QUEUED = 4
 SWEEP_S = 1.0
 PAUSE_S = 0.1
 MOST_COMMANDS = 5000
@@ -32,7 +36,8 @@ CANCEL_AGAIN_S = 0.5
 class Feed:
     """The background tasks of one web process, and the fan-out to its browsers.
 
-    Browsers subscribe with a queue of one: a slow one gets the newest frame, never a backlog.
+    Browsers subscribe with a short queue. One that is too slow for it loses what is in it, sees the gap in the
+    sequence, and asks for a snapshot: never a backlog.
     """
 
     def __init__(self) -> None:
@@ -41,6 +46,8 @@ class Feed:
         self.traffic_at: float | None = None  # when it came, on this process's monotonic clock
         self._source = uuid.uuid4().hex
         self._seq = 0
+        self._frames = Frames()
+        self._directory: tuple[int, str] = (-1, "")
         self._subscribers: set[asyncio.Queue[bytes | str]] = set()
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -58,12 +65,39 @@ class Feed:
         await in_thread(self._let_go)
 
     def subscribe(self) -> asyncio.Queue[bytes | str]:
-        queue: asyncio.Queue[bytes | str] = asyncio.Queue(maxsize=1)
+        """A queue of frames; the first of them is a snapshot, which the later ones go on from."""
+        queue: asyncio.Queue[bytes | str] = asyncio.Queue(maxsize=QUEUED)
+        if not self._subscribers:
+            self._next_frame()  # nobody looked: the last one is old
         self._subscribers.add(queue)
+        self.resync(queue)
         return queue
+
+    def resync(self, queue: asyncio.Queue[bytes | str]) -> None:
+        """Go on from a snapshot; what waits in the queue is older than that."""
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(self._frames.snapshot(time.monotonic()))
+
+    def directory(self) -> tuple[int, str]:
+        """The directory of hosts as text for browsers, and its version; encoded once a version."""
+        if self._directory[0] != picture.directory_version:
+            made = picture.directory()
+            version: int = made["version"]  # type: ignore[assignment]
+            self._directory = version, json.dumps({"type": "directory", **made}, separators=(",", ":"))
+        return self._directory
+
+    def _next_frame(self) -> bytes:
+        now = time.monotonic()
+        return self._frames.tick(columns_of(picture, now), now)
 
     def unsubscribe(self, queue: asyncio.Queue[bytes | str]) -> None:
         self._subscribers.discard(queue)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether any browser looks on."""
+        return bool(self._subscribers)
 
     async def _tick(self) -> None:
         """Every half second: tell the other processes what was reported here, and the browsers what is known."""
@@ -73,8 +107,7 @@ class Feed:
             # An empty one says that this process is there: the hosts' silence is theirs, not ours.
             await self.bus.publish(TICKS, self._encode(fresh))
             if self._subscribers:
-                self._seq += 1
-                self._fan_out(frame(picture, self._seq, time.monotonic()))
+                self._fan_out(self._next_frame())
 
     def _encode(self, hosts: list[str]) -> bytes:
         resources = list(picture.cluster.dimensions.names)
@@ -88,7 +121,8 @@ class Feed:
     def _fan_out(self, message: bytes | str) -> None:
         for queue in self._subscribers:
             if queue.full():
-                queue.get_nowait()
+                while not queue.empty():
+                    queue.get_nowait()
             queue.put_nowait(message)
 
     async def _sweep(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.live.ticks import BARS
+from console.live.frames import BARS
 
 UNKNOWN = "unknown"
 

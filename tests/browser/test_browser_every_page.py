@@ -27,7 +27,18 @@ LISTS = [
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
 LISTS += ["/plans/", "/plans/?drain=web-1", "/plans/?times=3&policy=pack"]
-LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
+LISTS += [
+    "/alerts/",
+    "/alerts/silences/",
+    "/alerts/rules/",
+    "/alerts/channels/",
+    "/api/",
+    "/settings/",
+    "/api/explorer/",
+    "/events/",
+    "/hosts/add/",
+    "/hosts/web-1/",
+]
 
 
 @pytest.fixture(scope="module")

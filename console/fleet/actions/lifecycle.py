@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from django.utils import timezone
 
@@ -12,6 +14,7 @@ from console.actions import Action, Actor, Conflict, Unknown
 from console.fleet.leaving import standing_of
 from console.fleet.models import Host
 from console.live.bells import ring_hosts, ring_services
+from console.multi import Foreseen, MultiAction
 from console.traffic.models import Endpoint
 
 
@@ -51,6 +54,30 @@ class _HostAction(Action[Host]):
         return host
 
 
+class _ManyHosts(_HostAction, MultiAction[Host]):
+    """A step in the table of hosts, which can be taken back. EVENT: its name there."""
+
+    EVENT: ClassVar[str]
+    UNDO = {"active": "host.uncordon", "cordoned": "host.cordon", "draining": "host.drain"}
+
+    def execute(self, actor: Actor) -> Host:
+        return self._advance(actor, self.EVENT)
+
+    @classmethod
+    def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
+        states = dict(Host.objects.filter(name__in=items).values_list("name", "state"))
+        return [_foreseen(item, states.get(item), cls.EVENT) for item in items]
+
+
+def _foreseen(item: str, state: str | None, event: str) -> Foreseen:
+    if state is None:
+        return Foreseen(item, why_not="no host is called like that")
+    try:
+        return Foreseen(item, state, advance(HOST, state, event))
+    except InvalidTransition as error:
+        return Foreseen(item, state, why_not=f"{item} is {state}: {error}")
+
+
 def _count_drains(host: Host) -> None:
     """The time that its endpoints have to drain begins, or ends unless they drain by themselves."""
     endpoints = Endpoint.objects.filter(host=host)
@@ -61,40 +88,49 @@ def _count_drains(host: Host) -> None:
 
 
 @dataclass
-class Cordon(_HostAction):
+class Cordon(_ManyHosts):
     """Nothing new comes to the host; what is there stays."""
 
     host: str
     reason: str = ""
     NAME = "host.cordon"
-
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "cordon")
+    LABEL = "Cordon"
+    EVENT = "cordon"
 
 
 @dataclass
-class Drain(_HostAction):
+class Drain(_ManyHosts):
     """Nothing new comes, and what is there leaves: its endpoints get no new connections at once,
     its jobs end where they run."""
 
     host: str
     reason: str = ""
     NAME = "host.drain"
+    LABEL = "Drain"
+    EVENT = "drain"
 
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "drain")
+    @classmethod
+    def warnings(cls, items: Sequence[str]) -> list[str]:
+        """The services that would have no endpoint left that takes new requests."""
+        taking = Endpoint.objects.filter(state=Endpoint.State.ACTIVE).exclude(host__state=Host.State.DRAINING)
+        carried = taking.exclude(host__name__in=items).values("service")
+        left = taking.filter(host__name__in=items).exclude(service__in=carried)
+        names = sorted(set(left.values_list("service__name", flat=True)))
+        return [
+            f"No endpoint would take new requests for {name}: draining all of these stops its traffic."
+            for name in names
+        ]
 
 
 @dataclass
-class Uncordon(_HostAction):
+class Uncordon(_ManyHosts):
     """The host takes new load again."""
 
     host: str
     reason: str = ""
     NAME = "host.uncordon"
-
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "uncordon")
+    LABEL = "Uncordon"
+    EVENT = "uncordon"
 
 
 @dataclass

@@ -15,18 +15,10 @@ from django.utils import timezone
 
 from console.live import bus, consumers, feed
 from console.live.bus import BELLS, TICKS, Bus
+from console.live.frames import BARS, HEADER, MAGIC, SNAPSHOT, STATE_BITS, columns_of, encode_snapshot
 from console.live.picture import Picture, picture
 from console.live.threads import in_thread
-from console.live.ticks import (
-    BARS,
-    FRAME_HEADER,
-    FRAME_MAGIC,
-    STATE_BITS,
-    Tick,
-    decode_tick,
-    encode_tick,
-    frame,
-)
+from console.live.ticks import Tick, decode_tick, encode_tick
 
 
 async def test_what_one_process_heard_another_knows(cluster: Any) -> None:
@@ -102,11 +94,13 @@ def test_a_frame_can_be_read_by_its_layout(cluster: Any) -> None:
     Cordon("web-2").run(SYSTEM)
     picture.load()
 
-    raw = frame(picture, 7, time.monotonic())
+    now = time.monotonic()
+    raw = encode_snapshot(columns_of(picture, now), 7, now)
 
-    magic, version, hosts, seq, directory, _ = FRAME_HEADER.unpack_from(raw)
-    assert (FRAME_MAGIC, 1, 2, 7, picture.directory()["version"]) == (magic, version, hosts, seq, directory)
-    body = raw[FRAME_HEADER.size :]
+    magic, kind, rows, seq, directory, hosts = HEADER.unpack_from(raw)
+    assert (MAGIC, SNAPSHOT, 0, 7) == (magic, kind, rows, seq)
+    assert (picture.directory()["version"], 2) == (directory, hosts)
+    body = raw[HEADER.size :]
     assert 10 * hosts == len(body)
     used = dict(zip(BARS, body[:4], strict=True))
     assert used == {"cpu": 125, "memory": 62, "disk": 0, "net": 250}
@@ -193,12 +187,12 @@ async def test_a_browser_sees_the_hosts_until_its_session_ends(
     browser = Browser(cookie)
     assert await browser.connect() == (True, None)
     assert [host["name"] for host in json.loads(await browser.hear())["hosts"]] == ["web-1"]
-    assert (await browser.hear())[0] == FRAME_MAGIC
-    running._fan_out(frame(picture, 1, time.monotonic()))
-    assert (await browser.hear())[0] == FRAME_MAGIC
+    assert (await browser.hear())[:2] == bytes((MAGIC, SNAPSHOT))
+    running._fan_out(running._next_frame())
+    assert (await browser.hear())[0] == MAGIC
 
     await in_thread(ENDS[end])
-    running._fan_out(frame(picture, 2, time.monotonic()))
+    running._fan_out(running._next_frame())
 
     assert await browser.end() == 4401
 
@@ -213,15 +207,33 @@ async def test_a_browser_that_talks_is_closed(cluster: Any, cookie: tuple[bytes,
     assert await browser.end() == 4400
 
 
-def test_a_slow_browser_gets_the_newest_frame(live: None) -> None:
-    """Its queue holds one: never a backlog."""
+async def test_a_browser_that_missed_a_frame_gets_a_snapshot(
+    cluster: Any, cookie: tuple[bytes, bytes]
+) -> None:
+    """It asks, and what comes next is all hosts; asking again at once is not answered, and closes nothing."""
+    await in_thread(cluster.add, "web-1")
+    feed.feed = running = feed.Feed()
+    browser = Browser(cookie)
+    await browser.connect()
+    first = [await browser.hear() for _ in range(2)][1]
+    running._next_frame()
+    for _ in range(2):
+        await browser.send_input({"type": "websocket.receive", "text": "snapshot"})
+    again = await browser.hear()
+
+    assert (first[1], again[1]) == (SNAPSHOT, SNAPSHOT)
+    assert HEADER.unpack_from(again)[3] == HEADER.unpack_from(first)[3] + 1
+    assert await browser.receive_nothing()
+
+
+def test_a_slow_browser_loses_what_waits(cluster: Any) -> None:
+    """Never a backlog: its queue is emptied, and the gap in the sequence tells it to ask."""
     running = feed.Feed()
     queue = running.subscribe()
+    for number in range(feed.QUEUED):
+        running._fan_out(bytes([number]))
 
-    for message in (b"1", b"2", b"3"):
-        running._fan_out(message)
-
-    assert (queue.get_nowait(), queue.empty()) == (b"3", True)
+    assert (queue.get_nowait(), queue.empty()) == (bytes([feed.QUEUED - 1]), True)
 
 
 def test_a_broker_that_is_away_costs_no_request_its_time(
