@@ -26,7 +26,7 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
-LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/"]
+LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/", "/hosts/web-1/past/", "/hosts/web-1/?range=14d"]
 
 
 @pytest.fixture(scope="module")
