@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -19,6 +20,7 @@ from django.urls import path
 from agents.wire import LINK_PATH
 from console.live import feed, link
 from console.live.consumers import LiveConsumer
+from console.underway.watch import watch
 
 # Every statement to the database lets go of the interpreter, and whoever waits for it back waits this long while
 # another thread computes. At Python's 5 ms, a transaction of eight statements stood still for 40.
@@ -49,11 +51,13 @@ async def _live(receive: Any, send: Any) -> None:
         if event["type"] == "lifespan.startup":
             try:
                 await feed.start()
+                looking = asyncio.create_task(feed.forever(watch.run), name="underway.watch")
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": repr(error)})
                 raise
             await send({"type": "lifespan.startup.complete"})
         else:
+            await feed.end([looking])
             await feed.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -20,5 +20,5 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
-    imports=["console.jobs.tasks", "console.events.tasks"],
+    imports=["console.jobs.tasks", "console.events.tasks", "console.alerts.tasks"],
 )

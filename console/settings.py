@@ -2,6 +2,7 @@
 
 STEELYARD_DATA      folder of the database, secrets, sockets and logs
 STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
+STEELYARD_URL       where people reach the console, for links in what it sends (http://STEELYARD_LISTEN unless set)
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
 STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
@@ -31,6 +32,7 @@ STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", defa
 #: Of the tiers of history, in hours: see console.history.tiers.
 STEELYARD_HISTORY_HOURS = env.list("STEELYARD_HISTORY_HOURS", cast=float, default=[1.0, 24.0, 336.0])
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
+STEELYARD_URL = env.str("STEELYARD_URL", "").rstrip("/") or f"http://{STEELYARD_LISTEN}"
 
 STEELYARD_XDS_LISTEN = env.str("STEELYARD_XDS_LISTEN", "")
 STEELYARD_XDS_CERTIFICATE = env.str("STEELYARD_XDS_CERTIFICATE", "")
@@ -61,6 +63,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "knox",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "console.api",
     "django_filters",
     "console.accounts",
     "console.events",
@@ -70,8 +74,12 @@ INSTALLED_APPS = [
     "console.nodes",
     "console.jobs",
     "console.storage",
+    "console.lists",
+    "console.chain",
+    "console.plans",
     "console.controller",
     "console.history",
+    "console.alerts",
 ]
 
 MIDDLEWARE = [
@@ -194,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["console.accounts.permissions.Viewer"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"ChannelKindEnum": "console.alerts.models.Channel.Kind"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.traffic.schema.add_settings",

@@ -12,6 +12,7 @@ class Role(models.TextChoices):
 
     VIEWER = "viewer", "Viewer: sees everything"
     OPERATOR = "operator", "Operator: places, drains, changes services"
+    POLICY_ADMIN = "policy-admin", "Policy administrator: how the cluster places, for everybody"
     ADMIN = "admin", "Administrator: people, tokens, removal"
 
     def includes(self, other: Role) -> bool:
@@ -39,6 +40,18 @@ class SetupLink(models.Model):
         return self.used_at is None and timezone.now() < self.expires_at
 
 
+class PasswordLink(models.Model):
+    """A one-time link with which an account's owner sets its password."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_links")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def is_open(self) -> bool:
+        return self.used_at is None and timezone.now() < self.expires_at and self.user.is_active
+
+
 class LoginTries(models.Model):
     """Wrong tries to log in, of one account from one address or of one address (actions/logins.py)."""
 
@@ -46,3 +59,21 @@ class LoginTries(models.Model):
     tries = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(db_index=True)
     closed_until = models.DateTimeField()
+
+
+class Preference(models.Model):
+    """What one person keeps under one key; the keys and their schemas are declared in preferences.py."""
+
+    LONGEST_KEY = 64
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="preferences")
+    key = models.CharField(max_length=LONGEST_KEY)
+    document = models.JSONField()
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="preference_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -40,15 +40,34 @@ class Operator(_HasRole):
     role = Role.OPERATOR
 
 
+class PolicyAdmin(_HasRole):
+    role = Role.POLICY_ADMIN
+
+
 class Admin(_HasRole):
     role = Role.ADMIN
 
 
-class ReadOrOperate(BasePermission):
-    """Viewers read; operators write."""
+class _ReadOrWrite(BasePermission):
+    """One role reads, another writes."""
+
+    readers: type[_HasRole]
+    writers: type[_HasRole]
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        chosen = Viewer() if request.method in ("GET", "HEAD", "OPTIONS") else Operator()
+        chosen = (self.readers if request.method in ("GET", "HEAD", "OPTIONS") else self.writers)()
         allowed = chosen.has_permission(request, view)
         self.message = getattr(chosen, "message", None)
         return allowed
+
+
+class ReadOrOperate(_ReadOrWrite):
+    """Viewers read; operators write."""
+
+    readers, writers = Viewer, Operator
+
+
+class OperateOrAdminister(_ReadOrWrite):
+    """Operators read; administrators write."""
+
+    readers, writers = Operator, Admin

@@ -6,9 +6,25 @@ import asyncio
 
 import typer
 
-from console.cli import certificates, engines, hosts, jobs, placements, services, shards, tokens
+from console.cli import (
+    alerts,
+    bulk,
+    certificates,
+    engines,
+    hosts,
+    jobs,
+    people,
+    placements,
+    plans,
+    preferences,
+    services,
+    shards,
+    tokens,
+)
 from console.cli.client import api, out, show
 from console.cli.options import Json
+from console.cli.search import search
+from console.cli.underway import underway
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,11 +40,19 @@ for _name, _group in {
     "place": placements,
     "job": jobs,
     "shard": shards,
+    "alert": alerts,
+    "person": people,
     "token": tokens,
     "certificate": certificates,
+    "bulk": bulk,
+    "preference": preferences,
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.command()(search)
+app.command()(underway)
+app.add_typer(alerts.channels, name="channel")
+app.command("plan")(plans.plan)
 
 
 @app.command()

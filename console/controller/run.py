@@ -14,6 +14,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from console.actions import SYSTEM
+from console.alerts.evaluator import ALERTS_S, Evaluator
 from console.celery import app
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
@@ -32,7 +33,7 @@ from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
 from console.storage.moves import advance_replicas
-from console.traffic.view import encode_traffic
+from console.traffic.view import TrafficSeen, encode_traffic
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Controller:
         self._tried_until: datetime | None = None
         self._met_broker = False
         self._broker_back_at: datetime | None = None
+        self._traffic_seen: TrafficSeen | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopping is set: stand by or lead. Ends the process's leadership cleanly."""
@@ -78,6 +80,8 @@ class Controller:
 
     async def _lead(self, stopping: asyncio.Event) -> None:
         epoch = self._candidate.epoch
+        # What was seen under an earlier leadership is the past.
+        self._traffic_seen = None
         await in_thread(picture.load)
         traffic = await Traffic.lead(epoch)
         deposed = asyncio.Event()
@@ -85,6 +89,7 @@ class Controller:
             self._loop(self._campaign_on(deposed), RENEW_S, deposed),
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
+            self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
@@ -138,7 +143,8 @@ class Controller:
         async def steer() -> None:
             if not self._candidate.leads(time.monotonic()):
                 raise Fenced
-            await self._bus.publish(TRAFFIC, encode_traffic(await traffic.step()))
+            self._traffic_seen = await traffic.step()
+            await self._bus.publish(TRAFFIC, encode_traffic(self._traffic_seen))
 
         return steer
 
@@ -154,6 +160,13 @@ class Controller:
             await in_thread(keep_history)
 
         return keep_on
+
+    def _alert_once(self, evaluator: Evaluator) -> Callable[[], Awaitable[None]]:
+        async def alert() -> None:
+            if await in_thread(evaluator.step, time.monotonic(), timezone.now(), self._traffic_seen):
+                await in_thread(_send, "steelyard.relay_notices")
+
+        return alert
 
     def _sweep_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def sweep() -> None:

@@ -1,25 +1,17 @@
-"""The audit trail, and the search box that leads to the right page."""
+"""The audit trail."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
 from console.events.models import Event
-from console.fleet.models import Host
-from console.jobs.models import Job
 from console.pages.frame import page
 from console.pages.lists import rows_of, text_of, uuid_of
-from console.placements.models import Decision, Placement
-from console.storage.models import Shard
-from console.traffic.models import Service
 
 #: Kinds of subjects whose pages are named like them.
 WITH_PAGE = ("host", "service", "job", "shard")
@@ -79,45 +71,3 @@ def link_to(event: Event) -> str:
         return reverse(event.subject_kind, args=[uuid_of(event.subject) or event.subject])
     except NoReverseMatch:
         return ""  # a name that no page could have: from an older version, or never made
-
-
-@page()
-def search(request: HttpRequest) -> HttpResponse:
-    """?q= leads to the one thing that goes by that name, else to the list that has it in it."""
-    text = text_of(request, "q")
-    if not text:
-        return redirect("map")
-    if identity := uuid_of(text):
-        return redirect(_by_identity(identity))
-    if host := Host.objects.filter(Q(name=text.lower()) | Q(name=text)).first() or _by_address(text):
-        return redirect("host", name=host.name)
-    for model, name in ((Service, "service"), (Shard, "shard")):
-        if model.objects.filter(name=text).exists():
-            return redirect(name, name=text)
-    if Host.objects.filter(Q(name__icontains=text) | Q(address__icontains=text)).exists():
-        return _listed("hosts", q=text)
-    for model, name in ((Service, "services"), (Shard, "shards")):
-        if model.objects.filter(name__icontains=text).exists():
-            return _listed(name, q=text)
-    if Decision.objects.filter(name__icontains=text).exists():
-        return _listed("decisions", name=text)
-    return _listed("hosts", q=text)
-
-
-def _by_address(text: str) -> Host | None:
-    try:
-        return Host.objects.filter(address=str(ipaddress.ip_address(text))).first()
-    except ValueError:
-        return None
-
-
-def _by_identity(identity: Any) -> str:
-    if Job.objects.filter(pk=identity).exists():
-        return reverse("job", args=[identity])
-    if placement := Placement.objects.filter(pk=identity).only("decision_id").first():
-        return reverse("decision", args=[placement.decision_id])
-    return reverse("decision", args=[identity])
-
-
-def _listed(name: str, /, **query: str) -> HttpResponseRedirect:
-    return HttpResponseRedirect(f"{reverse(name)}?{urlencode(query)}")

@@ -6,6 +6,7 @@ A browser says one thing only: "snapshot", where it missed a frame.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import suppress
 from importlib import import_module
@@ -16,6 +17,7 @@ from django.conf import settings
 
 from console.accounts.models import Role
 from console.live.feed import current
+from console.underway.watch import watch
 
 CHECK_SESSION_S = 30.0
 #: Who asks for a snapshot sooner again is not answered: the next gap makes it ask again.
@@ -61,6 +63,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _show(self) -> None:
         """Send until the session is gone."""
         shown: int | None = None
+        told: int | None = None
         checked = time.monotonic()
         while True:
             message = await self._queue.get()
@@ -73,6 +76,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if version != shown:
                 shown = version
                 await self.send(text_data=directory)
+            if watch.tasks is not None and watch.version != told:
+                told = watch.version
+                lines = watch.rendered(Role(self.scope["user"].role))
+                await self.send(text_data=json.dumps({"type": "underway", "lines": lines}))
             await self.send(bytes_data=message)
 
     async def _still_in(self) -> bool:

@@ -94,6 +94,11 @@ class Feed:
     def unsubscribe(self, queue: asyncio.Queue[bytes | str]) -> None:
         self._subscribers.discard(queue)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether any browser looks on."""
+        return bool(self._subscribers)
+
     async def _tick(self) -> None:
         """Every half second: tell the other processes what was reported here, and the browsers what is known."""
         while True:

@@ -320,6 +320,11 @@ class Picture:
         with self._lock:
             return list(self.cluster.names)
 
+    def labels(self) -> dict[str, dict[str, str]]:
+        """Every host's labels."""
+        with self._lock:
+            return {name: entry[1] for name, entry in self._directory.items()}  # type: ignore[misc]
+
     def directory(self) -> dict[str, object]:
         """What a browser must know to read frames: the hosts in row order."""
         with self._lock:

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from console.accounts.models import Role
+from console.accounts.preferences import preferences_of
 from console.actions import Action, Conflict, Invalid, NotAllowed, Unknown
 from console.api.views import actor_of
 
@@ -21,25 +22,32 @@ Page = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Place:
-    """One entry of the navigation. key: what is typed after "g" to go there."""
+    """One entry of the navigation. key: what is typed after "g" to go there; words: what else it is found by."""
 
     name: str
     label: str
     path: str
     key: str
+    words: str = ""
 
 
+#: One line a screen: this is the navigation, the keys behind "g" and the search's pages.
 PLACES = (
     Place("map", "Map", "/", "m"),
     Place("hosts", "Hosts", "/hosts/", "h"),
-    Place("services", "Services", "/services/", "t"),
-    Place("certificates", "Certificates", "/certificates/", "c"),
-    Place("engines", "Engines", "/engines/", "x"),
+    Place("chain", "Chain", "/chain/", "b", "names dns balancers pools caches databases topology flows"),
+    Place("services", "Traffic", "/services/", "t", "services pools endpoints balancers"),
+    Place("certificates", "Certificates", "/certificates/", "c", "tls keys api"),
+    Place("engines", "Engines", "/engines/", "x", "envoy nodes rollout"),
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),
+    Place("plans", "Plan", "/plans/", "p"),
     Place("events", "Events", "/events/", "e"),
-    Place("add-host", "Add host", "/hosts/add/", "a"),
+    Place("alerts", "Alerts", "/alerts/", "a", "rules silences channels"),
+    Place("api", "API", "/api/", "i", "rest openapi schema curl explorer"),
+    Place("settings", "Settings", "/settings/", "u", "people roles tokens users passwords policies"),
+    Place("add-host", "Add host", "/hosts/add/", "n", "new agent join token"),
 )
 
 
@@ -50,7 +58,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     # Everything starts with "/": only the map itself is the map.
     if nearest is not None and nearest.path == "/" and request.path != "/":
         nearest = None
-    return {"places": PLACES, "here": nearest.name if nearest else ""}
+    kept = preferences_of(getattr(request, "user", None))
+    return {
+        "places": PLACES,
+        "here": nearest.name if nearest else "",
+        "look": {key: kept.get(key) for key in ("theme", "density", "keys")},
+    }
 
 
 def page(role: Role = Role.VIEWER, *methods: str) -> Callable[[Page], Page]:

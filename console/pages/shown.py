@@ -90,6 +90,12 @@ def said(value: Any) -> str:
 
 
 @register.filter
+def words(text: str) -> list[str]:
+    """The words of a text, for a loop over fixed choices."""
+    return text.split()
+
+
+@register.filter
 def spaced(code: str) -> str:
     """A reason's code as words."""
     return str(code).replace("_", " ").replace("-", " ")

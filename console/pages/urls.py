@@ -4,32 +4,50 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from console.accounts import look_page, settings_page
+from console.alerts import settings_pages as alert_settings
+from console.alerts import views as alerts
+from console.api import explorer
+from console.chain import views as chain
 from console.events import views as events
-from console.fleet import host_page, join_page
+from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
 from console.jobs import views as jobs
+from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.plans import views as plans
+from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
+from console.underway import views as underway
 
 urlpatterns: list[URLPattern] = [
-    path("", fleet.cluster_map, name="map"),
-    path("search/", events.search, name="search"),
+    path("", map_page.cluster_map, name="map"),
+    path("search/", search.search, name="search"),
+    path("underway/", underway.underway, name="underway"),
+    path("look/", look_page.look, name="look"),
     path("hosts/", fleet.hosts, name="hosts"),
     path("hosts/add/", join_page.add_host, name="add-host"),
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
     path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("chain/", chain.chain, name="chain"),
+    path("chain/live/", chain.chain_live, name="chain-live"),
+    path("plans/", plans.plans, name="plans"),
+    path("plans/apply/", plans.apply_plan, name="apply-plan"),
+    path("plans/drain/<slug:name>/", plans.drain_preview, name="drain-preview"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
@@ -46,5 +64,25 @@ urlpatterns: list[URLPattern] = [
     path("shards/<slug:name>/", storage.shard, name="shard"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/live/", alerts.alerts_live, name="alerts-live"),
+    path("alerts/silences/", alert_settings.silences, name="silences"),
+    path("alerts/silences/<int:silence>/end/", alert_settings.end_silence, name="end-silence"),
+    path("alerts/rules/", alert_settings.rules, name="alert-rules"),
+    path("alerts/rules/<slug:name>/", alert_settings.change_rule, name="change-rule"),
+    path("alerts/channels/", alert_settings.channels, name="channels"),
+    path("alerts/channels/<slug:name>/test/", alert_settings.try_channel, name="try-channel"),
+    path("alerts/channels/<slug:name>/remove/", alert_settings.remove_channel, name="remove-channel"),
+    path("alerts/<int:alert>/", alerts.alert_page, name="alert"),
+    path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
+    path("api/", explorer.api_page, name="api"),
+    path("api/explorer/", explorer.explorer, name="api-explorer"),
+    path("settings/", settings_page.settings, name="settings"),
+    path("settings/people/new/", settings_page.new_person, name="new-person"),
+    path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
+    path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
+    path("settings/tokens/new/", settings_page.new_token, name="new-token"),
+    path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -4,6 +4,7 @@ const SECOND_KEY_MS = 1500;
 
 /** "g" and a letter goes to a page, "/" to the search box, "?" shows the keys. Not while somebody types. */
 export function listenToKeys() {
+  if (document.querySelector(".frame")?.dataset.keys === "off") return;
   let armedUntil = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

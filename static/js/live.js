@@ -7,10 +7,10 @@ const HEADER = 16;
 const UNKNOWN = 255;
 const FULL = 250;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
+const LONGEST_PAUSE_MS = 5_000;
 const ASK_AGAIN_MS = 1200;
 /** Without a frame for this long the connection is said to be lost. */
-export const LATE_MS = 3000;
+export const LATE_MS = 2000;
 /** Without one for this long the figures are unknown, as the server holds it with silent hosts. */
 const SILENT_MS = 15_000;
 
@@ -88,7 +88,7 @@ class Feed extends EventTarget {
 
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
-    setInterval(() => this.#watch(), 1000);
+    setInterval(() => this.#watch(), 500);
     if (document.hidden) this.#pause();
     else this.#connect();
   }
@@ -129,16 +129,16 @@ class Feed extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     if (this.#socket) return;
-    this.#say("connecting");
+    // What is lost stays lost in words until a frame comes.
+    if (this.state !== "late") this.#say("connecting");
     const url = new URL("/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return; // its last words, after it was let go
-      if (this.#held) return;
-      if (typeof data === "string") this.#direct(JSON.parse(data));
-      else this.#take(data, socket);
+      if (typeof data === "string") this.#hear(JSON.parse(data));
+      else if (!this.#held) this.#take(data, socket);
     };
     socket.onclose = ({ code }) => this.#closed(socket, code);
     this.#socket = socket;
@@ -167,6 +167,11 @@ class Feed extends EventTarget {
     this.#socket = null;
     this.#version = -1;
     socket?.close();
+  }
+
+  #hear(message) {
+    if (message.type === "underway") this.dispatchEvent(new CustomEvent("underway", { detail: message.lines }));
+    else if (!this.#held) this.#direct(message);
   }
 
   #direct({ version, hosts }) {
@@ -215,7 +220,7 @@ class Feed extends EventTarget {
   }
 
   #watch() {
-    if (this.state === "live" && this.age > LATE_MS) this.#say("late");
+    if (this.state !== "paused" && this.state !== "off" && this.age > LATE_MS) this.#say("late");
     else if (this.state !== "live") this.dispatchEvent(new Event("state"));
     if (this.frame && this.age > SILENT_MS && !document.hidden && !this.#held) this.#blank();
   }
@@ -231,6 +236,7 @@ class Feed extends EventTarget {
 
   #say(state) {
     this.state = this.#held && state !== "off" ? "past" : state;
+    document.documentElement.dataset.line = this.state;
     this.dispatchEvent(new Event("state"));
   }
 
@@ -302,5 +308,6 @@ export function worstByte(used, row) {
   return known ? most : UNKNOWN;
 }
 
+export { FULL, SILENT_MS, UNKNOWN };
 export const feed = new Feed();
 feed.start();

@@ -2,8 +2,10 @@
 import "./cluster-map.js";
 import "./host-page.js";
 import "./live-elements.js";
+import "./live-part.js";
 import "./load-strip.js";
 import "./service-page.js";
+import "./underway.js";
 import "./waiter.js";
 import { listenToKeys } from "./keys.js";
 

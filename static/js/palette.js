@@ -1,6 +1,6 @@
 // The stylesheet's colours for what is drawn on canvas, anew whenever the colour scheme changes.
 
-const NAMES = ["ink", "ink-2", "ink-3", "sheet", "paper", "line", "line-strong", "focus", "alarm"];
+const NAMES = ["ink", "ink-2", "ink-3", "sheet", "paper", "line", "line-strong", "focus", "alarm", "steel", "brass"];
 const STEPS = 6;
 
 let colours = null;
@@ -36,6 +36,9 @@ function repaint() {
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 matchMedia("(prefers-contrast: more)").addEventListener("change", repaint);
+
+// The person chose another theme than the system's, or the system's again.
+new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
 /** Size a canvas to its box in real pixels; returns its context in CSS pixels, with the size in them. */
 export function prepare(canvas, width, height) {

@@ -26,7 +26,20 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
-LISTS += ["/events/", "/hosts/add/", "/hosts/web-1/", "/hosts/web-1/past/", "/hosts/web-1/?range=14d"]
+LISTS += [
+    "/alerts/",
+    "/alerts/silences/",
+    "/alerts/rules/",
+    "/alerts/channels/",
+    "/api/",
+    "/settings/",
+    "/api/explorer/",
+    "/events/",
+    "/hosts/add/",
+    "/hosts/web-1/",
+    "/hosts/web-1/past/",
+    "/hosts/web-1/?range=14d",
+]
 
 
 @pytest.fixture(scope="module")

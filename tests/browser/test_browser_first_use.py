@@ -94,9 +94,7 @@ def test_letters_go_to_pages(stack: Any, browser: Any) -> None:
     search = browser.driver.switch_to.active_element
     search.send_keys("gd", Keys.ENTER)
 
-    browser.wait(
-        lambda: browser.driver.current_url == f"{stack.url}/hosts/?q=gd", "the list that was searched"
-    )
+    browser.wait(lambda: browser.driver.current_url == f"{stack.url}/search/?q=gd", "the page of results")
 
 
 def test_drain_asks_first_and_says_what_will_happen(stack: Any, browser: Any) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from django.utils import timezone
 
 from balancer_core.lifecycle import HOST, InvalidTransition, advance
 from console.accounts.models import Role
 from console.actions import Action, Actor, Conflict, Unknown
+from console.fleet.leaving import standing_of
 from console.fleet.models import Host
 from console.live.bells import ring_hosts, ring_services
+from console.multi import Foreseen, MultiAction
 from console.traffic.models import Endpoint
 
 
@@ -30,6 +34,8 @@ class _HostAction(Action[Host]):
 
     def _advance(self, actor: Actor, event: str) -> Host:
         host = self._find()
+        # Before the state changes: a drain that was under way has let some leave already.
+        to_leave = {"to_leave": standing_of(host, timezone.now()).left} if event == "drain" else {}
         before = host.state
         try:
             host.state = advance(HOST, before, event)
@@ -42,10 +48,34 @@ class _HostAction(Action[Host]):
             "host",
             host.name,
             before={"state": before},
-            after={"state": host.state},
+            after={"state": host.state, **to_leave},
             reason=self.reason,
         )
         return host
+
+
+class _ManyHosts(_HostAction, MultiAction[Host]):
+    """A step in the table of hosts, which can be taken back. EVENT: its name there."""
+
+    EVENT: ClassVar[str]
+    UNDO = {"active": "host.uncordon", "cordoned": "host.cordon", "draining": "host.drain"}
+
+    def execute(self, actor: Actor) -> Host:
+        return self._advance(actor, self.EVENT)
+
+    @classmethod
+    def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
+        states = dict(Host.objects.filter(name__in=items).values_list("name", "state"))
+        return [_foreseen(item, states.get(item), cls.EVENT) for item in items]
+
+
+def _foreseen(item: str, state: str | None, event: str) -> Foreseen:
+    if state is None:
+        return Foreseen(item, why_not="no host is called like that")
+    try:
+        return Foreseen(item, state, advance(HOST, state, event))
+    except InvalidTransition as error:
+        return Foreseen(item, state, why_not=f"{item} is {state}: {error}")
 
 
 def _count_drains(host: Host) -> None:
@@ -58,40 +88,49 @@ def _count_drains(host: Host) -> None:
 
 
 @dataclass
-class Cordon(_HostAction):
+class Cordon(_ManyHosts):
     """Nothing new comes to the host; what is there stays."""
 
     host: str
     reason: str = ""
     NAME = "host.cordon"
-
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "cordon")
+    LABEL = "Cordon"
+    EVENT = "cordon"
 
 
 @dataclass
-class Drain(_HostAction):
+class Drain(_ManyHosts):
     """Nothing new comes, and what is there leaves: its endpoints get no new connections at once,
     its jobs end where they run."""
 
     host: str
     reason: str = ""
     NAME = "host.drain"
+    LABEL = "Drain"
+    EVENT = "drain"
 
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "drain")
+    @classmethod
+    def warnings(cls, items: Sequence[str]) -> list[str]:
+        """The services that would have no endpoint left that takes new requests."""
+        taking = Endpoint.objects.filter(state=Endpoint.State.ACTIVE).exclude(host__state=Host.State.DRAINING)
+        carried = taking.exclude(host__name__in=items).values("service")
+        left = taking.filter(host__name__in=items).exclude(service__in=carried)
+        names = sorted(set(left.values_list("service__name", flat=True)))
+        return [
+            f"No endpoint would take new requests for {name}: draining all of these stops its traffic."
+            for name in names
+        ]
 
 
 @dataclass
-class Uncordon(_HostAction):
+class Uncordon(_ManyHosts):
     """The host takes new load again."""
 
     host: str
     reason: str = ""
     NAME = "host.uncordon"
-
-    def execute(self, actor: Actor) -> Host:
-        return self._advance(actor, "uncordon")
+    LABEL = "Uncordon"
+    EVENT = "uncordon"
 
 
 @dataclass
@@ -105,12 +144,12 @@ class Remove(_HostAction):
 
     def execute(self, actor: Actor) -> Host:
         host = self._find()
-        held = host.placements.filter(state="held").count()
-        endpoints = Endpoint.objects.filter(host=host).count()
-        if held or endpoints or host.source_shards.exists():
+        standing = standing_of(host, timezone.now())
+        if not standing.is_removable:
             raise Conflict(
                 "in-use",
-                f"{host.name} still holds {held} placements and {endpoints} endpoints, or is the source of a shard",
+                f"{host.name} still holds {standing.placements} placements and {len(standing.endpoints)} endpoints, "
+                "or is the source of a shard",
             )
         # Released placements are history: the decisions keep the host's name, the rows go with it.
         host.placements.all().delete()

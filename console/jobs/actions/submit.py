@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, Unknown, i
 from console.jobs.models import Job
 from console.live.bells import ring_hosts, ring_jobs
 from console.live.picture import picture
+from console.multi import Foreseen, MultiAction
+from console.pages.lists import uuid_of
 from console.placements.actions.commit import commit, keep, overtaken, refusal
 from console.placements.actions.release import announce_release, release
 
@@ -24,6 +27,9 @@ TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,149}")
 
 #: Outbox topic: send the Celery message of one attempt of a job.
 DISPATCH = "job.dispatch"
+
+#: States that a job is handed in anew from; one that has succeeded is done.
+RETRIED = (Job.State.FAILED, Job.State.CANCELLED)
 
 
 @dataclass
@@ -162,13 +168,27 @@ class PlaceJob(Action[Job | None]):
 
 
 @dataclass
-class Cancel(Action[Job]):
+class Cancel(MultiAction[Job]):
     """End a job that has not ended. A worker that runs it finishes in vain: its result is refused."""
 
     job: uuid.UUID
     reason: str = ""
 
     NAME = "job.cancel"
+    LABEL = "Cancel"
+    NO_UNDO = "a cancelled job does not come back to life; retry hands it in anew"
+
+    @classmethod
+    def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
+        states = _states(items)
+        return [
+            _unknown(item)
+            if item not in states
+            else Foreseen(item, states[item], why_not=f"this job has {states[item]}")
+            if states[item] in Job.ENDED
+            else Foreseen(item, states[item], advance(JOB, states[item], "cancel"))
+            for item in items
+        ]
 
     def execute(self, actor: Actor) -> Job:
         job = Job.objects.select_for_update().filter(pk=self.job).first()
@@ -187,6 +207,56 @@ class Cancel(Action[Job]):
     def committed(self, result: Job) -> None:
         if self._released and result.placement is not None:
             announce_release(result.placement)
+
+
+@dataclass
+class Retry(MultiAction[Job]):
+    """Hand a failed or cancelled job in anew, as a job of its own. Asked for twice, it is handed in once."""
+
+    job: uuid.UUID
+    reason: str = ""
+
+    NAME = "job.retry"
+    LABEL = "Retry"
+    NO_UNDO = "cancel the new jobs instead"
+
+    def run(self, actor: Actor) -> Job:
+        old = super().run(actor)
+        return Submit(
+            old.task, old.args, old.kwargs, old.demand, old.labels, old.policy, request_key=f"retry:{old.pk}"
+        ).run(actor)
+
+    def execute(self, actor: Actor) -> Job:
+        job = Job.objects.filter(pk=self.job).first()
+        if job is None:
+            raise Unknown("job", self.job)
+        if job.state not in RETRIED:
+            raise Conflict("state", f"this job is {job.state}")
+        self.record(actor, "job", str(job.pk), before={"state": job.state}, reason=self.reason)
+        return job
+
+    @classmethod
+    def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
+        states = _states(items)
+        return [
+            _unknown(item)
+            if item not in states
+            else Foreseen(item, states[item], "handed in anew")
+            if states[item] in RETRIED
+            else Foreseen(item, states[item], why_not=f"this job is {states[item]}")
+            for item in items
+        ]
+
+
+def _states(items: Sequence[str]) -> dict[str, str]:
+    """The jobs' states, by what they were asked for as."""
+    named = {item: found for item in items if (found := uuid_of(item))}
+    states = dict(Job.objects.filter(pk__in=named.values()).values_list("pk", "state"))
+    return {item: states[found] for item, found in named.items() if found in states}
+
+
+def _unknown(item: str) -> Foreseen:
+    return Foreseen(item, why_not="there is no such job")
 
 
 def load_of(job: Job) -> Load:

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
 
-from console.actions import Action, Actor, Unknown
+from console.actions import Actor, Unknown
 from console.live.bells import ring_hosts, ring_jobs
 from console.live.picture import picture
+from console.multi import Foreseen, MultiAction
+from console.pages.lists import uuid_of
 from console.placements import ledger
 from console.placements.models import Placement
 
 
 @dataclass
-class Release(Action[Placement]):
+class Release(MultiAction[Placement]):
     """Give a placement's amounts back. Releasing twice is releasing once."""
 
     placement: uuid.UUID
     reason: str = ""
 
     NAME = "placement.release"
+    LABEL = "Release"
+    NO_UNDO = "the room is given back, and others may have taken it; place the load again"
+
+    @classmethod
+    def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
+        named = {item: found for item in items if (found := uuid_of(item))}
+        states = dict(Placement.objects.filter(pk__in=named.values()).values_list("pk", "state"))
+        return [_foreseen(item, states.get(named[item]) if item in named else None) for item in items]
 
     def execute(self, actor: Actor) -> Placement:
         placement = Placement.objects.select_related("host", "decision").filter(pk=self.placement).first()
@@ -41,6 +52,14 @@ class Release(Action[Placement]):
     def committed(self, result: Placement) -> None:
         if self._released:
             announce_release(result)
+
+
+def _foreseen(item: str, state: str | None) -> Foreseen:
+    if state is None:
+        return Foreseen(item, why_not="there is no such placement")
+    if state == Placement.State.RELEASED:
+        return Foreseen(item, state, why_not="it was released before")
+    return Foreseen(item, state, Placement.State.RELEASED)
 
 
 def release(placement: Placement) -> bool:

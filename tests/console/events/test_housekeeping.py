@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from balancer_core.placement import Load
 from console.actions import SYSTEM
+from console.alerts.models import Alert, Channel, Delivery, Silence
 from console.events.models import Event, Outbox
 from console.events.tasks import keep_house
 from console.fleet.actions.commands import give
@@ -48,3 +49,25 @@ def test_what_is_over_leaves_and_what_is_held_stays(cluster: Any) -> None:
     assert not Command.objects.filter(state="done").exists()
     assert not HostToken.objects.exists()
     assert events == Event.objects.count()
+
+
+def test_alerts_that_are_over_leave_after_a_month_and_open_ones_stay(database: None) -> None:
+    """With their silences and deliveries; what is still owed is not forgotten."""
+    now = timezone.now()
+    old = now - timedelta(days=40)
+    channel = Channel.objects.create(name="c", kind="webhook", sealed="", place="http://x")
+    for subject, state, over in (("a", "firing", None), ("b", "resolved", old), ("c", "resolved", now)):
+        Alert.objects.create(
+            rule="host-lost", severity="critical", subject_kind="host", subject=subject, state=state, value=1.0,
+            sentence="Gone.", since=old, fired_at=old, resolved_at=over,
+        )  # fmt: skip
+        Silence.objects.create(subject=subject, until=over or now, reason="work", created_by="ada")
+    for state in ("owed", "sent", "failed"):
+        Delivery.objects.create(channel=channel, notice={}, state=state, next_try_at=old)
+    Delivery.objects.update(created_at=old)
+
+    keep_house()
+
+    assert ["a", "c"] == list(Alert.objects.order_by("subject").values_list("subject", flat=True))
+    assert ["a", "c"] == list(Silence.objects.order_by("subject").values_list("subject", flat=True))
+    assert ["owed"] == list(Delivery.objects.values_list("state", flat=True))

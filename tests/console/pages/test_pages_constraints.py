@@ -91,7 +91,7 @@ def test_what_was_placed_together_is_linked(
     assert placed.refused is not None
     ids = [each.decision_id for each in placed.placements] + [placed.refused.pk]
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         said = page_of(browsers, ids[0])
 
     assert "Placed together" in said

@@ -1,0 +1,25 @@
+"""How pages look to somebody, as a form: the frame's, which also works without scripts."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from console.accounts.actions.preferences import SetPreference
+from console.accounts.models import Role
+from console.pages.frame import act, page
+
+
+@page(Role.VIEWER, "POST")
+def look(request: HttpRequest) -> HttpResponse:
+    """POST theme=, density= and keys=on: keep them, and back to the page that asked."""
+    if request.method != "POST":
+        raise Http404("The look of the pages is changed by POST.")
+    for key in ("theme", "density"):
+        if key in request.POST:
+            act(request, SetPreference(key, request.POST[key]), "")
+    act(request, SetPreference("keys", request.POST.get("keys") == "on"), "The look of the pages is kept.")
+    back = request.POST.get("next", "")
+    fits = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if fits else "map")

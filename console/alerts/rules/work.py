@@ -1,0 +1,71 @@
+"""Jobs that wait and shards that lack copies."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Count, F, Q
+
+from console.alerts.rules.rule import CRITICAL, Findings, Found, RuleBase
+from console.alerts.sight import Sight
+from console.jobs.models import Job
+from console.storage.models import Replica, Shard
+
+#: The oldest that wait; the number of the others stands in the sentence of the queue's page.
+MOST_JOBS = 100
+MOST_SHARDS = 500
+
+
+class JobWaiting(RuleBase):
+    """A job has waited for a place longer than anybody should wait."""
+
+    NAME = "job-waiting"
+    TITLE = "Job waits too long"
+    SUBJECT = "job"
+    UNIT = "s"
+    THRESHOLD = 300.0
+    EVERY_S = 5.0
+    CLEAR_AFTER_S = 0.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        old = Job.objects.filter(
+            state=Job.State.QUEUED, created_at__lte=sight.at - timedelta(seconds=max(level, 0.0))
+        )
+        found = {}
+        for job, task, created, why in old.order_by("created_at").values_list(
+            "pk", "task", "created_at", "waiting_for"
+        )[:MOST_JOBS]:
+            waits_s = (sight.at - created).total_seconds()
+            reason = f": {why}" if why else "."
+            found[str(job)] = Found(waits_s, f"{task} has waited {waits_s:,.0f} s for a place{reason}"[:500])
+        return Findings(found)
+
+
+class ShardUnderReplicated(RuleBase):
+    """A shard has fewer ready copies than it shall have: the next failure may be the last."""
+
+    NAME = "shard-under-replicated"
+    TITLE = "Shard under-replicated"
+    SUBJECT = "shard"
+    SEVERITY = CRITICAL
+    UNIT = "copies"
+    THRESHOLD = 1.0
+    RAISE_AFTER_S = 120.0
+    CLEAR_AFTER_S = 10.0
+    EVERY_S = 5.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        well = Q(
+            replicas__state=Replica.State.READY,
+            replicas__placement__state="held",
+            replicas__placement__host__lost_since=None,
+        )
+        lacking = Shard.objects.annotate(ready=Count("replicas", filter=well)).filter(
+            ready__lt=F("replica_count")
+        )
+        found = {}
+        for name, wanted, ready in lacking.order_by("name").values_list("name", "replica_count", "ready")[
+            :MOST_SHARDS
+        ]:
+            found[name] = Found(float(wanted - ready), f"{name} has {ready} of {wanted} copies.")
+        return Findings(found)
