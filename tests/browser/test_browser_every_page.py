@@ -38,6 +38,8 @@ LISTS += [
     "/events/",
     "/hosts/add/",
     "/hosts/web-1/",
+    "/hosts/web-1/past/",
+    "/hosts/web-1/?range=14d",
 ]
 
 
