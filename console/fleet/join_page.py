@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -11,6 +12,7 @@ from console.accounts.models import Role
 from console.actions import Invalid
 from console.api.views import actor_of, find
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
+from console.fleet.agent_files.ways import ways
 from console.fleet.models import Host, HostToken
 from console.pages.frame import page
 
@@ -61,9 +63,9 @@ def add_host(request: HttpRequest) -> HttpResponse:
         else:
             options = [f"--name {name}"] if name else []
             options += [f"--label {label}" for label in labels]
-            url = request.build_absolute_uri("/").rstrip("/")
-            command = " ".join([f"steelyard-agent join {url} --token {token}", *options])
-            context |= {"command": command, "token_id": token.partition(".")[0]}
+            told = settings.STEELYARD_URL
+            url = told if told.startswith("https:") else request.build_absolute_uri("/").rstrip("/")
+            context |= {"ways": ways(url, token, options), "token_id": token.partition(".")[0]}
     return render(request, "fleet/add_host.html", context)
 
 
