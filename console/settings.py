@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "console.controller",
     "console.history",
     "console.alerts",
+    "console.demo",
 ]
 
 MIDDLEWARE = [

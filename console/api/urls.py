@@ -10,6 +10,7 @@ from console.accounts import api_people as people
 from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
+from console.demo import api as demo
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
@@ -85,6 +86,7 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("demo/", demo.Demo.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
