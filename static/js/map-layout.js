@@ -10,6 +10,8 @@ const LEVELS = [
   { name: "card", width: 152, height: 92, gap: 8, widest: 216 },
   { name: "card", width: 116, height: 64, gap: 6, widest: 160 },
   { name: "chip", width: 60, height: 36, gap: 4, widest: 60 },
+  { name: "cell", width: 30, height: 30, gap: 3, widest: 30 },
+  { name: "cell", width: 22, height: 22, gap: 3, widest: 22 },
   { name: "cell", width: 16, height: 16, gap: 2, widest: 16 },
   { name: "cell", width: 9, height: 9, gap: 1, widest: 9 },
   { name: "cell", width: 7, height: 7, gap: 1, widest: 7 },
@@ -18,8 +20,8 @@ const LEVELS = [
 const SHAPES = [2, 1.5, 1, 3, 5];
 /** Who must scroll anyway had better see something. */
 const HARDLY = 1.2;
-/** The same where the size of what is painted says something: cells in which it can grow. */
-const CELLS = [112, 84, 64, 44, 30, 22].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
+/** Larger cells, in which what is painted can grow where its size says something. */
+const GROWING = [112, 84, 64, 44].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
 
 /**
  * groups: [{title, rows}]; width, room: of the map, in pixels; sized: whether tiles need room to grow.
@@ -29,7 +31,7 @@ const CELLS = [112, 84, 64, 44, 30, 22].map((side) => ({ name: "cell", width: si
  */
 export function layout(groups, width, room, sized) {
   const maps = [];
-  for (const level of sized ? [...CELLS, ...LEVELS.slice(3)] : LEVELS) {
+  for (const level of sized ? [...GROWING, ...LEVELS.filter(({ name }) => name === "cell")] : LEVELS) {
     // Tiles that fill the width look best, unless narrower ones save a line of groups.
     const ways = [true, false].flatMap((fill) => SHAPES.map((shape) => arrange(groups, level, width, fill, shape)));
     const made = ways.reduce((best, way) => (way.height < best.height ? way : best));
