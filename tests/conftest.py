@@ -90,6 +90,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture
 def live() -> Iterator[None]:
     """This process's live picture, connections and counters, as new."""
+    from console.chain.reading import reader
     from console.live import feed, ingest
     from console.live.link import links
     from console.live.picture import picture
@@ -101,6 +102,7 @@ def live() -> Iterator[None]:
         links.__init__()  # type: ignore[misc]
         ingest.refused.clear()
         feed.feed = None
+        reader.forget()
 
     renew()
     yield
@@ -132,6 +134,7 @@ class Callers:
     anonymous: Any
     viewer: Any
     operator: Any
+    policy_admin: Any
     admin: Any
     tokens: dict[str, str]
 
@@ -148,9 +151,9 @@ def api(cluster: Fleet) -> Callers:
         default_format = "json"
 
     clients, tokens = {}, {}
-    for role in ("viewer", "operator", "admin"):
+    for role in ("viewer", "operator", "policy-admin", "admin"):
         _, tokens[role] = CreateToken(f"a-{role}", role=role).run(SYSTEM)
-        clients[role] = JsonClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
+        clients[role.replace("-", "_")] = JsonClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
     return Callers(anonymous=JsonClient(), tokens=tokens, **clients)
 
 

@@ -13,7 +13,9 @@ from console.cli import (
     engines,
     hosts,
     jobs,
+    people,
     placements,
+    plans,
     preferences,
     services,
     shards,
@@ -39,6 +41,7 @@ for _name, _group in {
     "job": jobs,
     "shard": shards,
     "alert": alerts,
+    "person": people,
     "token": tokens,
     "certificate": certificates,
     "bulk": bulk,
@@ -49,6 +52,7 @@ app.add_typer(certificates.keys, name="api-key")
 app.command()(search)
 app.command()(underway)
 app.add_typer(alerts.channels, name="channel")
+app.command("plan")(plans.plan)
 
 
 @app.command()

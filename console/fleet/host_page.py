@@ -20,6 +20,7 @@ from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.leaving import Standing, standing_of, steps_of, stopping_without
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
+from console.history.spans import RANGES, span_of
 from console.live.picture import picture
 from console.pages.frame import Offer, act, offer, page
 from console.pages.shown import age, amount, percent
@@ -64,6 +65,8 @@ def host(request: HttpRequest, name: str) -> HttpResponse:
             "events": Event.objects.filter(subject_kind="host", subject=name)[:8],
             "offers": offers(request, found, standing),
             "stopping": stopping_without(found),
+            "span": span_of(request.GET, timezone.now()),
+            "ranges": RANGES,
         },
     )
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.accounts import look_page
+from console.accounts import look_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
+from console.chain import views as chain
 from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
+from console.history import views as history
 from console.jobs import views as jobs
 from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.plans import views as plans
 from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
@@ -33,11 +36,18 @@ urlpatterns: list[URLPattern] = [
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
     path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
+    path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("chain/", chain.chain, name="chain"),
+    path("chain/live/", chain.chain_live, name="chain-live"),
+    path("plans/", plans.plans, name="plans"),
+    path("plans/apply/", plans.apply_plan, name="apply-plan"),
+    path("plans/drain/<slug:name>/", plans.drain_preview, name="drain-preview"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
@@ -67,6 +77,12 @@ urlpatterns: list[URLPattern] = [
     path("alerts/<int:alert>/acknowledge/", alerts.acknowledge, name="acknowledge-alert"),
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
+    path("settings/", settings_page.settings, name="settings"),
+    path("settings/people/new/", settings_page.new_person, name="new-person"),
+    path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
+    path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
+    path("settings/tokens/new/", settings_page.new_token, name="new-token"),
+    path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
     path("events/", events.events, name="events"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -32,6 +32,7 @@ LISTS += [
     "/alerts/rules/",
     "/alerts/channels/",
     "/api/",
+    "/settings/",
     "/api/explorer/",
     "/events/",
     "/hosts/add/",
