@@ -94,7 +94,7 @@ function showNode(place, node) {
   for (const part of place.querySelectorAll("[data-part]")) {
     const its = node?.parts[Number(part.dataset.part)];
     put(part.querySelector(".rate"), its?.rate ?? "unknown");
-    part.querySelector(".share").setAttribute("width", its?.bar ?? 0);
+    part.querySelector(".filled").setAttribute("width", its?.bar ?? 0);
     if (its && part.classList.contains("out") === its.serves) showShape(part, its.serves);
   }
 }
