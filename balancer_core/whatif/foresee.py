@@ -24,7 +24,7 @@ import numpy as np
 from balancer_core.cluster.snapshot import Snapshot
 from balancer_core.draft import Draft
 from balancer_core.load import InvalidLoad
-from balancer_core.phrasing import figure
+from balancer_core.phrasing import figure, say_refused
 from balancer_core.question import Question
 from balancer_core.weighing import total_on
 from balancer_core.whatif.change import Change
@@ -156,7 +156,11 @@ class _Run:
         self.explained += 1
         if self.explained > MOST_EXPLAINED:
             return "No host can take it; the reasons are as above."
-        return self.draft.decide(question.load, 1).sentence
+        decision = self.draft.decide(question.load, 1)
+        # Not to change what was asked for is no way out.
+        asked = self.change.drain | self.change.remove
+        changes = [each for each in decision.changes if each.host not in asked]
+        return say_refused(question.load, decision.considered, decision.rejected, changes)
 
     def _strand(self, position: int, reason: str) -> None:
         each = self.scene.held[position]

@@ -10,6 +10,7 @@ from console.cli import (
     alerts,
     bulk,
     certificates,
+    demo,
     engines,
     hosts,
     jobs,
@@ -45,6 +46,7 @@ for _name, _group in {
     "token": tokens,
     "certificate": certificates,
     "bulk": bulk,
+    "demo": demo,
     "preference": preferences,
 }.items():
     app.add_typer(_group.app, name=_name)

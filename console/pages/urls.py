@@ -9,6 +9,7 @@ from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
 from console.chain import views as chain
+from console.demo import views as demo
 from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
@@ -23,6 +24,7 @@ from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
+from console.traffic import weights_page as traffic_weights
 from console.underway import views as underway
 
 urlpatterns: list[URLPattern] = [
@@ -31,6 +33,8 @@ urlpatterns: list[URLPattern] = [
     path("underway/", underway.underway, name="underway"),
     path("look/", look_page.look, name="look"),
     path("hosts/", fleet.hosts, name="hosts"),
+    path("demo/start/", demo.start_demo, name="start-demo"),
+    path("demo/remove/", demo.remove_demo, name="remove-demo"),
     path("hosts/add/", join_page.add_host, name="add-host"),
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
@@ -49,6 +53,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
     path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("services/<slug:name>/weights/", traffic_weights.weights, name="weights"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
     path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),

@@ -9,7 +9,6 @@ from balancer_core.whatif import HostLoad
 
 #: More tiles than this are no picture any more, and a hundred kilobytes; the columns tell it then.
 MOST_TILES = 400
-TILES_A_ROW = 25
 COLUMNS = 10
 #: Hosts named as those that change most.
 MOST_NAMED = 12
@@ -41,10 +40,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Side:
-    """One of both pictures. rows: of tiles."""
+    """One of both pictures. wide, rows: of tiles."""
 
     columns: list[Column]
     tiles: list[Tile]
+    wide: int
     rows: int
 
 
@@ -53,6 +53,7 @@ def sides(hosts: Sequence[HostLoad]) -> tuple[Side, Side]:
     counts = [_counts([each[side] for each in hosts if each[side] is not None]) for side in (1, 2)]
     highest = max((count for side in counts for count in side), default=0) or 1
     drawn = []
+    wide = 25 if len(hosts) > 60 else 12
     for side, counted in zip((1, 2), counts, strict=True):
         tiles = (
             []
@@ -60,8 +61,8 @@ def sides(hosts: Sequence[HostLoad]) -> tuple[Side, Side]:
             else [
                 Tile(
                     each.host,
-                    place % TILES_A_ROW,
-                    place // TILES_A_ROW,
+                    place % wide,
+                    place // wide,
                     None if each[side] is None else _ramp(each[side]),
                     _differs(each),
                 )
@@ -79,7 +80,7 @@ def sides(hosts: Sequence[HostLoad]) -> tuple[Side, Side]:
             )
             for place, count in enumerate(counted)
         ]
-        drawn.append(Side(columns, tiles, -(-len(tiles) // TILES_A_ROW)))
+        drawn.append(Side(columns, tiles, wide, -(-len(tiles) // wide)))
     return drawn[0], drawn[1]
 
 

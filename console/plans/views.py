@@ -56,6 +56,7 @@ def _shown(request: HttpRequest, made: Plan) -> dict[str, Any]:
     url = request.build_absolute_uri("/api/v1/plans/")
     return {
         "plan": made,
+        "took_ms": round(made.took_s * 1000),
         "outcome": outcome,
         "sides": [("Before", outcome.before, before), ("After", outcome.after, after)],
         "changed": changed_most(outcome.hosts),

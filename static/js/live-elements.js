@@ -41,7 +41,7 @@ class OfHost extends HTMLElement {
   handleEvent() {
     const now = feed.host(this.getAttribute("host"));
     if (now) this.show(now);
-    else if (feed.state === "past") this.text("not there");
+    else if (feed.state === "past") this.text(feed.hosts.length ? "not there" : "unknown");
   }
 
   text(said) {

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from balancer_core.load import Load
-from console.actions import SYSTEM, Conflict
+from console.actions import SYSTEM
 from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon
 from console.history.models import Roster
 from console.history.record import keep, observe
 from console.live.frames import HEADER, MAGIC, SNAPSHOT, columns_of, encode_snapshot
 from console.live.picture import picture
+from console.placements.actions.commit import FitsNowhere
 from console.placements.actions.place import Place
 from console.placements.models import Decision
 
@@ -93,7 +94,7 @@ def test_what_was_done_and_decided_around_a_moment(cluster: Any, api: Any) -> No
     """Both sides of it within so many seconds, in the order of time, refusals too, with their pages."""
     cluster.add("web-1")
     Cordon("web-1", "<b>disk</b> & fan").run(SYSTEM)
-    with pytest.raises(Conflict):
+    with pytest.raises(FitsNowhere):
         Place(Load("job", "big", {"cpu": 500.0})).run(SYSTEM)
     Event.objects.filter(action="host.cordon").update(at=NOON - timedelta(seconds=20))
     Event.objects.exclude(action="host.cordon").update(at=NOON + timedelta(seconds=90))

@@ -249,6 +249,7 @@ def test_pictures_have_one_scale_and_no_tiles_for_thousands() -> None:
     assert [tile.ramp for tile in after.tiles] == [5, 0, None, 5]
     assert [each.host for each in changed_most(hosts)] == ["n", "a", "c"]
     assert many.tiles == []
+    assert (before.wide, before.rows) == (12, 1)
 
 
 def test_apply_refuses_more_hosts_than_one_look_takes(cluster: Any) -> None:
