@@ -9,6 +9,7 @@ from django.urls import include, path
 from console.accounts import settings_page
 from console.accounts import views as accounts
 from console.api.open import healthz, metrics, readyz
+from console.fleet.agent_files.views import agent_file
 
 urlpatterns = [
     path("healthz", healthz),
@@ -17,6 +18,7 @@ urlpatterns = [
     path("metrics", login_not_required(metrics)),
     path("setup/<str:secret>/", accounts.setup, name="setup"),
     path("password/<str:secret>/", settings_page.set_password, name="set-password"),
+    path("agent/<str:name>", agent_file, name="agent-file"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("api/v1/", include("console.api.urls")),

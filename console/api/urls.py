@@ -11,6 +11,7 @@ from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
 from console.chain import api as chain
+from console.demo import api as demo
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
@@ -92,6 +93,7 @@ urlpatterns = [
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
     path("history/around/", moments.AroundMoment.as_view()),
+    path("demo/", demo.Demo.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/frame/", moments.PastFrame.as_view()),

@@ -10,6 +10,7 @@ from console.cli import (
     alerts,
     bulk,
     certificates,
+    demo,
     engines,
     hosts,
     jobs,
@@ -21,6 +22,7 @@ from console.cli import (
     shards,
     tokens,
 )
+from console.cli.chain import chain
 from console.cli.client import api, out, show
 from console.cli.options import Json
 from console.cli.search import search
@@ -45,10 +47,12 @@ for _name, _group in {
     "token": tokens,
     "certificate": certificates,
     "bulk": bulk,
+    "demo": demo,
     "preference": preferences,
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.command()(chain)
 app.command()(search)
 app.command()(underway)
 app.add_typer(alerts.channels, name="channel")

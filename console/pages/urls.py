@@ -9,6 +9,7 @@ from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
 from console.chain import views as chain
+from console.demo import views as demo
 from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
@@ -32,6 +33,8 @@ urlpatterns: list[URLPattern] = [
     path("underway/", underway.underway, name="underway"),
     path("look/", look_page.look, name="look"),
     path("hosts/", fleet.hosts, name="hosts"),
+    path("demo/start/", demo.start_demo, name="start-demo"),
+    path("demo/remove/", demo.remove_demo, name="remove-demo"),
     path("hosts/add/", join_page.add_host, name="add-host"),
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),

@@ -30,7 +30,7 @@ class Steelyard:
         self.used: set[str] = set()
 
     def __call__(self, *words: str) -> Result:
-        self.used.add(" ".join(words[: 1 if words[0] in ("status", "up", "envoy") else 2]))
+        self.used.add(" ".join(words[: 1 if words[0] in ("chain", "status", "up", "envoy") else 2]))
         return CliRunner().invoke(app, words)
 
     def json(self, *words: str) -> Any:
@@ -98,6 +98,10 @@ def test_every_command_works(
     assert len(steelyard.json("service", "drop", "by-hand", other)["endpoints"]) == 1
     assert steelyard.json("service", "show", "by-hand")["endpoints"][0]["host"] == "alpha"
     assert {each["name"] for each in steelyard.json("service", "list")} == {"by-hand", "echo", "web"}
+    assert steelyard.json("service", "tier", "by-hand", "cache")["tier"] == "cache"
+    found = {node["label"]: node["column"] for node in steelyard.json("chain", "--of", "by-hand")["nodes"]}
+    assert (found["by-hand"], "web" in found) == ("cache", False)
+    assert "by-hand" in steelyard.said("chain")
     configured_by_hand(steelyard, product.folder)
     assert steelyard.json("service", "remove", "by-hand")["state"] == "removed"
 
