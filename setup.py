@@ -75,7 +75,11 @@ PAGES = "steelyard_static"
 setup(
     packages=[*find_packages(include=["balancer_core*", "agents*", "console*", "clients*"]), PAGES],
     package_dir={PAGES: "static"},
-    package_data={"": ["*.pyi", "*.pxd", "*.h", "py.typed"], "console": ["**/*.html"], PAGES: ["**/*"]},
+    package_data={
+        "": ["*.pyi", "*.pxd", "*.h", "py.typed"],
+        "console": ["**/*.html", "**/*.sh"],
+        PAGES: ["**/*"],
+    },
     ext_modules=[*cythonize(KERNELS, language_level="3"), PICKER],
     cmdclass={"build_ext": build_all, "build_py": build_pages},
 )

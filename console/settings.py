@@ -3,6 +3,7 @@
 STEELYARD_DATA      folder of the database, secrets, sockets and logs
 STEELYARD_LISTEN    ADDR:PORT of the console (loopback unless told otherwise)
 STEELYARD_URL       where people reach the console, for links in what it sends (http://STEELYARD_LISTEN unless set)
+STEELYARD_CA        PEM file of the authority of the console's own certificate, pinned in the commands that add hosts
 STEELYARD_HOSTS     further host names under which browsers may reach the console, comma separated
 STEELYARD_SEALING_KEY  opens what the database keeps sealed (certificates' keys); else a file in the data folder
 STEELYARD_WHOLE_RESOURCES  extra resources that come in whole units only, comma separated: gpu,licence
@@ -33,6 +34,9 @@ STEELYARD_WHOLE_RESOURCES = frozenset(env.list("STEELYARD_WHOLE_RESOURCES", defa
 STEELYARD_HISTORY_HOURS = env.list("STEELYARD_HISTORY_HOURS", cast=float, default=[1.0, 24.0, 336.0])
 STEELYARD_LISTEN = env.str("STEELYARD_LISTEN", "127.0.0.1:8420")
 STEELYARD_URL = env.str("STEELYARD_URL", "").rstrip("/") or f"http://{STEELYARD_LISTEN}"
+
+#: PEM of the authority that signed the certificate of what ends TLS for the console, for hosts that join.
+STEELYARD_CA = env.str("STEELYARD_CA", "")
 
 STEELYARD_XDS_LISTEN = env.str("STEELYARD_XDS_LISTEN", "")
 STEELYARD_XDS_CERTIFICATE = env.str("STEELYARD_XDS_CERTIFICATE", "")
@@ -76,9 +80,11 @@ INSTALLED_APPS = [
     "console.storage",
     "console.lists",
     "console.chain",
+    "console.plans",
     "console.controller",
     "console.history",
     "console.alerts",
+    "console.demo",
 ]
 
 MIDDLEWARE = [

@@ -6,8 +6,10 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
+from console.accounts import settings_page
 from console.accounts import views as accounts
 from console.api.open import healthz, metrics, readyz
+from console.fleet.agent_files.views import agent_file
 
 urlpatterns = [
     path("healthz", healthz),
@@ -15,6 +17,8 @@ urlpatterns = [
     # The token decides here, not the session's login page.
     path("metrics", login_not_required(metrics)),
     path("setup/<str:secret>/", accounts.setup, name="setup"),
+    path("password/<str:secret>/", settings_page.set_password, name="set-password"),
+    path("agent/<str:name>", agent_file, name="agent-file"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("api/v1/", include("console.api.urls")),

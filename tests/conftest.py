@@ -134,6 +134,7 @@ class Callers:
     anonymous: Any
     viewer: Any
     operator: Any
+    policy_admin: Any
     admin: Any
     tokens: dict[str, str]
 
@@ -150,9 +151,9 @@ def api(cluster: Fleet) -> Callers:
         default_format = "json"
 
     clients, tokens = {}, {}
-    for role in ("viewer", "operator", "admin"):
+    for role in ("viewer", "operator", "policy-admin", "admin"):
         _, tokens[role] = CreateToken(f"a-{role}", role=role).run(SYSTEM)
-        clients[role] = JsonClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
+        clients[role.replace("-", "_")] = JsonClient(HTTP_AUTHORIZATION=f"Token {tokens[role]}")
     return Callers(anonymous=JsonClient(), tokens=tokens, **clients)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from balancer_core.cluster.snapshot import Snapshot
 from balancer_core.draft import Draft
 from balancer_core.load import InvalidLoad
-from balancer_core.phrasing import figure
+from balancer_core.phrasing import figure, say_refused
 from balancer_core.question import Question
 from balancer_core.weighing import total_on
 from balancer_core.whatif.change import Change
@@ -33,6 +33,9 @@ from balancer_core.whatif.scene import Held, Matrix, Scene, load_of
 
 #: Refusals that are explained host by host; a hundred more say the same.
 MOST_EXPLAINED: Final = 50
+
+#: Loads that another policy looks at, the largest first: putting them into the draft is not cut short by time.
+MOST_RECONSIDERED: Final = 10_000
 
 
 def foresee(
@@ -51,12 +54,14 @@ def foresee(
     leaving = scene.leaving(makes_room=change.times > 1.0)
     stays = (scene.rows >= 0) & ~leaving
     judged = np.array([each.load is not None for each in held], dtype=bool)
-    lifted = leaving | (stays & judged) if change.policy else leaving
-    run = _Run(scene, change, Draft(scene.without(lifted), now), go_on)
-    run.put_back(np.flatnonzero(lifted & ~leaving).tolist())
+    again = np.flatnonzero(stays & judged).tolist() if change.policy else []
+    looked = _largest_first(scene, again)[:MOST_RECONSIDERED]
+    lifted = leaving.copy()
+    lifted[looked] = True
+    run = _Run(scene, change, Draft(scene.without(lifted), now), go_on, unlooked=len(again) - len(looked))
+    run.put_back(sorted(looked))
     run.settle(_largest_first(scene, np.flatnonzero(leaving).tolist()))
-    if change.policy:
-        run.reconsider(_largest_first(scene, sorted(run.stayed)))
+    run.reconsider([position for position in looked if position in run.stayed])
     return run.outcome(snapshot)
 
 
@@ -151,7 +156,11 @@ class _Run:
         self.explained += 1
         if self.explained > MOST_EXPLAINED:
             return "No host can take it; the reasons are as above."
-        return self.draft.decide(question.load, 1).sentence
+        decision = self.draft.decide(question.load, 1)
+        # Not to change what was asked for is no way out.
+        asked = self.change.drain | self.change.remove
+        changes = [each for each in decision.changes if each.host not in asked]
+        return say_refused(question.load, decision.considered, decision.rejected, changes)
 
     def _strand(self, position: int, reason: str) -> None:
         each = self.scene.held[position]

@@ -12,6 +12,7 @@ class Role(models.TextChoices):
 
     VIEWER = "viewer", "Viewer: sees everything"
     OPERATOR = "operator", "Operator: places, drains, changes services"
+    POLICY_ADMIN = "policy-admin", "Policy administrator: how the cluster places, for everybody"
     ADMIN = "admin", "Administrator: people, tokens, removal"
 
     def includes(self, other: Role) -> bool:
@@ -37,6 +38,18 @@ class SetupLink(models.Model):
 
     def is_open(self) -> bool:
         return self.used_at is None and timezone.now() < self.expires_at
+
+
+class PasswordLink(models.Model):
+    """A one-time link with which an account's owner sets its password."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_links")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def is_open(self) -> bool:
+        return self.used_at is None and timezone.now() < self.expires_at and self.user.is_active
 
 
 class LoginTries(models.Model):

@@ -40,6 +40,10 @@ class Operator(_HasRole):
     role = Role.OPERATOR
 
 
+class PolicyAdmin(_HasRole):
+    role = Role.POLICY_ADMIN
+
+
 class Admin(_HasRole):
     role = Role.ADMIN
 

@@ -6,17 +6,21 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from console.accounts import api as accounts
+from console.accounts import api_people as people
 from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
 from console.chain import api as chain
+from console.demo import api as demo
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
+from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.plans import api as plans
 from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
@@ -49,6 +53,11 @@ urlpatterns = [
     path("search/", search.Search.as_view()),
     path("search/opened/", search.Opened.as_view()),
     path("underway/", underway.Underway.as_view()),
+    path("people/", people.People.as_view()),
+    path("people/<int:person>/role/", people.PersonRole.as_view()),
+    path("people/<int:person>/disable/", people.DisableOnePerson.as_view()),
+    path("people/<int:person>/enable/", people.EnableOnePerson.as_view()),
+    path("people/<int:person>/password-link/", people.PersonPasswordLink.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
     path("host-tokens/", fleet.HostTokens.as_view()),
@@ -62,6 +71,8 @@ urlpatterns = [
     path("placements/preemption/", placements.Preemption.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
+    path("plans/", plans.Plans.as_view()),
+    path("plans/apply/", plans.ApplyOnePlan.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
     path("chain/", chain.ChainView.as_view()),
@@ -81,8 +92,12 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
+    path("history/around/", moments.AroundMoment.as_view()),
+    path("demo/", demo.Demo.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/frame/", moments.PastFrame.as_view()),
+    path("history/rosters/<int:roster>/", moments.OneRoster.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
     path("alerts/<int:alert>/", alerts.OneAlert.as_view()),

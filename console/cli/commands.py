@@ -10,10 +10,13 @@ from console.cli import (
     alerts,
     bulk,
     certificates,
+    demo,
     engines,
     hosts,
     jobs,
+    people,
     placements,
+    plans,
     preferences,
     services,
     shards,
@@ -40,9 +43,11 @@ for _name, _group in {
     "job": jobs,
     "shard": shards,
     "alert": alerts,
+    "person": people,
     "token": tokens,
     "certificate": certificates,
     "bulk": bulk,
+    "demo": demo,
     "preference": preferences,
 }.items():
     app.add_typer(_group.app, name=_name)
@@ -51,6 +56,7 @@ app.command()(chain)
 app.command()(search)
 app.command()(underway)
 app.add_typer(alerts.channels, name="channel")
+app.command("plan")(plans.plan)
 
 
 @app.command()

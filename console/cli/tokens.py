@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="API tokens.")
 @app.command("create")
 def token_create(
     username: str,
-    role: Annotated[str, typer.Option(help="viewer, operator or admin, for a new account")] = "",
+    role: Annotated[
+        str, typer.Option(help="viewer, operator, policy-admin or admin, for a new account")
+    ] = "",
     days: Annotated[int, typer.Option()] = 90,
     as_json: Json = False,
 ) -> None:

@@ -19,6 +19,7 @@ from console.celery import app
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
 from console.controller.traffic import Traffic
+from console.demo.drive import DEMO_S, Driver
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
@@ -90,6 +91,7 @@ class Controller:
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
+            self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
@@ -147,6 +149,14 @@ class Controller:
             await self._bus.publish(TRAFFIC, encode_traffic(self._traffic_seen))
 
         return steer
+
+    def _speak_for(self, driver: Driver) -> Callable[[], Awaitable[None]]:
+        async def simulate() -> None:
+            tick = await in_thread(driver.step, time.monotonic(), timezone.now())
+            if tick is not None:
+                await self._bus.publish(TICKS, tick)
+
+        return simulate
 
     def _keep_history(self, epoch: int) -> Callable[[], Awaitable[None]]:
         def keep_history() -> None:

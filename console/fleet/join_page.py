@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -10,9 +11,12 @@ from django.views.decorators.cache import never_cache
 from console.accounts.models import Role
 from console.actions import Invalid
 from console.api.views import actor_of, find
+from console.demo.actions.fleet import StartDemoFleet, why_not_start
+from console.demo.models import SimulatedHost
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
+from console.fleet.agent_files.ways import ways
 from console.fleet.models import Host, HostToken
-from console.pages.frame import page
+from console.pages.frame import offer, page
 
 
 class TokenForm(forms.Form):
@@ -51,7 +55,12 @@ class TokenForm(forms.Form):
 def add_host(request: HttpRequest) -> HttpResponse:
     """GET asks, POST makes the token. It is on this answer and nowhere else."""
     form = TokenForm(request.POST or None)
-    context = {"form": form, "life_min": DEFAULT_LIFE_S // 60}
+    context = {
+        "form": form,
+        "life_min": DEFAULT_LIFE_S // 60,
+        "demo": SimulatedHost.objects.count(),
+        "demo_offer": offer(request, StartDemoFleet, "demo", "Start a demo fleet", why_not_start()),
+    }
     if request.method == "POST" and form.is_valid():
         name, labels = form.cleaned_data["host_name"], form.cleaned_data["labels"]
         try:
@@ -61,9 +70,9 @@ def add_host(request: HttpRequest) -> HttpResponse:
         else:
             options = [f"--name {name}"] if name else []
             options += [f"--label {label}" for label in labels]
-            url = request.build_absolute_uri("/").rstrip("/")
-            command = " ".join([f"steelyard-agent join {url} --token {token}", *options])
-            context |= {"command": command, "token_id": token.partition(".")[0]}
+            told = settings.STEELYARD_URL
+            url = told if told.startswith("https:") else request.build_absolute_uri("/").rstrip("/")
+            context |= {"ways": ways(url, token, options), "token_id": token.partition(".")[0]}
     return render(request, "fleet/add_host.html", context)
 
 

@@ -102,15 +102,15 @@ class Stopping:
     lost: list[str]
 
 
-def stopping_without(host: Host) -> Stopping:
-    """What draining this host would leave alone, of all its services. One query.
+def stopping_without(*hosts: Host) -> Stopping:
+    """What draining these hosts, together, would leave alone of all their services. One query.
 
     An endpoint on a lost host keeps its traffic (the agent may have died alone), but nobody should count on it.
     """
-    here = Endpoint.objects.filter(service=OuterRef("pk"), state=Endpoint.State.ACTIVE, host=host)
+    here = Endpoint.objects.filter(service=OuterRef("pk"), state=Endpoint.State.ACTIVE, host__in=hosts)
     others = (
         Endpoint.objects.filter(service=OuterRef("pk"), state=Endpoint.State.ACTIVE)
-        .exclude(host=host)
+        .exclude(host__in=hosts)
         .exclude(host__state=Host.State.DRAINING)
     )
     found = (

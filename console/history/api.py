@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import Viewer
-from console.actions import Unknown
 from console.api.pages import Pages
 from console.api.views import ActionView, find
 from console.fleet.models import Host
 from console.history import marks, read
+from console.history.api_moments import PastTime, moment_at
 from console.history.models import Roster
 from console.history.spans import RANGES, USUAL
 from console.live.frames import BARS, FULL, UNKNOWN
@@ -23,8 +23,8 @@ from console.live.frames import BARS, FULL, UNKNOWN
 
 class Stretch(serializers.Serializer):
     range = serializers.ChoiceField(list(RANGES), required=False)
-    begin = serializers.DateTimeField(required=False)
-    end = serializers.DateTimeField(required=False)
+    begin = PastTime(required=False)
+    end = PastTime(required=False)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         end = data.get("end", timezone.now())
@@ -32,10 +32,6 @@ class Stretch(serializers.Serializer):
         if begin >= end:
             raise serializers.ValidationError({"begin": "lies not before the end"})
         return {"begin": begin, "end": end, "now": timezone.now()}
-
-
-class When(serializers.Serializer):
-    t = serializers.DateTimeField()
 
 
 def stretch_of(request: Request) -> dict[str, Any]:
@@ -103,11 +99,7 @@ class PastMoment(ActionView):
         responses=dict,
     )
     def get(self, request: Request) -> Response:
-        asked = When(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        found = read.moment(asked.validated_data["t"])
-        if found is None:
-            raise Unknown("moment", asked.validated_data["t"].isoformat())
+        found = moment_at(request)
         names = [host["name"] for host in Roster.objects.get(pk=found.roster_id).hosts]
         pages = Pages()
         rows = pages.paginate_queryset(list(zip(names, found.table.tolist(), strict=True)), request)

@@ -23,12 +23,14 @@ Hosts = list[dict[str, Any]]
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """A frame that is not written yet: hosts names the rows of table, uint8[H, W]."""
+    """A frame that is not written yet: hosts names the rows of table, uint8[H, W]; digest tells rosters apart."""
 
     tier: str
     at: datetime
     hosts: Hosts
+    digest: str
     table: Bytes
+    summary: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,8 @@ def observe(picture: Picture, now: float, at: datetime) -> Step:
     moment = _step_of(at, fine)
     if Frame.objects.filter(tier=fine.name, at=moment).exists():
         return Step(at)
-    newest = Page(fine.name, moment, directory["hosts"], _rows(columns, now))
+    hosts = directory["hosts"]
+    newest = _made(fine.name, moment, hosts, _digest(hosts), _rows(columns, now))
     summed = [_summed(tier, _step_of(at, tier), newest) for tier in coarser]
     return Step(at, [newest, *(page for page in summed if page is not None)])
 
@@ -66,10 +69,9 @@ def keep(step: Step) -> int:
     written = 0
     for page in step.pages:
         if not Frame.objects.filter(tier=page.tier, at=page.at).exists():
-            summary = over_hosts(page.table).tobytes()
-            roster = _roster(page.hosts)
+            roster, _ = Roster.objects.get_or_create(digest=page.digest, defaults={"hosts": page.hosts})
             data = page.table.tobytes()
-            Frame.objects.create(tier=page.tier, at=page.at, roster=roster, summary=summary, data=data)
+            Frame.objects.create(tier=page.tier, at=page.at, roster=roster, summary=page.summary, data=data)
             written += 1
     if written:
         for tier in tiers():
@@ -92,11 +94,13 @@ def _rows(columns: Columns, now: float) -> Bytes:
     return np.concatenate([part.reshape(hosts, -1) for part in parts], axis=1)
 
 
-def _roster(hosts: Hosts) -> Roster:
+def _digest(hosts: Hosts) -> str:
     text = json.dumps(hosts, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    found, _ = Roster.objects.get_or_create(digest=digest, defaults={"hosts": hosts})
-    return found
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _made(tier: str, at: datetime, hosts: Hosts, digest: str, table: Bytes) -> Page:
+    return Page(tier, at, hosts, digest, table, over_hosts(table).tobytes())
 
 
 def _summed(tier: Tier, end: datetime, newest: Page) -> Page | None:
@@ -107,32 +111,32 @@ def _summed(tier: Tier, end: datetime, newest: Page) -> Page | None:
     stretch = list(Frame.objects.filter(tier=newest.tier, at__gt=end - tier.step, at__lte=end))
     # Each roster is read once, and one that is still the same is the same object.
     rosters = {
-        found.pk: newest.hosts if found.hosts == newest.hosts else found.hosts
+        found.pk: newest.hosts if found.digest == newest.digest else found.hosts
         for found in Roster.objects.filter(pk__in={frame.roster_id for frame in stretch})
     }
-    pages = [_page(frame, rosters[frame.roster_id]) for frame in stretch]
+    tables = [
+        (rosters[frame.roster_id], np.frombuffer(frame.data, np.uint8).reshape(-1, FINE_WIDTH))
+        for frame in stretch
+    ]
     if end - tier.step < newest.at <= end:
-        pages.append(newest)
-    if not pages:
+        tables.append((newest.hosts, newest.table))
+    if not tables:
         return None
     # The hosts of the last one; who left before has no row to stand in.
-    hosts = pages[-1].hosts
+    hosts, _ = tables[-1]
     names = [host["name"] for host in hosts]
-    return Page(tier.name, end, hosts, summarise(np.stack([_aligned(page, hosts, names) for page in pages])))
+    summed = summarise(np.stack([_aligned(table, own, hosts, names) for own, table in tables]))
+    return _made(tier.name, end, hosts, newest.digest if hosts is newest.hosts else _digest(hosts), summed)
 
 
-def _page(frame: Frame, hosts: Hosts) -> Page:
-    return Page(frame.tier, frame.at, hosts, np.frombuffer(frame.data, np.uint8).reshape(-1, FINE_WIDTH))
-
-
-def _aligned(page: Page, hosts: Hosts, names: list[str]) -> Bytes:
+def _aligned(table: Bytes, own: Hosts, hosts: Hosts, names: list[str]) -> Bytes:
     """A fine frame's rows in the order of other hosts; who was not there is unknown, with no state."""
-    if page.hosts is hosts:
-        return page.table
-    rows = {host["name"]: row for row, host in enumerate(page.hosts)}
+    if own is hosts:
+        return table
+    rows = {host["name"]: row for row, host in enumerate(own)}
     made = np.full((len(names), FINE_WIDTH), 255, np.uint8)
     made[:, 8] = 0
     for row, name in enumerate(names):
         if name in rows:
-            made[row] = page.table[rows[name]]
+            made[row] = table[rows[name]]
     return made

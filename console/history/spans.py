@@ -11,6 +11,8 @@ from django.utils.dateparse import parse_datetime
 
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "14d": timedelta(days=14)}
 USUAL = "1h"
+#: Times outside these years are nobody's past, and adding a day to them may be no time at all.
+YEARS = range(1970, 9999)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def moment_of(text: str) -> datetime | None:
     """A moment in ISO 8601, or None."""
     try:
         found = parse_datetime(text.strip())
-        return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    if found is None or found.year not in YEARS:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -42,9 +42,11 @@ PLACES = (
     Place("jobs", "Jobs", "/jobs/", "j"),
     Place("shards", "Shards", "/shards/", "s"),
     Place("decisions", "Decisions", "/decisions/", "d"),
+    Place("plans", "Plan", "/plans/", "p"),
     Place("events", "Events", "/events/", "e"),
     Place("alerts", "Alerts", "/alerts/", "a", "rules silences channels"),
-    Place("api", "API", "/api/", "i", "openapi schema explorer rest"),
+    Place("api", "API", "/api/", "i", "rest openapi schema curl explorer"),
+    Place("settings", "Settings", "/settings/", "u", "people roles tokens users passwords policies"),
     Place("add-host", "Add host", "/hosts/add/", "n", "new agent join token"),
 )
 

@@ -5,6 +5,8 @@ import { clock } from "./past.js";
 
 const HEIGHT = 132;
 const STRIP = 4;
+/** Signs nearer together than this many pixels would cover each other: the first stands for them, the list has all. */
+const SIGN = 11;
 /** Tops of the scale: what is far below its capacity may fill the panel, and says so on the axis. */
 const TOPS = [0.05, 0.1, 0.25, 0.5, 1, 1.25, 1.5, 2];
 export const GLYPHS = { drain: "▼", cordon: "‖", uncordon: "▲", lost: "✕", found: "✓", placed: "+", released: "−", join: "★", remove: "◌" };
@@ -101,6 +103,7 @@ function drawMarks(chart, marks) {
   ctx.save();
   ctx.font = `${11 * density}px ${palette().font}`;
   ctx.textAlign = "center";
+  let signed = -Infinity;
   for (const { seconds, kind } of marks) {
     const x = Math.round(chart.valToPos(seconds, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -109,7 +112,9 @@ function drawMarks(chart, marks) {
     ctx.globalAlpha = quiet ? 0.35 : 0.75;
     ctx.fillRect(x, bbox.top, density, bbox.height);
     ctx.globalAlpha = 1;
-    ctx.fillText(glyph(kind), x, bbox.top - 1 * density);
+    if (x - signed < SIGN * density) continue;
+    ctx.fillText(glyph(kind), x, bbox.top - density);
+    signed = x;
   }
   ctx.restore();
 }

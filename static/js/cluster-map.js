@@ -1,6 +1,6 @@
 // <cluster-map group="zone" colour="worst" size="" data-hosts="/hosts/">: every host on one canvas, live.
 import { BARS, feed, percent } from "./live.js";
-import { Card, element } from "./map-card.js";
+import { Card, alike, element } from "./map-card.js";
 import { Choice, keep, kept } from "./map-choice.js";
 import { groupsOf, inOrder, moves } from "./map-groups.js";
 import { layout, neighbour, slotAt } from "./map-layout.js";
@@ -82,7 +82,8 @@ class ClusterMap extends HTMLElement {
     // Ages grow without a word from the host.
     const all = colour.name === "age" || size?.name === "age";
     this.painter.mark(all ? null : feed.changed);
-    this.soon();
+    if (this.painter.painted) this.soon();
+    else this.draw(true); // half a map would be no map
   }
 
   soon() {
@@ -164,7 +165,7 @@ class ClusterMap extends HTMLElement {
     this.shared = shared;
     this.above();
     this.say();
-    const said = shared.map(({ kind, name: what, hosts, more }) => `${kind} ${what} with ${hosts.length + more} others`);
+    const said = shared.map(({ kind, name: what, hosts, more }) => `${kind} ${what} ${alike(hosts.length + more)}`);
     this.spoken.textContent = said.length ? `${name} carries ${said.join(", ")}.` : `${name} carries nothing at present.`;
   }
 

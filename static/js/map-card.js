@@ -63,17 +63,21 @@ function carried(host, shared, path) {
   list.append(
     ...shared.map(({ kind, name, url, hosts, more }) => {
       const item = element("li");
-      const others = hosts.length + more;
       item.append(
         `${kind} `,
         url ? element("a", { href: url, textContent: name }) : element("b", { textContent: name }),
-        others ? ` and ${others} other ${others === 1 ? "host" : "hosts"}` : " here alone",
+        ` ${alike(hosts.length + more)}`,
       );
       return item;
     }),
   );
   const open = element("a", { className: "button small", href: path, textContent: `Open ${host.name}` });
   return [shared.length ? list : element("p", { className: "faint", textContent: "Carries nothing at present." }), open];
+}
+
+/** With how many hosts something is shared, in words. */
+export function alike(others) {
+  return others ? `with ${others} other ${others === 1 ? "host" : "hosts"}` : "here alone";
 }
 
 export function element(tag, properties = {}) {

@@ -44,13 +44,15 @@ function ring(ctx, { x, y, tileWidth, tileHeight }, slot, colour, width) {
   ctx.strokeRect(x[slot] - 1.5, y[slot] - 1.5, tileWidth + 3, tileHeight + 3);
 }
 
-/** A curve that leaves both tiles upwards or sideways, so that it does not run along the row between them. */
-function link(ctx, { x, y, tileWidth, tileHeight }, from, to) {
-  const [fromX, fromY] = [x[from] + tileWidth / 2, y[from] + tileHeight / 2];
-  const [toX, toY] = [x[to] + tileWidth / 2, y[to] + tileHeight / 2];
+/** A curve above the straight way, so that it does not run along the row; from edge to edge where tiles have text on them. */
+function link(ctx, { level, x, y, tileWidth, tileHeight }, from, to) {
+  const down = level === "cell" ? tileHeight / 2 : 0;
+  const [fromX, fromY] = [x[from] + tileWidth / 2, y[from] + down];
+  const [toX, toY] = [x[to] + tileWidth / 2, y[to] + down];
   const bend = Math.min(80, Math.hypot(toX - fromX, toY - fromY) / 3);
+  const peak = level === "cell" ? (fromY + toY) / 2 - bend : Math.min(fromY, toY) - Math.min(40, bend);
   ctx.beginPath();
   ctx.moveTo(fromX, fromY);
-  ctx.quadraticCurveTo((fromX + toX) / 2, Math.max(2, (fromY + toY) / 2 - bend), toX, toY);
+  ctx.quadraticCurveTo((fromX + toX) / 2, Math.max(2, peak), toX, toY);
   ctx.stroke();
 }

@@ -70,6 +70,7 @@ def test_what_has_no_place_says_why() -> None:
     assert outcome.moves[0].reason.startswith("a-1 is removed")
     assert [(each.name, each.judged) for each in outcome.stranded] == [("large", True)]
     assert "None of 2 hosts can take job large" in outcome.stranded[0].reason
+    assert "Nearest is b-1: add 2 cores of cpu." in outcome.stranded[0].reason
     assert "1 load would have no place" in outcome.sentence
 
 

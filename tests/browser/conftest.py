@@ -86,7 +86,7 @@ class Stack:
     def spawn(
         self, arguments: list[str], program: str = "steelyard", **environment: str
     ) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{program}-{len(self.processes)}.log").open("w") as log:
+        with (self.folder / f"{Path(program).name}-{len(self.processes)}.log").open("w") as log:
             process = subprocess.Popen(
                 [BIN / program, *arguments],
                 env=self.environment() | environment,

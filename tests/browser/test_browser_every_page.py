@@ -28,16 +28,20 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
+LISTS += ["/plans/", "/plans/?drain=web-1", "/plans/?times=3&policy=pack"]
 LISTS += [
     "/alerts/",
     "/alerts/silences/",
     "/alerts/rules/",
     "/alerts/channels/",
     "/api/",
+    "/settings/",
     "/api/explorer/",
     "/events/",
     "/hosts/add/",
     "/hosts/web-1/",
+    "/hosts/web-1/past/",
+    "/hosts/web-1/?range=14d",
 ]
 
 
@@ -61,6 +65,7 @@ def pages(stack: Any) -> list[str]:
     return [
         *LISTS,
         "/services/shop/",
+        "/services/shop/weights/",
         "/services/shop/settings/",
         f"/jobs/{job['id']}/",
         "/decisions/?group=rules",

@@ -103,12 +103,18 @@ def test_drain_asks_first_and_says_what_will_happen(stack: Any, browser: Any) ->
     browser.one("[data-opens=confirm-drain]").click()
     browser.wait(lambda: browser.one("#confirm-drain").is_displayed(), "the question")
     said = browser.text("#confirm-drain")
+    browser.wait(lambda: "Look at the whole plan" in browser.text("drain-preview"), "what would move where")
+    foreseen = browser.text("drain-preview [role=status]")
     browser.one("#drain-reason").send_keys("replace the fan")
     browser.one("#confirm-drain button.grave").click()
     browser.wait(lambda: "web-2 is draining" in browser.text(".messages"), "the outcome")
     browser.wait(lambda: browser.text(".head live-state") == "draining", "the live state")
+    browser.wait(lambda: browser.text("host-leaving li.now"), "how far its leaving has come")
+    step = browser.text("host-leaving li.now")
 
     assert "Nothing new is placed here" in said
+    assert foreseen.startswith("If all of it were placed anew: ")
+    assert step == "safe to power off" or step.startswith("draining")
     assert "replace the fan" in browser.text("main")
     browser.one('[formaction$="/uncordon/"]').click()
     browser.wait(lambda: browser.text(".head live-state") == "active", "the host back in use")
@@ -139,10 +145,13 @@ def test_added_host_turns_the_waiting_line_into_a_link(stack: Any, browser: Any)
     browser.driver.get(stack.url + "/hosts/add/")
     browser.driver.find_element("name", "host_name").send_keys("web-9")
     browser.one("main form button.primary").click()
-    command = browser.wait(lambda: browser.text("#command"), "the command").split()
+    command = browser.wait(lambda: browser.text("#command-run"), "the command")
     assert "Waiting" in browser.text("host-waiter")
-    options = ["--address", "127.0.9.9", "--data", str(stack.folder / "agent-web-9")]
-    stack.spawn([*command[1:], *options], program=command[0])
+    # Of several processes only the last one stays, which is the one that the fixture ends.
+    command = command.replace("&& sh ", "&& exec sh ")
+    home = stack.folder / "web-9"
+    home.mkdir()
+    stack.spawn(["-c", f"cd {home} && {command} --address 127.0.9.9"], program="/bin/sh", HOME=str(home))
     browser.wait(lambda: "web-9 has joined" in browser.text("host-waiter"), "the host", 30)
 
     assert "/hosts/web-9/" in browser.one("host-waiter a").get_attribute("href")

@@ -160,11 +160,14 @@ def test_token_is_shown_once_in_a_command(browsers: Any, cluster: Any) -> None:
 
     agent = Actor(kind="agent", name="web-9")
     answer = browsers.operator.post(reverse("add-host"), {"host_name": "web-9", "labels": "zone=a rack=a1"})
-    command = answer.context["command"]
+    commands = {way.name: way.command for way in answer.context["ways"]}
+    command = commands["pipx"]
     token = command.split("--token ")[1].split()[0]
     waits = reverse("joined", args=[token.partition(".")[0]])
 
-    assert command.startswith("steelyard-agent join http://testserver --token ")
+    assert set(commands) == {"run", "systemd", "container", "pipx"}
+    assert all(f"--token {token}" in each for each in commands.values())
+    assert "steelyard-agent join http://testserver --token " in command
     assert command.endswith("--name web-9 --label zone=a --label rack=a1")
     assert "no-store" in answer["Cache-Control"]
     assert browsers.operator.get(waits).json() == {"host": None}
@@ -180,5 +183,5 @@ def test_nothing_unsafe_goes_into_the_command(field: str, value: str, browsers: 
     answer = browsers.operator.post(reverse("add-host"), {field: value})
 
     assert answer.status_code == 200
-    assert "command" not in answer.context
+    assert "ways" not in answer.context
     assert answer.context["form"].errors[field]
