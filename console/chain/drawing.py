@@ -130,7 +130,8 @@ def _line(edge: Edge, places: Mapping[str, Card], lanes: Mapping[str, float]) ->
     if source.x == target.x:
         bulge = out + BETWEEN * 0.7
         path = f"M{out:.1f} {y1:.1f}C{bulge:.1f} {y1:.1f} {bulge:.1f} {y2 + 10:.1f} {out:.1f} {y2 + 10:.1f}"
-        label = out + BETWEEN - 2, (y1 + y2) / 2 + 8
+        # Below its end: in the middle it would stand on the figures of what leads to the next column.
+        label = out + BETWEEN - 2, y2 + 26
     else:
         if source.x > target.x:
             out, into = source.x, target.x + target.width

@@ -229,7 +229,7 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("place", "gang", "/dev/null"), "is not JSON"),
         (("place", "preemption", "x", "--demand", "cpus=1"), "cpus"),
         (("place", "why", "0b1c6b1e-0000-4000-8000-000000000000"), "0b1c6b1e"),
-        (("place", "why", "not-an-id"), "Not Found"),
+        (("place", "why", "not-an-id"), "'not-an-id' is no decision's id"),
         (
             ("service", "create", "x", "--listen", "nowhere", "--protocol", "http", "--endpoint", "alpha:1"),
             "listen",
@@ -267,7 +267,7 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("host", "token", "--life", "0"), "life_s"),
         (("host", "remove", "alpha"), "alpha still holds"),
         (("job", "run", "not a task", "--demand", "cpu=1"), "task"),
-        (("job", "cancel", "not-an-id"), "Not Found"),
+        (("job", "cancel", "not-an-id"), "'not-an-id' is no job's id"),
         (("shard", "create", "x", "--size", "big", "--source", "alpha:x"), "--size"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "alpha"), "HOST:PATH is needed"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "omega:x"), "omega"),
