@@ -13,7 +13,7 @@ help: ## What can be made
 
 # -- what everything stands on --------------------------------------------------------------------
 
-build: $(VENV)/.built ## The virtual environment with everything in it, and the compiled core
+build: $(VENV)/.built static/dist/.made ## The virtual environment with everything in it, the compiled core, the pages' charts
 
 $(VENV)/.made: requirements.lock
 	$(PYTHON) deploy/system.py python
@@ -26,6 +26,10 @@ KERNELS := $(wildcard balancer_core/_kernels/*.pyx balancer_core/_kernels/*.pxd 
 $(VENV)/.built: $(VENV)/.made $(KERNELS) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Where npm's packages can't be had the console works without its charts, and the next build tries again.
+static/dist/.made: $(VENV)/.made package.json package-lock.json .npmrc build.mjs deploy/pages.py deploy/node.lock
+	-$(BIN)/python deploy/pages.py && touch $@
 
 system: ## Debian's packages that the demo's rack of hosts needs (root; without them hosts are plain processes)
 	-$(PYTHON) deploy/system.py rack
@@ -72,4 +76,4 @@ openapi: build ## Write the API's schema to docs/openapi.json
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c console/engines/envoy/picker/*.so
+	rm -rf $(VENV) build static/dist node_modules *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c console/engines/envoy/picker/*.so

@@ -6,6 +6,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # Each is one module of balancer_core/_kernels.
 KERNELS = [
@@ -59,6 +60,15 @@ class build_all(build_ext):  # noqa: N801 - setuptools' commands are lower case
         return super().get_ext_filename(fullname)
 
 
+class build_pages(build_py):  # noqa: N801 - as above
+    """A wheel carries what npm's packages give the pages: who installs it needs no Node."""
+
+    def run(self) -> None:
+        if not self.editable_mode and not Path("static/dist/uplot.js").exists():
+            raise SystemExit("static/dist/ is not there: make it with `python3 deploy/pages.py`")
+        super().run()
+
+
 # static/ stands at the top for people; in a wheel it becomes a package beside console, where settings look for it.
 PAGES = "steelyard_static"
 
@@ -71,5 +81,5 @@ setup(
         PAGES: ["**/*"],
     },
     ext_modules=[*cythonize(KERNELS, language_level="3"), PICKER],
-    cmdclass={"build_ext": build_all},
+    cmdclass={"build_ext": build_all, "build_py": build_pages},
 )

@@ -87,6 +87,11 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
     "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),
+    "bench.map.smoothness": tuple(
+        f"B9.{figure}{peer}"
+        for figure in ("map_p99_frame_ms", "map_p99_drawn_ms", "map_work_ms_per_s")
+        for peer in ("", ".vs_echarts")
+    ),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 

@@ -79,6 +79,8 @@ INSTALLED_APPS = [
     "console.jobs",
     "console.storage",
     "console.lists",
+    "console.chain",
+    "console.plans",
     "console.controller",
     "console.history",
     "console.alerts",

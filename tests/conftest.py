@@ -90,6 +90,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture
 def live() -> Iterator[None]:
     """This process's live picture, connections and counters, as new."""
+    from console.chain.reading import reader
     from console.live import feed, ingest
     from console.live.link import links
     from console.live.picture import picture
@@ -101,6 +102,7 @@ def live() -> Iterator[None]:
         links.__init__()  # type: ignore[misc]
         ingest.refused.clear()
         feed.feed = None
+        reader.forget()
 
     renew()
     yield

@@ -10,14 +10,17 @@ from console.accounts import api_people as people
 from console.accounts import api_preferences as preferences
 from console.alerts import api as alerts
 from console.api.open import closed_path
+from console.chain import api as chain
 from console.demo import api as demo
 from console.events import api as events
 from console.fleet import api as fleet
 from console.history import api as history
+from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
+from console.plans import api as plans
 from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
@@ -68,8 +71,11 @@ urlpatterns = [
     path("placements/preemption/", placements.Preemption.as_view()),
     path("placements/<uuid:placement>/", placements.OnePlacement.as_view()),
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
+    path("plans/", plans.Plans.as_view()),
+    path("plans/apply/", plans.ApplyOnePlan.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
+    path("chain/", chain.ChainView.as_view()),
     path("services/", traffic.Services.as_view()),
     path("services/<name:name>/", traffic.OneService.as_view()),
     path("services/<name:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),
@@ -87,8 +93,11 @@ urlpatterns = [
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
     path("demo/", demo.Demo.as_view()),
+    path("history/around/", moments.AroundMoment.as_view()),
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
+    path("history/frame/", moments.PastFrame.as_view()),
+    path("history/rosters/<int:roster>/", moments.OneRoster.as_view()),
     path("history/hosts/<name:name>/", history.HostPast.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
     path("alerts/<int:alert>/", alerts.OneAlert.as_view()),
@@ -100,6 +109,7 @@ urlpatterns = [
     path("channels/", alerts.Channels.as_view()),
     path("channels/<name:name>/", alerts.OneChannel.as_view()),
     path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
+    path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),

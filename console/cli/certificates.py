@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console.cli.client import api, err, show
-from console.cli.options import Json
+from console.cli.options import Json, read_text
 
 app = typer.Typer(no_args_is_help=True, help="Certificates that services show, and CAs of their clients.")
 keys = typer.Typer(no_args_is_help=True, help="Keys with which clients of services name themselves.")
@@ -27,7 +27,11 @@ def certificate_add(
     as_json: Json = False,
 ) -> None:
     """Keep a certificate under a name, or renew the one there."""
-    texts = {part: _read(path, part) for part, path in (("chain", chain), ("key", key), ("ca", ca)) if path}
+    texts = {
+        part: read_text(path, f"--{part}")
+        for part, path in (("chain", chain), ("key", key), ("ca", ca))
+        if path
+    }
     with api() as client:
         answer = client.post("certificates/", {"name": name, **texts})
     show(answer, as_json, "name", "names", "valid_until", "used_by")
@@ -76,10 +80,3 @@ def key_remove(name: str, as_json: Json = False) -> None:
     with api() as client:
         client.delete(f"api-keys/{name}/")
     show({"name": name, "state": "removed"}, as_json, "name", "state")
-
-
-def _read(path: Path, option: str) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{option}") from None

@@ -17,7 +17,9 @@ from clients.rest import ProblemError, Steelyard
 from console.place import Place
 
 # A sentence stays on one line: terminals wrap it by themselves, and a log keeps it whole.
-out, err = Console(), Console(stderr=True, soft_wrap=True)
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+#: Where no terminal says how wide it is, a table is as wide as its cells: programs read it line by line.
+WIDEST = 1_000_000
 
 
 @contextmanager
@@ -68,7 +70,9 @@ def show(answer: Any, as_json: bool, *columns: str) -> None:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    out.print(table)
+    if not out.is_terminal:
+        out.width = WIDEST
+    out.print(table, soft_wrap=False)
 
 
 def _cell(value: Any) -> str:

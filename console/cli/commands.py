@@ -16,6 +16,7 @@ from console.cli import (
     jobs,
     people,
     placements,
+    plans,
     preferences,
     services,
     shards,
@@ -50,9 +51,10 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
-app.add_typer(alerts.channels, name="channel")
 app.command()(search)
 app.command()(underway)
+app.add_typer(alerts.channels, name="channel")
+app.command("plan")(plans.plan)
 
 
 @app.command()

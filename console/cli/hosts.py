@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from console.cli import plans
 from console.cli.client import api, err, show
 from console.cli.options import Json, Why
 
@@ -67,8 +68,16 @@ def host_uncordon(name: str, reason: Why = "", as_json: Json = False) -> None:
 
 
 @app.command("drain")
-def host_drain(name: str, reason: Why = "", as_json: Json = False) -> None:
+def host_drain(
+    name: str,
+    reason: Why = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
+    as_json: Json = False,
+) -> None:
     """Nothing new comes, and its traffic goes elsewhere."""
+    if dry_run:
+        plans.plan(drain=[name], as_json=as_json)
+        return
     _host_verb("drain", name, reason, as_json)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +31,26 @@ def pairs(items: list[str], option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint=option)
         found[key] = value
     return found
+
+
+def read_text(path: Path, option: str) -> str:
+    """A file's text; what can't be read ends the command with a sentence that names the option."""
+    try:
+        return path.read_text()
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path} holds no text", param_hint=option) from None
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
+
+
+def known_id(text: str, kind: str) -> str:
+    """The id of a thing of that kind; what can be none ends the command before anything is asked."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no {kind}'s id, for instance {uuid.UUID(int=0)}", param_hint=kind.upper()
+        ) from None
 
 
 def amounts(items: list[str], option: str = "--demand") -> dict[str, float]:

@@ -27,7 +27,7 @@ from console.cli.constraints import (
     read_json,
     spreads,
 )
-from console.cli.options import Demand, Json, Labels, Policy, amounts, pairs
+from console.cli.options import Demand, Json, Labels, Policy, amounts, known_id, pairs
 
 app = typer.Typer(no_args_is_help=True, help="Ask where a load goes, and reserve it there.")
 
@@ -160,7 +160,7 @@ def _show_together(answer: Any, as_json: bool) -> None:
 def place_release(placement: str, as_json: Json = False) -> None:
     """Give a placement's amounts back."""
     with api() as client:
-        answer = client.post(f"placements/{placement}/release/")
+        answer = client.post(f"placements/{known_id(placement, 'placement')}/release/")
     show(answer, as_json, "id", "host", "state")
 
 
@@ -168,7 +168,7 @@ def place_release(placement: str, as_json: Json = False) -> None:
 def place_why(decision: str, as_json: Json = False) -> None:
     """Why a decision fell as it did."""
     with api() as client:
-        answer = client.get(f"decisions/{decision}/")
+        answer = client.get(f"decisions/{known_id(decision, 'decision')}/")
     if as_json:
         show(answer, True)
         return

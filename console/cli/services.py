@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.client import api, show
+from console.cli.client import api, err, show
 from console.cli.options import Json
 from console.cli.settings import (
     read_document,
@@ -30,7 +30,8 @@ def service_list(as_json: Json = False) -> None:
             listens = service["listen_port"] is not None
             service["listen"] = f"{service['listen_address']}:{service['listen_port']}" if listens else "-"
             service["endpoints"] = [f"{each['host']}:{each['port']}" for each in service["endpoints"]]
-    show(services, as_json, "name", "protocol", "listen", "endpoints")
+            service["refused"] = sorted({each["node"] for each in service["refused"]}) or None
+    show(services, as_json, "name", "protocol", "tier", "listen", "endpoints", "refused")
 
 
 @app.command("create")
@@ -40,14 +41,17 @@ def service_create(
     listen: Annotated[str, typer.Option(help="ADDR:PORT; without it, a pool for other services.")] = "",
     endpoint: Annotated[list[str], typer.Option(help="HOST:PORT; repeat for each.")] = [],
     settings: Annotated[Path | None, typer.Option(help="A file with its settings, as JSON.")] = None,
+    tier: Annotated[
+        str, typer.Option(help="What its servers are: web, application, cache, database.")
+    ] = "other",
     as_json: Json = False,
 ) -> None:
     """One address for many servers."""
-    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint}
+    asked: dict[str, Any] = {"name": name, "protocol": protocol, "endpoints": endpoint, "tier": tier}
     if listen:
         asked["listen"] = listen
     if settings is not None:
-        asked["settings"] = read_document(settings)
+        asked["settings"] = read_document(settings, "--settings")
     with api() as client:
         answer = client.post("services/", asked)
     show(answer, as_json, "name", "protocol", "listen_address", "listen_port")
@@ -67,11 +71,24 @@ def service_show(name: str, as_json: Json = False) -> None:
     if as_json:
         show(answer, True)
         return
+    for each in answer["refused"]:
+        said = f"Engine {each['node']} refuses the {each['what']}: {each['text']}"
+        err.print(said, style="red", markup=False, highlight=False)
+    for warning in answer["warnings"]:
+        err.print(warning, markup=False, highlight=False)
     # health is the joined one; the engine's own word is in the JSON.
     rows = [{**(each["engine"] or {}), **each} for each in answer["endpoints"]]
     for row in rows:
         row["why"] = " ".join(dict.fromkeys([*row["health_reasons"], row.get("reason", "")])).strip()
     show(rows, False, "host", "port", "state", "health", "weight", "share", "rate_per_s", "why")
+
+
+@app.command("tier")
+def service_tier(name: str, tier: str, as_json: Json = False) -> None:
+    """Say what its servers are: web, application, cache, database or other."""
+    with api() as client:
+        answer = client.patch(f"services/{name}/", {"tier": tier})
+    show(answer, as_json, "name", "tier")
 
 
 @app.command("remove")

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.client import api, show
-from console.cli.options import Json, pairs
+from console.cli.client import api, err, show
+from console.cli.constraints import read_json
+from console.cli.options import Json, pairs, read_text
 
 Assignments = Annotated[
     list[str],
@@ -38,7 +39,10 @@ def service_configure(
     with api() as client:
         path = f"services/{name}/settings/"
         answer = client.put(path, document) if replace else client.patch(path, document)
+        warnings = client.get(f"services/{name}/")["warnings"]
     _say(answer, as_json)
+    for warning in warnings:
+        err.print(warning, markup=False, highlight=False)
 
 
 def service_settings(name: str, as_json: Json = False) -> None:
@@ -83,15 +87,15 @@ def service_preview(
     typer.echo(json.dumps(answer, indent=None if as_json else 2))
 
 
-def read_document(file: Path) -> dict[str, Any]:
-    """A JSON object from a file; anything else ends the command."""
+def read_document(file: Path, option: str = "--file") -> dict[str, Any]:
+    """A JSON object from a file; anything else ends the command, and names the option."""
+    text = typer.get_text_stream("stdin").read() if str(file) == "-" else read_text(file, option)
     try:
-        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
-        found = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="--file") from None
+        found = read_json(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}", param_hint=option) from None
     if not isinstance(found, dict):
-        raise typer.BadParameter("holds no JSON object", param_hint="--file")
+        raise typer.BadParameter(f"{file} holds no JSON object", param_hint=option)
     return found
 
 

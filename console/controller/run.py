@@ -23,7 +23,7 @@ from console.demo.drive import DEMO_S, Driver
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
-from console.history.record import record
+from console.history.record import keep, observe
 from console.jobs.actions.attempt import OweAgain, lose_expired_leases
 from console.jobs.actions.submit import PlaceJob
 from console.jobs.models import Job
@@ -160,13 +160,16 @@ class Controller:
 
     def _keep_history(self, epoch: int) -> Callable[[], Awaitable[None]]:
         def keep_history() -> None:
-            with fenced(epoch):
-                record(picture, time.monotonic(), timezone.now())
+            # Summing up half an hour of a large cluster takes a while: nobody waits for the fence meanwhile.
+            step = observe(picture, time.monotonic(), timezone.now())
+            if step.pages:
+                with fenced(epoch):
+                    keep(step)
 
-        async def keep() -> None:
+        async def keep_on() -> None:
             await in_thread(keep_history)
 
-        return keep
+        return keep_on
 
     def _alert_once(self, evaluator: Evaluator) -> Callable[[], Awaitable[None]]:
         async def alert() -> None:

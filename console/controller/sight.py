@@ -8,12 +8,11 @@ from typing import Final
 
 from balancer_core.steering import WeightPlan
 from console.controller.targets import key_of
-from console.engines import Engine
 from console.engines.envoy.access_logs import RequestSeen
 from console.engines.envoy.engine import EngineState
 from console.engines.envoy.stats import EndpointStats, ServiceStats
 from console.traffic.models import Service
-from console.traffic.view import EndpointSeen, EngineSeen, NodeShare, RequestShown, ServiceSeen
+from console.traffic.view import EndpointSeen, EngineSeen, NodeShare, Refused, RequestShown, ServiceSeen
 
 #: Of each service's access log on its page.
 MOST_REQUESTS: Final = 30
@@ -29,6 +28,7 @@ class Sight:
     together: ServiceStats
     by_node: Mapping[str, ServiceStats]
     requests: list[RequestShown] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
@@ -67,12 +67,13 @@ def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
         errors_per_s=sum(each.errors_per_s for each in figures.endpoints.values()),
         nodes=len(sight.by_node),
         requests=sight.requests,
+        refused=sight.refused,
     )
 
 
-def engines_seen(engine: Engine) -> list[EngineSeen]:
+def engines_seen(states: Mapping[str, EngineState]) -> list[EngineSeen]:
     """The word on each node."""
-    return [_engine_seen(node, state) for node, state in engine.state.items()]
+    return [_engine_seen(node, state) for node, state in states.items()]
 
 
 def request_shown(node: str, request: RequestSeen, named: Callable[[str], str]) -> RequestShown:

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
 from balancer_core.steering import EndpointView, Steering, WeightPlan
+from console.controller.refusals import refusals
 from console.controller.sight import MOST_REQUESTS, Sight, engines_seen, request_shown, service_seen
 from console.controller.targets import key_of, service_target
 from console.engines import Engine
@@ -28,7 +29,7 @@ from console.live.picture import SILENT_AFTER_S, Picture
 from console.traffic.draining import is_draining
 from console.traffic.models import Service
 from console.traffic.secrets import Secrets
-from console.traffic.view import HeldBack, RequestShown, TrafficSeen
+from console.traffic.view import HeldBack, Refused, RequestShown, TrafficSeen
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +92,16 @@ class Steerer:
         self._publish(secrets, wrong, meant)
         self._take_requests(services)
         by_node = self._engine.seen_by()
+        states = self._engine.state
+        refused = refusals(states, self._targets.values())
         return TrafficSeen(
             epoch=self._epoch,
             services={
-                each.name: service_seen(self._sight(each, figures, by_node), plans[each.name])
+                each.name: service_seen(self._sight(each, figures, by_node, refused), plans[each.name])
                 for each in services
                 if each.name in plans
             },
-            engines=engines_seen(self._engine),
+            engines=engines_seen(states),
             guard=self._guard,
             held=[HeldBack(each.service, each.before, each.after) for each in self._held],
         )
@@ -193,12 +196,14 @@ class Steerer:
         service: Service,
         figures: Mapping[str, ServiceStats],
         by_node: Mapping[str, Mapping[str, ServiceStats]],
+        refused: Mapping[str, list[Refused]],
     ) -> Sight:
         return Sight(
             service=service,
             together=figures.get(service.name, _NOTHING),
             by_node={node: seen[service.name] for node, seen in by_node.items() if service.name in seen},
             requests=list(self._requests.get(service.name, ())),
+            refused=refused.get(service.name, []),
         )
 
     def _take_requests(self, services: list[Service]) -> None:

@@ -23,7 +23,7 @@ from console.nodes.actions.tokens import node_of
 from console.nodes.doors import doors
 from console.place import Place
 from console.traffic.models import Service
-from console.traffic.secrets import Secrets, secrets_now
+from console.traffic.secrets import Secrets, SecretsReader
 from console.traffic.view import TrafficSeen
 
 
@@ -34,6 +34,7 @@ class Traffic:
         self._engine, self._epoch = engine, epoch
         self._steerer = Steerer(picture, engine, epoch)
         self._kept: int | None = None
+        self._secrets = SecretsReader()
 
     @classmethod
     async def lead(cls, epoch: int) -> Traffic:
@@ -46,7 +47,7 @@ class Traffic:
 
     async def step(self) -> TrafficSeen:
         """Once round. Raises Fenced where another leads."""
-        services, meant, secrets = await in_thread(_wanted)
+        services, meant, secrets = await in_thread(self._wanted)
         seen = await self._steerer.step(services, time.monotonic(), meant, secrets)
         told = self._engine.take_told()
         target = self._engine.target
@@ -60,6 +61,9 @@ class Traffic:
         """The engines go on with what they have."""
         await self._engine.stop()
 
+    def _wanted(self) -> tuple[list[Service], frozenset[str], Secrets]:
+        return services_now(), meant_now(), self._secrets.now()
+
     def _write(self, target: TrafficTarget | None, meant: frozenset[str], told: Sequence[Any]) -> None:
         with fenced(self._epoch):
             if target is not None:
@@ -70,10 +74,6 @@ class Traffic:
             names = sorted({name for _, name in each.keys})
             with fenced(self._epoch):
                 NoteRollout(each.kind, each.node, names, each.text).run(SYSTEM)
-
-
-def _wanted() -> tuple[list[Service], frozenset[str], Secrets]:
-    return services_now(), meant_now(), secrets_now()
 
 
 async def _admit(token: str) -> str | None:

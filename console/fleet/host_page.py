@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from balancer_core.lifecycle import HOST
@@ -15,13 +17,14 @@ from console.actions import Action
 from console.api.views import find
 from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
+from console.fleet.leaving import Standing, standing_of, steps_of, stopping_without
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
+from console.history.spans import RANGES, span_of
 from console.live.picture import picture
 from console.pages.frame import Offer, act, offer, page
-from console.pages.shown import amount, percent
+from console.pages.shown import age, amount, percent
 from console.placements.models import Placement
-from console.traffic.models import Endpoint
 
 ACTIONS: dict[str, type[Action[Any]]] = {
     "cordon": Cordon,
@@ -46,7 +49,7 @@ def host(request: HttpRequest, name: str) -> HttpResponse:
     found: Host = find(HOSTS, "host", name=name)
     held = found.placements.filter(state=Placement.State.HELD)
     placements = list(held.select_related("decision").defer("decision__document")[: MOST_ROWS + 1])
-    endpoints = list(found.endpoints.select_related("service")[: MOST_ROWS + 1])
+    standing = standing_of(found, timezone.now())
     return render(
         request,
         "fleet/host.html",
@@ -55,23 +58,26 @@ def host(request: HttpRequest, name: str) -> HttpResponse:
             "host": found,
             "placements": placements[:MOST_ROWS],
             "placements_more": len(placements) > MOST_ROWS,
-            "held_count": held.count() if len(placements) > MOST_ROWS else len(placements),
-            "endpoints": endpoints[:MOST_ROWS],
-            "endpoints_more": len(endpoints) > MOST_ROWS,
+            "standing": standing,
+            "steps": steps_of(found, standing),
+            "left": left_in_words(found, standing),
+            "endpoints": standing.endpoints[:MOST_ROWS],
             "events": Event.objects.filter(subject_kind="host", subject=name)[:8],
-            "offers": offers(request, found, bool(placements), bool(endpoints)),
-            "left_alone": _left_alone(found, endpoints),
+            "offers": offers(request, found, standing),
+            "stopping": stopping_without(found),
+            "span": span_of(request.GET, timezone.now()),
+            "ranges": RANGES,
         },
     )
 
 
-def offers(request: HttpRequest, found: Host, holds: bool, serves: bool) -> list[Offer]:
+def offers(request: HttpRequest, found: Host, standing: Standing) -> list[Offer]:
     """The host's buttons; where the state forbids one, it says which state it needs."""
     open_events = HOST[found.state]
     made = []
     for verb, action in ACTIONS.items():
         why_not = "" if verb in open_events else f"The host is {found.state}."
-        if verb == "remove" and (holds or serves or found.source_shards.exists()):
+        if verb == "remove" and not standing.is_removable:
             why_not = "The host still holds placements, serves endpoints or is the source of a shard."
         made.append(offer(request, action, verb, LABELS[verb], why_not))
     return made
@@ -117,16 +123,25 @@ def host_live(request: HttpRequest, name: str) -> JsonResponse:
         }
         for line in seen.lines
     }
-    return JsonResponse({"age_s": seen.age_s, "words": seen.words, "lines": lines, "history": history})
+    answer = {"age_s": seen.age_s, "words": seen.words, "lines": lines, "history": history}
+    if seen.host.state != Host.State.ACTIVE:
+        # Three or four queries more, and only while somebody watches a host leave.
+        standing = standing_of(seen.host, timezone.now())
+        answer["steps"] = [asdict(step) for step in steps_of(seen.host, standing)]
+        answer["left"] = left_in_words(seen.host, standing)
+    return JsonResponse(answer)
 
 
-def _left_alone(found: Host, endpoints: list[Endpoint]) -> list[str]:
-    """The services that would have no endpoint left that takes new requests, were this host drained."""
-    services = {endpoint.service_id: endpoint.service.name for endpoint in endpoints}
-    carried = set(
-        Endpoint.objects.filter(service_id__in=services, state=Endpoint.State.ACTIVE)
-        .exclude(host=found)
-        .exclude(host__state=Host.State.DRAINING)
-        .values_list("service_id", flat=True)
-    )
-    return sorted(name for identity, name in services.items() if identity not in carried)
+def left_in_words(found: Host, standing: Standing) -> str:
+    """What still stands there, and when the last of it ends by itself."""
+    if standing.is_removable:
+        return "Nothing is left there."
+    if standing.is_empty:
+        if standing.unheard:
+            return "The drain's time is over; whether requests are still under way is unknown: the engines are silent."
+        shards = f"{standing.sources} shard{'' if standing.sources == 1 else 's'}"
+        rest = f", but it is the source of {shards}" if standing.sources else ""
+        return f"Nothing works on it any more{rest}. Uncordon takes it back."
+    closes = standing.closes_in_s
+    words = f"Still there: {standing.words}."
+    return f"{words} Its endpoints are closed in {age(closes)}." if closes is not None else words

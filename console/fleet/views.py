@@ -1,4 +1,4 @@
-"""The map and the table of hosts."""
+"""The table of hosts."""
 
 from __future__ import annotations
 
@@ -16,31 +16,7 @@ from console.live.picture import picture
 from console.pages.frame import page
 from console.pages.lists import choice_of, rows_of, text_of
 
-COLOURS = ("worst", "cpu", "memory", "disk", "net")
-GROUPS = ("zone", "rack")
 STATES = ("active", "cordoned", "draining", "lost", "silent")
-#: Hosts in the map's text form, for readers without the script; the table of hosts has them all.
-LISTED = 50
-
-
-@page()
-def cluster_map(request: HttpRequest) -> HttpResponse:
-    """All hosts at a glance; the script draws them, the list below it says the same in text."""
-    hosts = [HostSeen(host) for host in Host.objects.prefetch_related("ledger")[:LISTED]]
-    total = Host.objects.count()
-    return render(
-        request,
-        "fleet/map.html",
-        {
-            "hosts": hosts,
-            "total": total,
-            "counts": state_counts(),
-            "colours": COLOURS,
-            "colour": choice_of(request, "colour", COLOURS, "worst"),
-            "groups": GROUPS,
-            "group": text_of(request, "group") if "group" in request.GET else _usual_group(),
-        },
-    )
 
 
 @page()
@@ -61,11 +37,6 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "fleet/hosts.html",
         {"rows": rows, "hosts": seen, "chosen": chosen, "states": STATES, "total": total},
     )
-
-
-def _usual_group() -> str:
-    """The first label of GROUPS that any host carries, "" where none does."""
-    return next((key for key in GROUPS if Host.objects.filter(labels__has_key=key).exists()), "")
 
 
 def filtered(state: str, label: str, text: str) -> QuerySet[Host]:

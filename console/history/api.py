@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -12,30 +11,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import Viewer
-from console.actions import Unknown
+from console.api.pages import Pages
 from console.api.views import ActionView, find
 from console.fleet.models import Host
-from console.history import read
+from console.history import marks, read
+from console.history.api_moments import PastTime, moment_at
 from console.history.models import Roster
-from console.live.frames import BARS, FULL, STATE_BITS, UNKNOWN
-
-HOUR = timedelta(hours=1)
+from console.history.spans import RANGES, USUAL
+from console.live.frames import BARS, FULL, UNKNOWN
 
 
 class Stretch(serializers.Serializer):
-    begin = serializers.DateTimeField(required=False)
-    end = serializers.DateTimeField(required=False)
+    range = serializers.ChoiceField(list(RANGES), required=False)
+    begin = PastTime(required=False)
+    end = PastTime(required=False)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         end = data.get("end", timezone.now())
-        begin = data.get("begin", end - HOUR)
+        begin = data.get("begin", end - RANGES[data.get("range", USUAL)])
         if begin >= end:
             raise serializers.ValidationError({"begin": "lies not before the end"})
         return {"begin": begin, "end": end, "now": timezone.now()}
-
-
-class When(serializers.Serializer):
-    t = serializers.DateTimeField()
 
 
 def stretch_of(request: Request) -> dict[str, Any]:
@@ -45,7 +41,8 @@ def stretch_of(request: Request) -> dict[str, Any]:
 
 
 class HostPast(ActionView):
-    """One host's bars from begin to end (the last hour): least, p95 and most of each step, never only a mean."""
+    """One host's bars from begin to end, or over a usual range until now (the last hour): of each step least, p95 and
+    most, never only a mean."""
 
     permission_classes = [Viewer]
 
@@ -53,6 +50,28 @@ class HostPast(ActionView):
     def get(self, request: Request, name: str) -> Response:
         find(Host.objects.all(), "host", name=name)
         return Response(read.of_host(name, **stretch_of(request)))
+
+
+class MarkShown(serializers.Serializer):
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    count = serializers.IntegerField()
+    text = serializers.CharField()
+    link = serializers.CharField()
+
+
+class HostMarks(ActionView):
+    """What happened to one host from begin to end: its own events, and placements that came and went, bunched where
+    there are many."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(parameters=[Stretch], responses=MarkShown(many=True))
+    def get(self, request: Request, name: str) -> Response:
+        host = find(Host.objects.all(), "host", name=name)
+        stretch = stretch_of(request)
+        found = marks.of_host(host, stretch["begin"], stretch["end"])
+        return Response(MarkShown(found, many=True).data)
 
 
 class ClusterPast(ActionView):
@@ -66,25 +85,31 @@ class ClusterPast(ActionView):
 
 
 class PastMoment(ActionView):
-    """All hosts as they were at t: state bits' words, age of the report, used and reserved as shares of capacity."""
+    """The hosts as they were at t, a page of them: words of state, age of the report, used and reserved as shares of
+    capacity."""
 
     permission_classes = [Viewer]
 
-    @extend_schema(parameters=[OpenApiParameter("t", OpenApiTypes.DATETIME, required=True)], responses=dict)
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("t", OpenApiTypes.DATETIME, required=True),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+            OpenApiParameter("offset", OpenApiTypes.INT),
+        ],
+        responses=dict,
+    )
     def get(self, request: Request) -> Response:
-        asked = When(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        found = read.moment(asked.validated_data["t"])
-        if found is None:
-            raise Unknown("moment", asked.validated_data["t"].isoformat())
+        found = moment_at(request)
         names = [host["name"] for host in Roster.objects.get(pk=found.roster_id).hosts]
-        hosts = [shown_host(name, row) for name, row in zip(names, found.table.tolist(), strict=True)]
-        return Response({"at": found.at, "tier": found.tier, "hosts": hosts})
+        pages = Pages()
+        rows = pages.paginate_queryset(list(zip(names, found.table.tolist(), strict=True)), request)
+        answer = pages.get_paginated_response([shown_host(name, row) for name, row in rows]).data
+        return Response({"at": found.at, "tier": found.tier, **answer})
 
 
 def shown_host(name: str, row: list[int]) -> dict[str, Any]:
     """Ten bytes in words and shares; what a silent host used is unknown."""
-    state = [word for word, bit in STATE_BITS.items() if row[8] & bit]
+    state = read.state_words(row[8])
     used = [UNKNOWN] * 4 if "silent" in state else row[:4]
     shares = [None if byte == UNKNOWN else byte / FULL for byte in (*used, *row[4:8])]
     return {

@@ -16,11 +16,13 @@ class Frame(models.Model):
     """All hosts at one moment (tier fine) or over the stretch that ends then (the others).
 
     data: uint8[H, W], a host's bytes together, so that one host's are read without the others': see tiers.
+    summary: uint8[18], all hosts as one coarse row, so that the cluster is read without its hosts.
     """
 
     tier = models.CharField(max_length=8)
     at = models.DateTimeField()
     roster = models.ForeignKey(Roster, on_delete=models.PROTECT, related_name="frames")
+    summary = models.BinaryField()
     data = models.BinaryField()
 
     class Meta:

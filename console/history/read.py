@@ -10,8 +10,8 @@ import numpy as np
 from django.db.models import BinaryField, F, Func, Value
 
 from console.history.models import Frame, Roster
-from console.history.tiers import FINE_WIDTH, Bytes, Tier, shown, tiers
-from console.live.frames import BARS, FULL, UNKNOWN
+from console.history.tiers import COARSE_WIDTH, Bytes, Tier, shown, tiers, wide
+from console.live.frames import BARS, FULL, STATE_BITS, UNKNOWN
 
 #: Points of one answer, about as many as a chart has pixels to tell apart.
 MOST_POINTS = 750
@@ -42,14 +42,18 @@ def moment(at: datetime) -> Moment | None:
 def tier_for(begin: datetime, end: datetime, now: datetime) -> Tier:
     """The finest tier that reaches back to the beginning and does not need more points than are shown."""
     for tier in tiers():
-        if begin >= now - tier.kept and (end - begin) / tier.step <= MOST_POINTS:
+        # "The last hour" was asked for a moment ago, and half a step less is still the hour.
+        if begin >= now - tier.kept - tier.step and (end - begin) / tier.step <= MOST_POINTS:
             return tier
     return tiers()[-1]
 
 
 def of_host(name: str, begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
-    """A host's bars over a stretch: {step_s, at[], state[], used: {bar: {min, p95, max, reserved}}}, shares of
-    capacity, None where unknown. at: seconds since 1970. O(frames): of each only the host's bytes are read."""
+    """A host's bars over a stretch: {step_s, begin, end, at[], state[], used: {bar: {min, p95, max, reserved}}}, shares
+    of capacity, None where unknown; begin, end, at: seconds since 1970.
+
+    O(frames): of each only the host's bytes are read.
+    """
     tier = tier_for(begin, end, now)
     frames = Frame.objects.filter(tier=tier.name, at__gte=begin, at__lte=end)
     rows = {
@@ -73,43 +77,26 @@ def of_host(name: str, begin: datetime, end: datetime, now: datetime) -> dict[st
             pieces.append(bytes(piece))
     order = np.argsort(at)
     table = np.frombuffer(b"".join(pieces), np.uint8).reshape(-1, tier.width)[order]
-    return _series(tier, [at[each] for each in order], _wide(table))
+    return _series(tier, begin, end, [at[each] for each in order], wide(table))
 
 
 def of_cluster(begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
-    """The same over all hosts: of each moment the least, the 95th of a hundred and the most of the hosts."""
+    """The same over all hosts: of each moment the least, the 95th of a hundred and the most of the hosts. O(frames):
+    each has its summary beside it."""
     tier = tier_for(begin, end, now)
-    at: list[float] = []
-    made: list[Bytes] = []
-    for frame in Frame.objects.filter(tier=tier.name, at__gte=begin, at__lte=end).iterator(chunk_size=20):
-        at.append(frame.at.timestamp())
-        made.append(_over_hosts(_wide(np.frombuffer(frame.data, np.uint8).reshape(-1, tier.width))))
-    table = np.stack(made) if made else np.zeros((0, 18), np.uint8)
-    return _series(tier, at, table)
+    found = Frame.objects.filter(tier=tier.name, at__gte=begin, at__lte=end).values_list("at", "summary")
+    at = [moment_.timestamp() for moment_, _ in found]
+    rows = b"".join(bytes(summary) for _, summary in found)
+    table = np.frombuffer(rows, np.uint8).reshape(-1, COARSE_WIDTH)
+    return _series(tier, begin, end, at, table)
 
 
-def _wide(table: Bytes) -> Bytes:
-    """Fine rows as coarse ones: their one value is least, p95 and most."""
-    if table.shape[1] != FINE_WIDTH:
-        return table
-    used = table[:, :4]
-    return np.concatenate((used, used, used, table[:, 4:]), axis=1)
+def state_words(bits: int) -> list[str]:
+    """The words of a state byte; [] is active."""
+    return [word for word, bit in STATE_BITS.items() if bits & bit]
 
 
-def _over_hosts(table: Bytes) -> Bytes:
-    """uint8[H, 18] of the hosts as one row."""
-    made = np.full(18, UNKNOWN, np.uint8)
-    for first, rank in ((0, 0.0), (4, 0.95), (8, 1.0), (12, 1.0)):
-        for bar in range(4):
-            column = np.sort(table[:, first + bar])
-            column = column[column != UNKNOWN]
-            if len(column):
-                made[first + bar] = column[max(int(np.ceil(rank * len(column))) - 1, 0)]
-    made[16] = np.bitwise_or.reduce(table[:, 16])
-    return made
-
-
-def _series(tier: Tier, at: list[float], table: Bytes) -> dict[str, Any]:
+def _series(tier: Tier, begin: datetime, end: datetime, at: list[float], table: Bytes) -> dict[str, Any]:
     def shares(column: Bytes) -> list[float | None]:
         return [None if byte == UNKNOWN else byte / FULL for byte in column.tolist()]
 
@@ -121,6 +108,8 @@ def _series(tier: Tier, at: list[float], table: Bytes) -> dict[str, Any]:
     return {
         "tier": tier.name,
         "step_s": step.total_seconds(),
+        "begin": begin.timestamp(),
+        "end": end.timestamp(),
         "at": at,
         "state": table[:, 16].tolist(),
         "used": used,

@@ -70,3 +70,28 @@ def shown(data: Bytes) -> Bytes:
     if data.shape[1] == FINE_WIDTH:
         return data
     return np.concatenate((data[:, 8:16], data[:, 16:18]), axis=1)
+
+
+def wide(table: Bytes) -> Bytes:
+    """Rows of any tier as coarse ones, uint8[H, 18]: a fine row's one value is least, p95 and most."""
+    if table.shape[1] == COARSE_WIDTH:
+        return table
+    used = table[:, :4]
+    return np.concatenate((used, used, used, table[:, 4:]), axis=1)
+
+
+def over_hosts(table: Bytes) -> Bytes:
+    """All hosts' rows as one, uint8[18]: least of the least, the 95th of a hundred hosts, most of the most, any state.
+
+    What is unknown of a host does not count; unknown of all stays unknown. O(H log H).
+    """
+    rows = wide(table)
+    made = np.full(COARSE_WIDTH, UNKNOWN, np.uint8)
+    for first, rank in ((0, 0.0), (4, 0.95), (8, 1.0), (12, 1.0)):
+        for bar in range(4):
+            column = np.sort(rows[:, first + bar])
+            column = column[column != UNKNOWN]
+            if len(column):
+                made[first + bar] = column[max(int(np.ceil(rank * len(column))) - 1, 0)]
+    made[16] = np.bitwise_or.reduce(rows[:, 16])
+    return made

@@ -14,6 +14,8 @@ ROWS = 50
 #: Offsets cost the database what they skip; who looks for something this far back filters.
 LAST_PAGE = 200
 LONGEST_TEXT = 200
+#: What a list's URL may also say: which page of it, and which moment of the past is shown.
+NO_FILTERS = ("page", "t")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def rows_of(request: HttpRequest, queryset: QuerySet[Any], size: int = ROWS) -> 
         number=number,
         earlier=_query(request, number - 1) if number > 1 else None,
         later=_query(request, number + 1) if len(found) > size and number < LAST_PAGE else None,
-        filtered=any(value for key, value in request.GET.items() if key != "page"),
+        filtered=any(value for key, value in request.GET.items() if key not in NO_FILTERS),
     )
 
 

@@ -8,23 +8,27 @@ from console.accounts import look_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
+from console.chain import views as chain
 from console.demo import views as demo
 from console.events import views as events
-from console.fleet import host_page, join_page
+from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
+from console.history import views as history
 from console.jobs import views as jobs
 from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
+from console.plans import views as plans
 from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
+from console.traffic import weights_page as traffic_weights
 from console.underway import views as underway
 
 urlpatterns: list[URLPattern] = [
-    path("", fleet.cluster_map, name="map"),
+    path("", map_page.cluster_map, name="map"),
     path("search/", search.search, name="search"),
     path("underway/", underway.underway, name="underway"),
     path("look/", look_page.look, name="look"),
@@ -35,12 +39,21 @@ urlpatterns: list[URLPattern] = [
     path("hosts/add/<slug:token_id>/", join_page.joined, name="joined"),
     path("hosts/<slug:name>/", host_page.host, name="host"),
     path("hosts/<slug:name>/live/", host_page.host_live, name="host-live"),
+    path("hosts/<slug:name>/siblings/", map_page.host_siblings, name="host-siblings"),
+    path("hosts/<slug:name>/past/", history.host_past, name="host-past"),
     path("hosts/<slug:name>/<slug:verb>/", host_page.host_action, name="host-action"),
+    path("chain/", chain.chain, name="chain"),
+    path("chain/live/", chain.chain_live, name="chain-live"),
+    path("plans/", plans.plans, name="plans"),
+    path("plans/apply/", plans.apply_plan, name="apply-plan"),
+    path("plans/drain/<slug:name>/", plans.drain_preview, name="drain-preview"),
     path("services/", traffic.services, name="services"),
     path("services/new/", traffic.new_service, name="new-service"),
     path("services/<slug:name>/", traffic.service, name="service"),
     path("services/<slug:name>/live/", traffic.service_live, name="service-live"),
+    path("services/<slug:name>/tier/", traffic.tier_action, name="service-tier"),
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
+    path("services/<slug:name>/weights/", traffic_weights.weights, name="weights"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
     path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),

@@ -7,11 +7,14 @@ import uuid
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from console.api.views import find
+from console.events.tasks import KEEP_DECISIONS
 from console.pages.frame import page
 from console.pages.lists import choice_of, rows_of, text_of, uuid_of
+from console.placements.again import again
 from console.placements.models import Decision, Placement
+from console.placements.nearest import nearest_loser
 from console.placements.shown import asked_in_words, candidates_of
+from console.placements.ticks import judged, rules_of
 
 KINDS = ("service", "job", "shard")
 #: A decision keeps up to 200 rejections; the page shows this many, the JSON has the rest.
@@ -52,7 +55,11 @@ def decisions(request: HttpRequest) -> HttpResponse:
 @page()
 def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
     """Only what the decision document says, in the order in which one would ask."""
-    found: Decision = find(Decision.objects.all(), "decision", pk=decision)
+    found = Decision.objects.filter(pk=decision).first()
+    if found is None:
+        kept_days = KEEP_DECISIONS.days
+        context = {"identity": decision, "kept_days": kept_days}
+        return render(request, "placements/decision_gone.html", context, status=404)
     document = found.document
     together = []
     if found.together is not None:
@@ -61,7 +68,10 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
     candidates = candidates_of(document)
     rejections = document.get("rejections", [])
     placement = (
-        Placement.objects.filter(decision=found).select_related("host").prefetch_related("jobs").first()
+        Placement.objects.filter(decision=found)
+        .select_related("host", "replica__shard")
+        .prefetch_related("jobs")
+        .first()
     )
     return render(
         request,
@@ -70,9 +80,9 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
             "decision": found,
             "document": document,
             "candidates": candidates,
-            "resources": sorted({part.resource for each in candidates for part in each.parts}, key=_rank),
-            "worst_total": max((each.total for each in candidates), default=0.0),
-            "rejections": rejections[:MOST_REJECTIONS],
+            "nearest": nearest_loser(document, candidates),
+            "rules": rules_of(document),
+            "judged": judged(document, found.asked, MOST_REJECTIONS),
             "rejections_more": document.get("rejections_more", 0) + max(0, len(rejections) - MOST_REJECTIONS),
             "rejected": sorted(document.get("rejected", {}).items(), key=lambda item: -item[1]),
             "asked": asked_in_words(found.asked),
@@ -80,12 +90,7 @@ def decision(request: HttpRequest, decision: uuid.UUID) -> HttpResponse:
             "together_more": len(together) > MOST_TOGETHER,
             "placement": placement,
             "job": placement.jobs.first() if placement else None,
+            "shard": placement.replica.shard if placement and hasattr(placement, "replica") else None,
+            "again": again(found, request.build_absolute_uri("/api/v1/placements/")),
         },
     )
-
-
-_ORDER = ("cpu", "memory", "disk", "disk_io", "net_in", "net_out")
-
-
-def _rank(resource: str) -> tuple[int, str]:
-    return (_ORDER.index(resource) if resource in _ORDER else len(_ORDER), resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -20,10 +21,11 @@ from console.traffic.actions.services import (
     DrainEndpoint,
     RemoveEndpoint,
     RemoveService,
+    SetTier,
 )
 from console.traffic.models import Endpoint, Service
 from console.traffic.schema import SettingsDocument
-from console.traffic.view import joined_health, seen
+from console.traffic.view import joined_health, seen, warnings_now
 
 
 @extend_schema_field({"type": "string", "pattern": r"^.+:\d{1,5}$"})
@@ -72,6 +74,11 @@ class ServiceRequest(StrictSerializer):
     listen = HostPort(help_text="ADDR:PORT; without it, a pool for other services", required=False)
     endpoints = serializers.ListField(child=NewEndpoint(), default=list)
     settings = SettingsDocument(default=dict)
+    tier = serializers.ChoiceField(Service.Tier.choices, default=Service.Tier.OTHER)
+
+
+class TierRequest(StrictSerializer):
+    tier = serializers.ChoiceField(Service.Tier.choices)
 
 
 class EndpointRequest(StrictSerializer):
@@ -111,10 +118,24 @@ class EndpointShown(serializers.ModelSerializer):
         return seen().endpoint(endpoint)
 
 
+class RefusedShown(serializers.Serializer):
+    """node: an engine; what: listener, routes, pool, endpoints or certificate; text: the engine's words."""
+
+    node = serializers.CharField()
+    what = serializers.CharField()
+    text = serializers.CharField()
+
+
 class ServiceShown(serializers.ModelSerializer):
+    """refused: what of the service engines do not take at present; they go on with what they took before.
+    warnings: what its settings ask for and is hardly meant.
+    """
+
     listen_port = serializers.IntegerField(allow_null=True)
     endpoints = EndpointShown(many=True)
     settings = SettingsDocument()
+    refused = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
 
     class Meta:
         model = Service
@@ -123,10 +144,20 @@ class ServiceShown(serializers.ModelSerializer):
             "protocol",
             "listen_address",
             "listen_port",
+            "tier",
             "endpoints",
             "settings",
+            "refused",
+            "warnings",
             "created_at",
         ]
+
+    @extend_schema_field(RefusedShown(many=True))
+    def get_refused(self, service: Service) -> list[dict[str, str]]:
+        return [msgspec.structs.asdict(each) for each in seen().refused(service.name)]
+
+    def get_warnings(self, service: Service) -> list[str]:
+        return warnings_now(service)
 
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
@@ -138,7 +169,7 @@ class Services(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = SERVICES
     serializer_class = ServiceShown
-    filterset_fields = ["protocol"]
+    filterset_fields = ["protocol", "tier"]
 
     @extend_schema(request=ServiceRequest, responses={201: ServiceShown})
     def post(self, request: Request) -> Response:
@@ -147,7 +178,13 @@ class Services(ActionView, generics.ListAPIView):
         values = asked.validated_data
         address, port = values.get("listen", (None, None))
         action = CreateService(
-            values["name"], values["protocol"], address, port, values["endpoints"], values["settings"]
+            values["name"],
+            values["protocol"],
+            address,
+            port,
+            values["endpoints"],
+            values["settings"],
+            values["tier"],
         )
         service = self.act(request, action)
         return Response(ServiceShown(SERVICES.get(pk=service.pk)).data, status=201)
@@ -159,6 +196,13 @@ class OneService(ActionView):
     @extend_schema(responses=ServiceShown)
     def get(self, request: Request, name: str) -> Response:
         return Response(ServiceShown(find(SERVICES, "service", name=name)).data)
+
+    @extend_schema(request=TierRequest, responses=ServiceShown)
+    def patch(self, request: Request, name: str) -> Response:
+        asked = TierRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        service = self.act(request, SetTier(name, asked.validated_data["tier"]))
+        return Response(ServiceShown(SERVICES.get(pk=service.pk)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:

@@ -11,7 +11,8 @@ from console.fleet.models import Host
 class Service(models.Model):
     """One address for many servers; without an address, a pool that other services' routes lead to.
 
-    settings: the document of console.engines.target.settings.
+    settings: the document of console.engines.target.settings. tier: what its servers are in the chain from names to
+    databases; it says where people look for the service, and changes nothing of its traffic.
     """
 
     class Protocol(models.TextChoices):
@@ -19,11 +20,19 @@ class Service(models.Model):
         TCP = "tcp"
         UDP = "udp"
 
+    class Tier(models.TextChoices):
+        WEB = "web"
+        APPLICATION = "application"
+        CACHE = "cache"
+        DATABASE = "database"
+        OTHER = "other"
+
     name = models.CharField(max_length=63, unique=True)
     protocol = models.CharField(max_length=8, choices=Protocol.choices)
     listen_address = models.GenericIPAddressField(null=True, blank=True)
     listen_port = models.PositiveIntegerField(null=True, blank=True)
     settings = models.JSONField(default=dict, blank=True)
+    tier = models.CharField(max_length=16, choices=Tier.choices, default=Tier.OTHER)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

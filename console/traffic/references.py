@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from django.db import connection
 
-from console.actions import Conflict, Invalid
+from console.actions import Conflict, Invalid, is_storable
 from console.engines.target import InvalidTarget, ServiceTarget, Settings
-from console.engines.target.pool.upstream import SYSTEM
+from console.engines.target.named import api_keys_named, certificates_named, services_named
 from console.engines.target.settings import settings_of
+from console.nodes.models import NodeToken
 from console.traffic.models import ApiKey, Certificate, Service
 
 LONGEST_DOCUMENT = 512 * 1024
@@ -22,8 +23,11 @@ LISTENERS = 0x5354454C
 
 def checked_settings(service: Service, document: Mapping[str, Any], prefix: str = "") -> Settings:
     """The settings that a document gives a service. Raises Invalid with the field's path (after prefix), Conflict."""
+    whole = prefix.rstrip(".") or "settings"
+    if not is_storable(document):
+        raise Invalid(whole, "invalid", "holds a number without bounds, NUL or half characters")
     if len(json.dumps(document)) > LONGEST_DOCUMENT:
-        raise Invalid(prefix.rstrip(".") or "settings", "too-long", f"at most {LONGEST_DOCUMENT} characters")
+        raise Invalid(whole, "too-long", f"at most {LONGEST_DOCUMENT} characters")
     try:
         settings = settings_of(document)
         target = ServiceTarget(
@@ -44,24 +48,36 @@ def leads_elsewhere(settings: Settings) -> bool:
     return bool(http.routes or http.destinations or settings.front.sni)
 
 
+def warnings_of(settings: Settings, nodes: Collection[str]) -> list[str]:
+    """What is allowed and hardly meant. nodes: the names of the engines that are connected.
+
+    A node may be named before it is there: that is no mistake, but until then nobody serves.
+    """
+    named = set(settings.engines) - set(nodes)
+    unknown = (
+        named - set(NodeToken.objects.filter(name__in=named).values_list("name", flat=True)) if named else ()
+    )
+    return [f"No engine is called {name}: nobody serves this service there." for name in sorted(unknown)]
+
+
 def leading_to(service: str) -> list[str]:
     """The other services whose settings lead to this one."""
     return [
         other.name
         for other in Service.objects.exclude(name=service).exclude(settings={})
-        if service in _services(settings_of(other.settings)).values()
+        if service in services_named(settings_of(other.settings)).values()
     ]
 
 
 def certificate_users() -> dict[str, list[str]]:
     """Certificate -> the services that end TLS with it, show it to endpoints, or trust its CA; in one read of
     all services."""
-    return _users(lambda settings: {name for name, _, _ in _certificates(settings)})
+    return _users(lambda settings: {name for name, _, _ in certificates_named(settings)})
 
 
 def api_key_users() -> dict[str, list[str]]:
     """API key -> the services that it opens."""
-    return _users(lambda settings: set(_api_keys(settings).values()))
+    return _users(lambda settings: set(api_keys_named(settings).values()))
 
 
 def _users(named: Callable[[Settings], set[str]]) -> dict[str, list[str]]:
@@ -72,40 +88,9 @@ def _users(named: Callable[[Settings], set[str]]) -> dict[str, list[str]]:
     return found
 
 
-def _services(settings: Settings) -> dict[str, str]:
-    """Field path -> service."""
-    found = {f"http.{path}": name for path, name in settings.http.services().items()}
-    return found | {f"front.sni[{n}].service": each.service for n, each in enumerate(settings.front.sni)}
-
-
-def _certificates(settings: Settings) -> Iterator[tuple[str, str, bool]]:
-    """(certificate, field path, whether it is its CA that is needed)."""
-    upstream = settings.pool.upstream.tls
-    if upstream is not None and upstream.authority != SYSTEM:
-        yield upstream.authority, "pool.upstream.tls.authority", True
-    if upstream is not None and upstream.certificate:
-        yield upstream.certificate, "pool.upstream.tls.certificate", False
-    tls = settings.front.tls
-    if tls is None:
-        return
-    for place, name in enumerate(tls.certificates):
-        yield name, f"front.tls.certificates[{place}]", False
-    if tls.clients is not None:
-        yield tls.clients.ca, "front.tls.clients.ca", True
-
-
-def _api_keys(settings: Settings) -> dict[str, str]:
-    """Field path -> API key."""
-    http = settings.http
-    found = {f"http.api_keys[{n}]": name for n, name in enumerate(http.api_keys or ())}
-    for place, route in enumerate(http.routes):
-        found |= {f"http.routes[{place}].api_keys[{n}]": name for n, name in enumerate(route.api_keys or ())}
-    return found
-
-
 def _missing(own: str, settings: Settings) -> Iterator[tuple[str, str]]:
     """(field path, why what it names can't be used)."""
-    services = _services(settings)
+    services = services_named(settings)
     if services:
         protocols = dict(Service.objects.filter(name__in=services.values()).values_list("name", "protocol"))
         for path, name in services.items():
@@ -117,7 +102,7 @@ def _missing(own: str, settings: Settings) -> Iterator[tuple[str, str]]:
                 yield path, f"no service is called {name}"
             elif protocols[name] != wanted:
                 yield path, f"{name} is a {protocols[name]} service; {wanted} is needed"
-    needed = list(_certificates(settings))
+    needed = list(certificates_named(settings))
     if needed:
         held = {
             each.name: each for each in Certificate.objects.filter(name__in=[name for name, _, _ in needed])
@@ -127,7 +112,7 @@ def _missing(own: str, settings: Settings) -> Iterator[tuple[str, str]]:
                 yield path, f"no certificate is called {name}"
             elif not (held[name].ca if ca else held[name].chain):
                 yield path, f"{name} has no {'CA' if ca else 'chain'}"
-    keys = _api_keys(settings)
+    keys = api_keys_named(settings)
     if keys:
         known = set(ApiKey.objects.filter(name__in=keys.values()).values_list("name", flat=True))
         for path, name in keys.items():

@@ -18,6 +18,10 @@ from console.live.picture import SILENT_AFTER_S, picture
 from console.traffic.draining import drain_of
 from console.traffic.health import EngineWord, Health, HostWord, health_of
 from console.traffic.models import Endpoint, Service
+from console.traffic.references import warnings_of
+
+#: The controller speaks once a second; after this long its figures are the past.
+STALE_AFTER_S = 5.0
 
 
 class NodeShare(msgspec.Struct, frozen=True):
@@ -69,10 +73,23 @@ class RequestShown(msgspec.Struct, frozen=True):
     attempts: int = 1
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """What a node does not take of a service at present. what: listener, routes, pool, …; text: the node's words."""
+
+    node: str
+    what: str
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        return f"Engine {self.node} refuses the {self.what}: {self.text}"
+
+
 class ServiceSeen(msgspec.Struct, frozen=True):
     """p50_ms, p90_ms, p99_ms: of the last seconds, as the engine measured them; None while nothing was asked.
 
     nodes: how many engines carry it. requests: the last ones, where the service keeps a share of them, newest first.
+    refused: what of it engines do not take; they go on with what they took before, which may be nothing.
     """
 
     endpoints: list[EndpointSeen]
@@ -83,6 +100,7 @@ class ServiceSeen(msgspec.Struct, frozen=True):
     errors_per_s: float = 0.0
     nodes: int = 0
     requests: list[RequestShown] = []
+    refused: list[Refused] = []
 
 
 class EngineSeen(msgspec.Struct, frozen=True):
@@ -145,8 +163,18 @@ class Seen:
     age_s: float | None = None
     endpoints: Mapping[tuple[str, str, int], EndpointSeen] = field(default_factory=dict)
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether the controller's last word is too old to be shown as the present."""
+        return self.age_s is None or self.age_s > STALE_AFTER_S
+
     def service(self, name: str) -> ServiceSeen | None:
         return self.traffic.services.get(name)
+
+    def refused(self, name: str) -> list[Refused]:
+        """What engines do not take of a service, as last said: a refusal does not pass by silence."""
+        known = self.service(name)
+        return known.refused if known else []
 
     def known(self, endpoint: Endpoint) -> EndpointSeen | None:
         """What was last said of one endpoint; None before the first word."""
@@ -166,13 +194,18 @@ def joined_health(endpoint: Endpoint, known: EndpointSeen | None) -> Health:
 
     known: the engines' word, None where they have not spoken lately.
     """
+    return health_with(endpoint, known, drain_s_of(endpoint.service))
+
+
+def health_with(endpoint: Endpoint, known: EndpointSeen | None, drain_s: float | None) -> Health:
+    """joined_health() where the service's drain_s was looked up before, for all of its endpoints."""
     host = endpoint.host
     age_s = picture.age_s(host.name)
     words = [] if known is None else [EngineWord(known.health, known.flags)]
     if known is not None and known.nodes:
         words = [EngineWord(each.health, each.flags, node) for node, each in known.nodes.items()]
     silent = age_s is None or age_s > SILENT_AFTER_S
-    drain = drain_of(endpoint, drain_s_of(endpoint.service), timezone.now())
+    drain = drain_of(endpoint, drain_s, timezone.now())
     return health_of(words, HostWord(host.name, age_s, silent, host.lost_since is not None), drain)
 
 
@@ -190,6 +223,18 @@ def reason_of(endpoint: Endpoint, known: EndpointSeen) -> str:
     """Why the endpoint has its weight. The steering law knows no drain: to it, such an endpoint is not healthy."""
     health = joined_health(endpoint, known)
     return health.reasons[0] if health.state in ("draining", "closed") else known.reason
+
+
+def warnings_now(service: Service) -> list[str]:
+    """What the service's settings ask for and is hardly meant; nothing while the engines are not known."""
+    now = seen()
+    if now.age_s is None:
+        return []
+    try:
+        settings = settings_of(service.settings)
+    except InvalidTarget:
+        return []  # an older document than this code; the controller says so
+    return warnings_of(settings, [each.node for each in now.traffic.engines])
 
 
 def seen() -> Seen:

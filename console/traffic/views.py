@@ -21,16 +21,17 @@ from console.traffic.actions.services import (
     CreateService,
     DrainEndpoint,
     RemoveEndpoint,
+    SetTier,
 )
 from console.traffic.draining import is_draining
 from console.traffic.models import Endpoint, Service
 from console.traffic.sentences import sentences
-from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen
+from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen, warnings_now
 
 SERVICES = Service.objects.prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
-#: The controller speaks once a second; after this long its figures are the past.
-STALE_AFTER_S = 5.0
+#: What stands behind applications, and hardly ever speaks HTTP.
+BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
 
 
 @page()
@@ -59,10 +60,13 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
             "rows": rows[:MOST_ENDPOINTS],
             "more": max(0, len(rows) - MOST_ENDPOINTS),
             "now": None if stale(now) else now.service(name),
+            "refused": now.refused(name),
+            "warnings": warnings_now(found),
             "stale": stale(now),
             "traffic": now.traffic,
             "age_s": now.age_s,
             "offer": offer(request, DrainEndpoint, "drain", "Drain"),
+            "tiers": Service.Tier.values,
             "sentences": sentences(settings_of(found.settings)),
         },
     )
@@ -96,6 +100,13 @@ class ServiceForm(forms.Form):
         max_length=63, widget=forms.TextInput({"placeholder": "shop", "autocomplete": "off"})
     )
     protocol = forms.ChoiceField(choices=Service.Protocol.choices)
+    tier = forms.ChoiceField(
+        choices=Service.Tier.choices,
+        initial=Service.Tier.OTHER,
+        required=False,
+        label="Its servers are",
+        help_text="Where the service stands in the chain from names to databases.",
+    )
     listen = forms.CharField(
         max_length=80,
         required=False,
@@ -119,14 +130,21 @@ class ServiceForm(forms.Form):
 @page(Role.OPERATOR, "POST")
 def new_service(request: HttpRequest) -> HttpResponse:
     """GET asks, POST makes the service."""
-    form = ServiceForm(request.POST or None)
+    asked = request.GET.get("tier", "")
+    initial = (
+        {"tier": asked, "protocol": "tcp" if asked in BEHIND else "http"}
+        if asked in Service.Tier.values
+        else {}
+    )
+    form = ServiceForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         address, port = values["listen"]
         try:
-            made = CreateService(values["name"], values["protocol"], address, port, values["endpoints"]).run(
-                actor_of(request)
-            )
+            tier = values["tier"] or Service.Tier.OTHER
+            made = CreateService(
+                values["name"], values["protocol"], address, port, values["endpoints"], tier=tier
+            ).run(actor_of(request))
         except Invalid as error:
             field = "listen" if error.field.startswith("listen") else error.field.partition(".")[0]
             form.add_error(field if field in form.fields else None, error.reason)
@@ -135,6 +153,15 @@ def new_service(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("service", name=made.name)
     return render(request, "traffic/new_service.html", {"form": form})
+
+
+@page(Role.OPERATOR, "POST")
+def tier_action(request: HttpRequest, name: str) -> HttpResponse:
+    """POST tier=web|application|cache|database|other."""
+    if request.method == "POST":
+        tier = request.POST.get("tier", "")
+        act(request, SetTier(name, tier), f"{name} stands in the chain as: {tier}.")
+    return redirect("service", name=name)
 
 
 @page(Role.OPERATOR, "POST")
@@ -167,7 +194,7 @@ def host_port(text: str) -> tuple[str, int]:
 
 def stale(now: Seen) -> bool:
     """Whether the controller's last word is too old to be shown as the present."""
-    return now.age_s is None or now.age_s > STALE_AFTER_S
+    return now.is_stale
 
 
 def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:

@@ -1,247 +1,222 @@
-// <cluster-map group="zone" colour="worst" data-hosts="/hosts/">: every host on one canvas, live.
-// Only tiles whose bytes changed are drawn again, in the next animation frame.
-import { BARS, STATES, ageText, feed, percent, share, worstByte } from "./live.js";
-import { layout, neighbour } from "./map-layout.js";
-import { RING, drawGroup, drawRing, drawTile, eraseRing } from "./map-tiles.js";
+// <cluster-map group="zone" colour="worst" size="" data-hosts="/hosts/">: every host on one canvas, live.
+import { BARS, feed, percent } from "./live.js";
+import { Card, alike, element } from "./map-card.js";
+import { Choice, keep, kept } from "./map-choice.js";
+import { groupsOf, inOrder, moves } from "./map-groups.js";
+import { layout, neighbour, slotAt } from "./map-layout.js";
+import { Legend } from "./map-legend.js";
+import { Overlay } from "./map-overlay.js";
+import { Painter } from "./map-painter.js";
+import { download, pictureOf } from "./map-picture.js";
 import { onRepaint, prepare } from "./palette.js";
 
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
-const BYTES = 9; // of one host that are drawn: used, reserved, state
+/** Hosts that go from group to group do so all together, no more often than the eye can follow. */
+const REGROUP_MS = 5000;
 
 class ClusterMap extends HTMLElement {
   connectedCallback() {
     this.canvas = element("canvas", { tabIndex: 0, role: "application", ariaRoleDescription: "map of hosts" });
     this.spoken = element("div", { className: "unseen", role: "status" });
-    this.card = element("div", { className: "card", hidden: true });
-    this.card.ariaHidden = "true"; // the live region says the same
-    this.append(this.canvas, this.card, this.spoken);
-    this.tiles = [];
-    this.ahead = -1;
-    this.form = document.getElementById("map-choice");
-    this.form?.addEventListener("change", () => this.choose());
-    this.form?.addEventListener("submit", (event) => event.preventDefault());
-    feed.addEventListener("directory", () => this.arrange());
-    feed.addEventListener("frame", () => this.soon());
-    this.canvas.addEventListener("pointermove", (event) => this.point(event));
-    this.canvas.addEventListener("pointerleave", () => this.unpoint());
-    this.canvas.addEventListener("click", (event) => this.open(this.hit(event)));
+    this.overlay = new Overlay();
+    this.card = new Card();
+    this.append(this.canvas, this.overlay.canvas, this.card.box, this.spoken);
+    this.choice = new Choice(document.getElementById("map-choice"), { ...attributesOf(this) }, () => this.arrange());
+    this.legend = new Legend(document.getElementById("map-legend"));
+    // Slots that keys have reached and that is pointed at; the chosen host by name, because slots change.
+    [this.ahead, this.pointed] = [-1, -1];
+    [this.chosen, this.shared] = [kept("host") ?? "", null];
+    feed.addEventListener("directory", () => this.meet());
+    feed.addEventListener("frame", () => this.take());
+    this.canvas.addEventListener("pointermove", (event) => this.point(slotAt(this.plan, event.offsetX, event.offsetY)));
+    this.canvas.addEventListener("pointerleave", () => this.point(-1));
+    this.canvas.addEventListener("click", (event) => this.choose(slotAt(this.plan, event.offsetX, event.offsetY)));
+    this.canvas.addEventListener("dblclick", () => this.open(this.slotOf(this.chosen)));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
-    this.canvas.addEventListener("focus", () => this.move(Math.max(0, this.ahead)));
-    this.canvas.addEventListener("blur", () => {
-      this.unpoint();
-      this.unring(this.ahead);
-    });
+    this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.move(Math.max(0, this.ahead)));
+    this.canvas.addEventListener("blur", () => this.above());
+    document.getElementById("map-picture")?.addEventListener("click", () => this.picture());
     onRepaint(() => this.arrange());
     new ResizeObserver(() => this.arrange()).observe(this);
+    if (feed.hosts.length) this.meet();
   }
 
-  /** The choice goes into the URL, so that a view can be sent to somebody. */
-  choose() {
-    const { group, colour } = Object.fromEntries(new FormData(this.form));
-    this.setAttribute("group", group);
-    this.setAttribute("colour", colour);
-    const url = new URL(location.href);
-    for (const [key, value] of [["group", group], ["colour", colour]]) {
-      url.searchParams.set(key, value);
-    }
-    history.replaceState(null, "", url);
+  /** Other hosts than before. */
+  meet() {
+    this.names = feed.hosts.map(({ name }) => name);
+    this.order = inOrder(feed.hosts);
+    this.choice.offer(feed.hosts);
     this.arrange();
   }
 
-  /** Lay all tiles out again: the hosts, the width or the grouping changed. */
+  /** Lay all tiles out again: the hosts, the width, the colours or what is shown changed. */
   arrange() {
     const width = this.clientWidth;
-    if (!width || !feed.hosts.length) return;
-    this.offer();
-    this.bar = BARS.indexOf(this.getAttribute("colour"));
-    const focused = this.tiles[this.ahead] ? this.names?.[this.tiles[this.ahead].row] : null;
+    const { choice } = this;
+    if (!width || !this.names?.length || (moves(choice.group) && !feed.frame)) return;
+    const focused = this.plan ? this.nameAt(this.ahead) : "";
     // A phone scrolls anyway: names are worth a second screen.
     const screens = width < 600 ? 2 : 1;
     const room = Math.max(420, window.innerHeight * screens - this.getBoundingClientRect().top - window.scrollY - 120);
-    this.plan = layout(feed.hosts, this.getAttribute("group") ?? "", width, room);
-    this.tiles = this.plan.tiles;
-    this.names = feed.hosts.map((host) => host.name);
-    if (focused) this.ahead = this.tiles.findIndex((tile) => this.names[tile.row] === focused);
+    const colour = choice.colourOf(feed.hosts);
+    const size = choice.sizeOf(feed.hosts);
+    this.plan = layout(groupsOf(feed.hosts, this.order, choice.group, feed.frame), width, room, size !== null);
+    this.arrangedAt = performance.now();
     // The ring around a tile at the edge needs room outside of it.
-    this.canvas.style.blockSize = `${this.plan.height + 2}px`;
-    this.ctx = prepare(this.canvas, width, this.plan.height + 2);
-    this.canvas.ariaLabel = `${feed.hosts.length} hosts. Arrow keys move, Enter opens the host.`;
-    this.drawn = null;
-    this.soon();
+    const height = this.plan.height + 3;
+    this.canvas.style.blockSize = `${height}px`;
+    this.painter = new Painter(prepare(this.canvas, width, height), this.plan, this.names, colour, size);
+    this.overlay.fit(width, height);
+    this.ahead = this.slotOf(focused);
+    this.canvas.ariaLabel = `${this.names.length} hosts. Arrow keys move, Space shows who carries the same, Enter opens the host.`;
+    this.legend.show(colour, size);
+    this.painter.mark(null);
+    if (feed.frame) this.draw(true);
   }
 
-  /** Every label that a host carries can be grouped by. */
-  offer() {
-    const select = this.form?.elements.group;
-    if (!select) return;
-    const known = new Set([...select.options].map((option) => option.value));
-    for (const key of new Set(feed.hosts.flatMap((host) => Object.keys(host.labels)))) {
-      if (!known.has(key)) select.add(new Option(key, key), select.options.length - 1);
-    }
+  /** A frame came. */
+  take() {
+    if (this.painter?.plan.hosts !== feed.frame.hosts) return this.arrange();
+    if (moves(this.choice.group) && performance.now() - this.arrangedAt > REGROUP_MS) return this.arrange();
+    const { colour, size } = this.painter;
+    // Ages grow without a word from the host.
+    const all = colour.name === "age" || size?.name === "age";
+    this.painter.mark(all ? null : feed.changed);
+    if (this.painter.painted) this.soon();
+    else this.draw(true); // half a map would be no map
   }
 
   soon() {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
-      this.draw();
+      this.draw(false);
     });
   }
 
-  draw() {
-    const { frame } = feed;
-    if (!frame || !this.plan || frame.hosts !== this.tiles.length) return;
-    const all = !this.drawn;
-    this.drawn ??= new Uint8Array(BYTES * frame.hosts);
-    const group = this.plan.groups.map(() => NaN);
-    if (all) this.ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    const changed = [];
-    this.tiles.forEach((tile, index) => {
-      if (this.remember(tile.row, frame) || all) changed.push(index);
-      const value = this.value(tile.row);
-      if (!(value <= group[tile.group])) group[tile.group] = Number.isNaN(value) ? group[tile.group] : value;
-    });
-    this.plan.groups.forEach((each, number) => {
-      const count = `${each.rows.length} ${each.rows.length === 1 ? "host" : "hosts"}`;
-      drawGroup(this.ctx, each, `${count}, highest ${percent(group[number])}`);
-    });
-    for (const index of changed) this.drawOne(index);
-    this.ring();
-    if (!this.card.hidden) this.fill();
+  draw(whole) {
+    if (!feed.frame || feed.frame.hosts !== this.plan.hosts) return;
+    if (this.painter.paint(feed.frame, whole)) return this.soon();
+    this.dispatchEvent(new Event("painted"));
+    if (whole) this.above();
+    if (whole && this.chosen && !this.shared) this.learn();
+    this.say();
   }
 
-  drawOne(index) {
-    const tile = this.tiles[index];
-    drawTile(this.ctx, tile, this.plan.level, this.names[tile.row], feed.at(tile.row), this.value(tile.row));
+  /** What lies above the tiles. */
+  above() {
+    if (!this.plan) return;
+    const focused = this.canvas.matches(":focus-visible") ? this.ahead : -1;
+    const chosen = this.slotOf(this.chosen);
+    const names = new Set((this.shared ?? []).flatMap(({ hosts }) => hosts));
+    const siblings = [...names].map((name) => this.slotOf(name)).filter((slot) => slot >= 0);
+    this.overlay.draw(this.plan, focused, chosen, siblings);
   }
 
-  /** The ring lies over its tile's neighbours, so it is drawn after all tiles. */
-  ring() {
-    const tile = this.tiles[this.ahead];
-    if (tile && document.activeElement === this.canvas) drawRing(this.ctx, tile);
+  nameAt(slot) {
+    return slot < 0 ? "" : this.names[this.plan.row[slot]];
   }
 
-  unring(index) {
-    const ringed = this.tiles[index];
-    if (!ringed || !feed.frame) return;
-    eraseRing(this.ctx, ringed);
-    const near = (a, b, length) => a < b + length + RING && b < a + length + RING;
-    this.tiles.forEach((tile, each) => {
-      if (near(tile.x, ringed.x, tile.width) && near(tile.y, ringed.y, tile.height)) this.drawOne(each);
-    });
+  slotOf(name) {
+    const row = feed.rows.get(name);
+    return row === undefined ? -1 : this.plan.slot[row];
   }
 
-  /** True where a host's bytes differ from those that are drawn. */
-  remember(row, { used, reserved, state }) {
-    const { drawn } = this;
-    const at = row * BYTES;
-    let changed = drawn[at + 8] !== state[row];
-    drawn[at + 8] = state[row];
-    for (let bar = 0; bar < 4; bar += 1) {
-      const [use, hold] = [used[row * 4 + bar], reserved[row * 4 + bar]];
-      changed ||= drawn[at + bar] !== use || drawn[at + 4 + bar] !== hold;
-      drawn[at + bar] = use;
-      drawn[at + 4 + bar] = hold;
+  // -- pointing and choosing -----------------------------------------------------------------
+
+  point(slot) {
+    this.canvas.style.cursor = slot < 0 ? "" : "pointer";
+    if (this.pointed === slot) return;
+    this.pointed = slot;
+    this.say();
+  }
+
+  /** The card is of what is pointed at, else of the chosen host, else of the one that keys have reached. */
+  say() {
+    const chosen = this.slotOf(this.chosen);
+    const focused = this.canvas.matches(":focus-visible") ? this.ahead : -1;
+    const slot = [this.pointed, chosen, focused].find((each) => each >= 0) ?? -1;
+    if (slot < 0 || !feed.frame) return this.card.hide();
+    const row = this.plan.row[slot];
+    this.card.show(feed.hosts[row], feed.at(row), slot === chosen ? this.shared : null, this.path(slot));
+    this.card.put(this.plan, slot, this.clientWidth, this.getBoundingClientRect().top);
+  }
+
+  choose(slot) {
+    const name = slot < 0 || this.nameAt(slot) === this.chosen ? "" : this.nameAt(slot);
+    [this.chosen, this.shared] = [name, null];
+    keep("host", name || null);
+    if (name) this.ahead = slot;
+    this.above();
+    this.say();
+    if (name) this.learn();
+  }
+
+  /** Who carries the same as the chosen host. */
+  async learn() {
+    const name = this.chosen;
+    const answer = await fetch(`${this.dataset.hosts}${encodeURIComponent(name)}/siblings/`).catch(() => null);
+    if (this.chosen !== name) return;
+    if (!answer?.ok) {
+      this.spoken.textContent = answer ? `Nothing is known of ${name}.` : `What ${name} carries could not be asked.`;
+      return;
     }
-    return changed;
-  }
-
-  /** The share that colours a host's tile; NaN = unknown. */
-  value(row) {
-    const { used, state } = feed.frame;
-    if (state[row] & STATES.silent) return NaN;
-    return share(this.bar < 0 ? worstByte(used, row) : used[row * 4 + this.bar]);
-  }
-
-  // -- pointing ------------------------------------------------------------------------------
-
-  hit({ offsetX, offsetY }) {
-    return this.tiles.findIndex(
-      ({ x, y, width, height }) => offsetX >= x && offsetX < x + width && offsetY >= y && offsetY < y + height,
-    );
-  }
-
-  point(event) {
-    const index = this.hit(event);
-    this.canvas.style.cursor = index < 0 ? "" : "pointer";
-    if (index < 0) this.unpoint();
-    else this.show(index);
-  }
-
-  unpoint() {
-    this.card.hidden = true;
-  }
-
-  show(index) {
-    this.shown = index;
-    this.card.hidden = false;
-    this.fill();
-    const { x, y, height } = this.tiles[index];
-    const left = Math.min(x, this.clientWidth - this.card.offsetWidth);
-    const below = y + height + 8;
-    this.card.style.transform = `translate(${Math.max(0, left)}px, ${below}px)`;
-  }
-
-  fill() {
-    const tile = this.tiles[this.shown];
-    if (!tile || !feed.frame) return;
-    const host = feed.hosts[tile.row];
-    const now = feed.at(tile.row);
-    const rows = BARS.map((bar, each) => {
-      const row = element("tr");
-      row.append(
-        element("th", { textContent: bar }),
-        element("td", { textContent: percent(now.used[each]) }),
-        element("td", { textContent: percent(now.reserved[each]) }),
-      );
-      return row;
-    });
-    const head = element("tr", { className: "faint" });
-    head.append(element("th"), element("td", { textContent: "used" }), element("td", { textContent: "reserved" }));
-    const table = element("table");
-    table.append(head, ...rows);
-    const labels = Object.entries(host.labels).map(([key, value]) => `${key}=${value}`);
-    this.card.replaceChildren(
-      element("strong", { textContent: host.name }),
-      element("span", { className: `state ${now.words[0]}`, textContent: now.words.join(", ") }),
-      table,
-      element("div", { className: "faint", textContent: `${host.address}, report ${ageText(now.age)} old` }),
-      element("div", { className: "faint", textContent: labels.join(" ") }),
-    );
+    const { shared } = await answer.json();
+    if (this.chosen !== name) return;
+    this.shared = shared;
+    this.above();
+    this.say();
+    const said = shared.map(({ kind, name: what, hosts, more }) => `${kind} ${what} ${alike(hosts.length + more)}`);
+    this.spoken.textContent = said.length ? `${name} carries ${said.join(", ")}.` : `${name} carries nothing at present.`;
   }
 
   // -- keys ----------------------------------------------------------------------------------
 
   key(event) {
-    if (event.key === "Enter") this.open(this.ahead);
-    else if (event.key === "Escape") this.unpoint();
-    else if (MOVES.includes(event.key) && this.tiles.length) {
-      event.preventDefault();
-      this.move(neighbour(this.tiles, Math.max(0, this.ahead), event.key));
-    }
+    const { key } = event;
+    if (key === "Enter") this.open(this.ahead);
+    else if (key === "Escape") this.choose(-1);
+    else if (key === " ") this.choose(this.ahead);
+    else if (MOVES.includes(key) && this.plan) this.move(neighbour(this.plan, Math.max(0, this.ahead), key));
+    else return;
+    event.preventDefault();
   }
 
-  move(index) {
-    this.unring(this.ahead);
-    this.ahead = index;
-    if (!feed.frame || !this.tiles[index]) return;
-    this.ring();
-    this.show(index);
-    const tile = this.tiles[index];
-    const now = feed.at(tile.row);
-    const said = BARS.map((bar, each) => `${bar} ${percent(now.used[each])}`).join(", ");
-    this.spoken.textContent = `${this.names[tile.row]}, ${this.plan.groups[tile.group].title}, ${now.words.join(" ")}: ${said}`;
-    const { top } = this.canvas.getBoundingClientRect();
-    if (top + tile.y < 60 || top + tile.y + tile.height > window.innerHeight) window.scrollBy(0, top + tile.y - window.innerHeight / 2);
+  move(slot) {
+    if (!feed.frame || !this.plan) return;
+    this.ahead = slot;
+    this.above();
+    this.say();
+    const row = this.plan.row[slot];
+    const now = feed.at(row);
+    const figures = BARS.map((bar, each) => `${bar} ${percent(now.used[each])}`).join(", ");
+    const group = this.plan.groups[this.plan.group[row]].title;
+    this.spoken.textContent = `${this.names[row]}, ${group}, ${now.words.join(" ")}: ${figures}`;
+    const top = this.canvas.getBoundingClientRect().top + this.plan.y[slot];
+    if (top < 60 || top + this.plan.tileHeight > window.innerHeight) window.scrollBy(0, top - window.innerHeight / 2);
   }
 
-  open(index) {
-    const tile = this.tiles[index];
-    if (tile) location.assign(`${this.dataset.hosts}${encodeURIComponent(this.names[tile.row])}/`);
+  path(slot) {
+    return `${this.dataset.hosts}${encodeURIComponent(this.nameAt(slot))}/`;
+  }
+
+  open(slot) {
+    if (slot >= 0) location.assign(this.path(slot));
+  }
+
+  async picture() {
+    if (!this.painter || !feed.frame) return;
+    const at = new Date().toISOString().slice(0, 19);
+    const { group, colour, size } = this.choice;
+    const shown = [group && `grouped by ${group}`, `coloured by ${colour}`, size && `sized by ${size}`].filter(Boolean).join(", ");
+    const said = `${this.names.length} hosts ${shown}; the lower part of a tile is what is reserved`;
+    const canvases = [this.canvas, this.overlay.canvas];
+    const blob = await pictureOf(canvases, `${location.host}, ${at.replace("T", " ")} UTC`, said, this.legend.entries);
+    download(blob, `map-${at.replaceAll(":", "-")}.png`);
   }
 }
 
-function element(tag, properties = {}) {
-  return Object.assign(document.createElement(tag), properties);
+function attributesOf(map) {
+  return { group: map.getAttribute("group") ?? "", colour: map.getAttribute("colour") || "worst", size: map.getAttribute("size") ?? "" };
 }
 
 customElements.define("cluster-map", ClusterMap);

@@ -26,6 +26,65 @@ class HostFigures extends HTMLElement {
   }
 }
 
+/** A host on its way out: where it stands, as the ledger says; only what was answered is shown as done. */
+class HostLeaving extends HTMLElement {
+  connectedCallback() {
+    poll(this.getAttribute("src"), PAUSE_MS, (answer) => answer && this.take(answer));
+  }
+
+  take({ steps, left }) {
+    this.hidden = !steps;
+    if (!steps) return;
+    const items = this.querySelectorAll("li");
+    steps.forEach(({ label, when }, number) => {
+      const item = items[number];
+      if (item.textContent !== label) item.textContent = label;
+      item.className = when;
+      if (when === "now") item.ariaCurrent = "step";
+      else item.removeAttribute("aria-current");
+    });
+    const said = this.querySelector("[data-show=left]");
+    if (said.textContent !== left) said.textContent = left;
+  }
+}
+
+/** The question before a drain: asked of the server when it is put, never guessed. */
+class DrainPreview extends HTMLElement {
+  connectedCallback() {
+    const dialog = this.closest("dialog");
+    new MutationObserver(() => dialog.open && this.ask()).observe(dialog, { attributeFilter: ["open"] });
+  }
+
+  async ask() {
+    const status = this.querySelector("[role=status]");
+    const link = this.querySelector("a");
+    const list = this.querySelector("ul") ?? document.createElement("ul");
+    list.className = "points preview";
+    status.replaceChildren("Asking what would move where… ", link);
+    try {
+      const response = await fetch(this.getAttribute("src"), { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000) });
+      if (!response.ok || response.redirected) throw new Error(String(response.status));
+      const { sentence, moves, moves_more, stranded, stranded_more } = await response.json();
+      const lines = moves.map(({ name, target }) => `${name} would go to ${target}`);
+      if (moves_more) lines.push(`and ${moves_more} more`);
+      for (const { name, reason } of stranded) lines.push(`${name} has no place: ${reason}`);
+      if (stranded_more) lines.push(`and ${stranded_more} more without a place`);
+      list.replaceChildren(
+        ...lines.map((line) => {
+          const item = document.createElement("li");
+          item.textContent = line;
+          return item;
+        }),
+      );
+      status.replaceChildren(`If all of it were placed anew: ${sentence} `, link);
+      this.append(list);
+    } catch {
+      status.replaceChildren("What would move where is not known: no answer came. ", link);
+    }
+    link.textContent = "Look at the whole plan";
+  }
+}
+
 /** One small chart a resource: the used share over the last minutes; highest and latest in words. */
 class HostHistory extends HTMLElement {
   connectedCallback() {
@@ -128,3 +187,5 @@ function clamp(share) {
 
 customElements.define("host-figures", HostFigures);
 customElements.define("host-history", HostHistory);
+customElements.define("drain-preview", DrainPreview);
+customElements.define("host-leaving", HostLeaving);

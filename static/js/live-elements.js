@@ -20,6 +20,7 @@ class LiveIndicator extends HTMLElement {
       connecting: "Connecting…",
       paused: "Paused",
       off: "Logged out: reload",
+      past: "The past",
     }[state];
     // A live region speaks on every change: only real ones.
     if (this.getAttribute("state") !== state) this.setAttribute("state", state);
@@ -40,9 +41,11 @@ class OfHost extends HTMLElement {
   handleEvent() {
     const now = feed.host(this.getAttribute("host"));
     if (now) this.show(now);
+    else if (feed.state === "past") this.text(feed.hosts.length ? "not there" : "unknown");
   }
 
   text(said) {
+    this.said = said;
     if (this.textContent !== said) this.textContent = said;
   }
 }

@@ -50,6 +50,13 @@ class Frame {
     }
   }
 
+  /** All unknown, but for what states said before. */
+  blank(state = this.state) {
+    for (const column of [this.used, this.reserved, this.age]) column.fill(UNKNOWN);
+    this.heardAt.fill(-Infinity);
+    this.state.set(state.map((bits) => bits | STATES.silent));
+  }
+
   /** Hosts that no delta names have not reported: their age is what has passed since. */
   grow(now) {
     for (let row = 0; row < this.hosts; row += 1) {
@@ -77,12 +84,41 @@ class Feed extends EventTarget {
   changed = null;
   #retry = 0;
   #lastAt = performance.now();
+  #held = false;
 
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#connect()));
     setInterval(() => this.#watch(), 500);
     if (document.hidden) this.#pause();
     else this.#connect();
+  }
+
+  /**
+   * Show a moment of the past instead, until release(): its hosts and its snapshot; without one all is unknown.
+   * The connection stays; what comes over it is not shown.
+   */
+  hold(hosts = this.hosts, buffer = null) {
+    this.#held = true;
+    this.#say("past");
+    if (hosts !== this.hosts) this.#direct({ version: -1, hosts });
+    this.frame = new Frame(hosts.length);
+    if (buffer) {
+      const now = performance.now();
+      this.frame.take(buffer, HEADER, null, now);
+      this.frame.grow(now);
+    } else {
+      this.frame.blank();
+    }
+    this.#tell(null);
+  }
+
+  /** Back to now. */
+  release() {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#disconnect();
+    this.frame = null;
+    this.#connect();
   }
 
   /** Milliseconds since the last frame. */
@@ -102,7 +138,7 @@ class Feed extends EventTarget {
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return; // its last words, after it was let go
       if (typeof data === "string") this.#hear(JSON.parse(data));
-      else this.#take(data, socket);
+      else if (!this.#held) this.#take(data, socket);
     };
     socket.onclose = ({ code }) => this.#closed(socket, code);
     this.#socket = socket;
@@ -135,7 +171,7 @@ class Feed extends EventTarget {
 
   #hear(message) {
     if (message.type === "underway") this.dispatchEvent(new CustomEvent("underway", { detail: message.lines }));
-    else this.#direct(message);
+    else if (!this.#held) this.#direct(message);
   }
 
   #direct({ version, hosts }) {
@@ -186,23 +222,21 @@ class Feed extends EventTarget {
   #watch() {
     if (this.state !== "paused" && this.state !== "off" && this.age > LATE_MS) this.#say("late");
     else if (this.state !== "live") this.dispatchEvent(new Event("state"));
-    if (this.frame && this.age > SILENT_MS && !document.hidden) this.#blank();
+    if (this.frame && this.age > SILENT_MS && !document.hidden && !this.#held) this.#blank();
   }
 
   /** What is this old is unknown, and said to be. */
   #blank() {
-    const blank = new Frame(this.hosts.length);
-    for (const column of [blank.used, blank.reserved, blank.age]) column.fill(UNKNOWN);
-    blank.heardAt.fill(-Infinity);
-    blank.state.set(this.frame.state.map((bits) => bits | STATES.silent));
-    this.frame = blank;
+    const { state } = this.frame;
+    this.frame = new Frame(this.hosts.length);
+    this.frame.blank(state);
     this.#seq = -1; // deltas go on from a snapshot only
     this.#tell(null);
   }
 
   #say(state) {
-    this.state = state;
-    document.documentElement.dataset.line = state;
+    this.state = this.#held && state !== "off" ? "past" : state;
+    document.documentElement.dataset.line = this.state;
     this.dispatchEvent(new Event("state"));
   }
 
@@ -274,5 +308,6 @@ export function worstByte(used, row) {
   return known ? most : UNKNOWN;
 }
 
+export { FULL, SILENT_MS, UNKNOWN };
 export const feed = new Feed();
 feed.start();

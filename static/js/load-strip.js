@@ -5,6 +5,8 @@ import { feed, stripText } from "./live.js";
 import { onRepaint, prepare } from "./palette.js";
 import { drawStrip } from "./strip.js";
 
+const NOT_THERE = { used: Array(4).fill(NaN), reserved: Array(4).fill(NaN) };
+
 class LoadStrip extends HTMLElement {
   connectedCallback() {
     this.used = numbers(this.getAttribute("used"));
@@ -23,7 +25,7 @@ class LoadStrip extends HTMLElement {
   }
 
   handleEvent() {
-    const now = feed.host(this.getAttribute("host"));
+    const now = feed.host(this.getAttribute("host")) ?? (feed.state === "past" ? NOT_THERE : null);
     if (!now || (same(now.used, this.used) && same(now.reserved, this.reserved))) return;
     [this.used, this.reserved] = [now.used, now.reserved];
     this.querySelector("span").textContent = stripText(now.used, now.reserved);

@@ -1,6 +1,6 @@
 // The stylesheet's colours for what is drawn on canvas, anew whenever the colour scheme changes.
 
-const NAMES = ["ink", "ink-2", "ink-3", "sheet", "paper", "line", "line-strong", "focus", "alarm"];
+const NAMES = ["ink", "ink-2", "ink-3", "sheet", "paper", "line", "line-strong", "focus", "alarm", "steel", "brass"];
 const STEPS = 6;
 
 let colours = null;

@@ -26,6 +26,7 @@ LISTS = [
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
+LISTS += ["/plans/", "/plans/?drain=web-1", "/plans/?times=3&policy=pack"]
 LISTS += [
     "/alerts/",
     "/alerts/silences/",
@@ -37,6 +38,8 @@ LISTS += [
     "/events/",
     "/hosts/add/",
     "/hosts/web-1/",
+    "/hosts/web-1/past/",
+    "/hosts/web-1/?range=14d",
 ]
 
 
@@ -60,6 +63,7 @@ def pages(stack: Any) -> list[str]:
     return [
         *LISTS,
         "/services/shop/",
+        "/services/shop/weights/",
         "/services/shop/settings/",
         f"/jobs/{job['id']}/",
         "/decisions/?group=rules",

@@ -103,12 +103,18 @@ def test_drain_asks_first_and_says_what_will_happen(stack: Any, browser: Any) ->
     browser.one("[data-opens=confirm-drain]").click()
     browser.wait(lambda: browser.one("#confirm-drain").is_displayed(), "the question")
     said = browser.text("#confirm-drain")
+    browser.wait(lambda: "Look at the whole plan" in browser.text("drain-preview"), "what would move where")
+    foreseen = browser.text("drain-preview [role=status]")
     browser.one("#drain-reason").send_keys("replace the fan")
     browser.one("#confirm-drain button.grave").click()
     browser.wait(lambda: "web-2 is draining" in browser.text(".messages"), "the outcome")
     browser.wait(lambda: browser.text(".head live-state") == "draining", "the live state")
+    browser.wait(lambda: browser.text("host-leaving li.now"), "how far its leaving has come")
+    step = browser.text("host-leaving li.now")
 
     assert "Nothing new is placed here" in said
+    assert foreseen.startswith("If all of it were placed anew: ")
+    assert step == "safe to power off" or step.startswith("draining")
     assert "replace the fan" in browser.text("main")
     browser.one('[formaction$="/uncordon/"]').click()
     browser.wait(lambda: browser.text(".head live-state") == "active", "the host back in use")

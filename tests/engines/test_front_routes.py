@@ -58,6 +58,10 @@ def _named(value: Any, names: dict[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
+#: As long as a prefix may be whose slash goes with it; a regex says each character by itself.
+LONG = "/" + "-" * 89
+
+
 def _to(service_name: str, **match: Any) -> dict[str, Any]:
     return {"match": match, "destinations": [{"service": service_name}]}
 
@@ -208,6 +212,7 @@ async def test_rewrites_change_what_the_endpoint_is_asked(routed: Routed) -> Non
             {"match": {"prefix": "/strip"}, "rewrite": {"prefix": "/"}},
             {"match": {"prefix": "/u"}, "rewrite": {"regex": "^/u/([a-z]+)/", "substitution": "/user/\\1/"}},
             {"match": {"prefix": "/h"}, "rewrite": {"host": "inside.test"}},
+            {"match": {"prefix": LONG}, "rewrite": {"prefix": "/"}},
         ]
     )
 
@@ -217,8 +222,19 @@ async def test_rewrites_change_what_the_endpoint_is_asked(routed: Routed) -> Non
     assert await seen("/a/x?q=1") == "/b/x?q=1"
     assert await seen("/strip/x") == "/x"
     assert await seen("/strip") == "/"
+    assert await seen(LONG + "/x") == "/x"
     assert await seen("/u/ada/x") == "/user/ada/x"
     assert (await ask(web, "/h")).json()["headers"]["host"] == "inside.test"
+
+
+async def test_what_only_re2_knows_is_matched(routed: Routed) -> None:
+    """Classes, quoting, flags and names that Python has not, and the longest program: Envoy takes each."""
+    regexes = [r"/\Qa.b\E", r"/\d[[:digit:]]", r"/u(?U)x+", r"/(?<n>n)", r"/\z|/end", r"/a{95}"]
+    web = await routed(routes=[_to("BLUE", regex=each) for each in regexes])
+    paths = ["/a.b", "/77", "/uxx", "/n", "/end", "/" + "a" * 95]
+
+    assert ["blue"] * len(paths) == [await who(web, path) for path in paths]
+    assert "own" == await who(web, "/axb")
 
 
 async def test_headers_are_set_added_and_taken_away(routed: Routed) -> None:

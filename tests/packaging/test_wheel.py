@@ -16,13 +16,15 @@ AGENT_MAY_LOAD = {"agents", "psutil", "websockets", "msgspec"}
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The project's wheel, built from a copy of what git tracks, so that nothing built or left over helps."""
+    """The project's wheel, built from a copy of what git tracks and of static/dist/, which `make build` made; nothing
+    else that was built or left over helps."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, tracked):
+    made = [str(path.relative_to(ROOT)) for path in (ROOT / "static/dist").iterdir() if path.is_file()]
+    for name in filter(None, [*tracked, *made]):
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
@@ -40,6 +42,8 @@ def test_the_wheel_carries_kernel_templates_migrations_and_static_files(wheel: z
     ]
     assert [name for name in names if name.startswith("console/") and name.endswith(".html")]
     assert [name for name in names if name.startswith("steelyard_static/") and name.endswith((".js", ".css"))]
+    assert {"steelyard_static/dist/uplot.js", "steelyard_static/dist/uplot.css"} <= set(names)
+    assert "steelyard_static/dist/uplot.LICENSE.txt" in names
     for app in (
         "accounts",
         "events",

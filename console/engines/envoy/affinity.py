@@ -29,8 +29,8 @@ from console.engines.target.pool import HashKey, Pool, Sticky
 SESSION_FILTER: Final = "envoy.filters.http.stateful_session"
 #: Envoy's :path has the query, too.
 _BEFORE_QUERY: Final = r"^([^?]*).*$"
-#: Scripts need not read it, and other sites' requests need not bring it.
-_COOKIE_ATTRIBUTES: Final = (("HttpOnly", ""), ("SameSite", "Lax"))
+#: Other sites' requests need not bring it. That scripts need not read it (HttpOnly) Envoy says by itself.
+_COOKIE_ATTRIBUTES: Final = (("SameSite", "Lax"),)
 
 
 def add_to_route(built: route_components_pb2.Route, pools: Mapping[str, Pool]) -> None:

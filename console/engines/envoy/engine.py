@@ -23,6 +23,7 @@ from console.engines.envoy.reports import NodeReport, Received
 from console.engines.envoy.rollout import WATCH_S, Rollout, Told
 from console.engines.envoy.stats import ServiceStats
 from console.engines.target import ServiceTarget, TrafficTarget
+from console.engines.target.named import with_its_secrets
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ class EnvoyEngine:
         found = self._whole.get(names)
         if found is None:
             services = tuple(replace(each, pickers=self.pickers(each)) for each in chosen)
-            target = replace(self.target, services=services)
+            target = with_its_secrets(replace(self.target, services=services))
             found = self._whole[names] = Catalogue.of(target.epoch, render(target))
         return found
 

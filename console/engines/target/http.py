@@ -26,6 +26,8 @@ from console.engines.target.words import (
 
 MOST_ROUTES: Final = 1000
 MOST_DESTINATIONS: Final = 50
+#: A prefix whose slash goes with it is replaced by a regex, of which engines take so much.
+LONGEST_REPLACED: Final = 90
 
 Compression = Literal["gzip", "brotli"]
 
@@ -64,6 +66,17 @@ class Route(Treatment, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
                 and not whose.prefix.endswith("/")
             ):
                 raise InvalidTarget(f"{field}.prefix", "ends with '/', as what it replaces does")
+        old = self.match.prefix or "/"
+        if (
+            self.rewrite is not None
+            and (self.rewrite.prefix or "").endswith("/")
+            and not old.endswith("/")
+            and len(old) > LONGEST_REPLACED
+        ):
+            raise InvalidTarget(
+                "rewrite.prefix",
+                f"ends with '/', and what it replaces has more than {LONGEST_REPLACED} characters and does not",
+            )
 
 
 class Jwks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -130,6 +143,10 @@ class Http(Treatment, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             raise InvalidTarget("routes", f"{len(self.routes)} are more than {MOST_ROUTES}")
         check_unique("routes", (route.name for route in self.routes if route.name))
         check_destinations(self.destinations)
+        if self.destinations and self.unmatched == "not-found":
+            raise InvalidTarget(
+                "destinations", 'nobody gets there: unmatched="not-found" answers what no route takes'
+            )
         check_unique("compression", self.compression)
         check_unique("token_providers", (each.name for each in self.token_providers))
         check_header("api_key_header", self.api_key_header)

@@ -27,6 +27,12 @@ def check_suits(protocol: str, listen_port: int | None, settings: Settings) -> N
         raise InvalidTarget("settings.front.sni", "hands on TCP connections; an HTTP service has http.routes")
     if protocol == "udp" and front != Front():
         raise InvalidTarget("settings.front", "a udp service has no connections")
+    if listen_port is None:
+        for field in ("routes", "destinations"):
+            if getattr(settings.http, field):
+                raise InvalidTarget(
+                    f"settings.http.{field}", "the service listens nowhere; who leads to it chose it already"
+                )
     if listen_port is None and front != Front():
         raise InvalidTarget("settings.front", "the service listens nowhere")
     if front.tls is not None and front.tls.redirect_from_port == listen_port is not None:

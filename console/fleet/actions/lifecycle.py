@@ -11,6 +11,7 @@ from django.utils import timezone
 from balancer_core.lifecycle import HOST, InvalidTransition, advance
 from console.accounts.models import Role
 from console.actions import Action, Actor, Conflict, Unknown
+from console.fleet.leaving import standing_of
 from console.fleet.models import Host
 from console.live.bells import ring_hosts, ring_services
 from console.multi import Foreseen, MultiAction
@@ -33,6 +34,8 @@ class _HostAction(Action[Host]):
 
     def _advance(self, actor: Actor, event: str) -> Host:
         host = self._find()
+        # Before the state changes: a drain that was under way has let some leave already.
+        to_leave = {"to_leave": standing_of(host, timezone.now()).left} if event == "drain" else {}
         before = host.state
         try:
             host.state = advance(HOST, before, event)
@@ -45,7 +48,7 @@ class _HostAction(Action[Host]):
             "host",
             host.name,
             before={"state": before},
-            after={"state": host.state},
+            after={"state": host.state, **to_leave},
             reason=self.reason,
         )
         return host
@@ -141,12 +144,12 @@ class Remove(_HostAction):
 
     def execute(self, actor: Actor) -> Host:
         host = self._find()
-        held = host.placements.filter(state="held").count()
-        endpoints = Endpoint.objects.filter(host=host).count()
-        if held or endpoints or host.source_shards.exists():
+        standing = standing_of(host, timezone.now())
+        if not standing.is_removable:
             raise Conflict(
                 "in-use",
-                f"{host.name} still holds {held} placements and {endpoints} endpoints, or is the source of a shard",
+                f"{host.name} still holds {standing.placements} placements and {len(standing.endpoints)} endpoints, "
+                "or is the source of a shard",
             )
         # Released placements are history: the decisions keep the host's name, the rows go with it.
         host.placements.all().delete()

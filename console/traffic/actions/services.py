@@ -31,7 +31,7 @@ class CreateService(ServiceAction):
     """One address for many servers; without an address, a pool that other services' routes lead to.
 
     endpoints: (host, port), or with a priority; host by its name or its address. settings: the document of its
-    settings.
+    settings. tier: one of Service.Tier.
     """
 
     name: str
@@ -40,6 +40,7 @@ class CreateService(ServiceAction):
     listen_port: int | None
     endpoints: list[tuple[str, int] | tuple[str, int, int]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    tier: str = Service.Tier.OTHER
 
     NAME = "service.create"
 
@@ -50,6 +51,7 @@ class CreateService(ServiceAction):
             )
         if self.protocol not in Service.Protocol.values:
             raise Invalid("protocol", "unknown", f"one of {', '.join(Service.Protocol.values)}")
+        check_tier(self.tier)
         if Service.objects.filter(name=self.name).exists():
             raise Conflict("name-taken", f"there is a service called {self.name}")
         address = None
@@ -59,7 +61,11 @@ class CreateService(ServiceAction):
         if len(self.endpoints) > MOST_ENDPOINTS:
             raise Invalid("endpoints", "length", f"at most {MOST_ENDPOINTS}")
         service = Service(
-            name=self.name, protocol=self.protocol, listen_address=address, listen_port=self.listen_port
+            name=self.name,
+            protocol=self.protocol,
+            listen_address=address,
+            listen_port=self.listen_port,
+            tier=self.tier,
         )
         settings = checked_settings(service, self.settings, "settings.")
         if not self.endpoints and not leads_elsewhere(settings):
@@ -69,12 +75,35 @@ class CreateService(ServiceAction):
         for number, (host, port, *priority) in enumerate(self.endpoints):
             _add(service, host, port, f"endpoints.{number}", *priority)
         after = {
-            "listen": f"{address}:{self.listen_port}" if address else None,
+            "listen": _listening(service),
             "endpoints": [f"{host}:{port}" for host, port, *_ in self.endpoints],
         }
+        if service.tier != Service.Tier.OTHER:
+            after["tier"] = service.tier
         if service.settings:
             after["settings"] = service.settings
         self.record(actor, "service", service.name, after=after)
+        return service
+
+
+@dataclass
+class SetTier(ServiceAction):
+    """Say what a service's servers are: web, application, cache, database or other. Its traffic stays as it is."""
+
+    service: str
+    tier: str
+    reason: str = ""
+
+    NAME = "service.set-tier"
+
+    def execute(self, actor: Actor) -> Service:
+        check_tier(self.tier)
+        service = find_service(self.service)
+        before, service.tier = service.tier, self.tier
+        if before != service.tier:
+            service.save(update_fields=["tier"])
+            what = {"before": {"tier": before}, "after": {"tier": service.tier}}
+            self.record(actor, "service", service.name, **what, reason=self.reason)
         return service
 
 
@@ -91,7 +120,7 @@ class AddEndpoint(ServiceAction):
 
     def execute(self, actor: Actor) -> Service:
         service = find_service(self.service)
-        endpoint = _add(service, self.host, self.port, "host", self.priority)
+        endpoint = _add(service, self.host, self.port, "endpoint", self.priority)
         after = {"endpoint": f"{endpoint.host.name}:{self.port}", "priority": self.priority}
         self.record(actor, "service", service.name, after=after)
         return service
@@ -169,7 +198,7 @@ class RemoveService(ServiceAction):
         users = leading_to(service.name)
         if users:
             raise Conflict("in-use", f"{', '.join(users)} would lead to nobody; change their routes first")
-        before = {"listen": f"{service.listen_address}:{service.listen_port}", "settings": service.settings}
+        before = {"listen": _listening(service), "settings": service.settings}
         service.delete()
         self.record(actor, "service", self.service, before=before, reason=self.reason)
         return service
@@ -189,6 +218,11 @@ def find_endpoint(service: Service, host: str, port: int) -> Endpoint:
     if found is None:
         raise Unknown("endpoint", f"{host}:{port}")
     return found
+
+
+def check_tier(tier: str) -> None:
+    if tier not in Service.Tier.values:
+        raise Invalid("tier", "unknown", f"one of {', '.join(Service.Tier.values)}")
 
 
 def check_address(text: str, field_name: str) -> str:
@@ -226,6 +260,11 @@ def _add(service: Service, host: str, port: int, field_name: str, priority: int 
     return Endpoint.objects.create(
         service=service, host=found, port=port, priority=priority, draining_since=since
     )
+
+
+def _listening(service: Service) -> str | None:
+    """ADDR:PORT; None of a pool."""
+    return f"{service.listen_address}:{service.listen_port}" if service.listen_address else None
 
 
 def _as_address(text: str) -> str | None:

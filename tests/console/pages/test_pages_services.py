@@ -12,8 +12,15 @@ from console.events.models import Event
 from console.fleet.models import Host
 from console.live import feed
 from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, EngineSeen, ServiceSeen, TrafficSeen, encode_traffic
-from console.traffic.views import STALE_AFTER_S
+from console.traffic.view import (
+    STALE_AFTER_S,
+    EndpointSeen,
+    EngineSeen,
+    Refused,
+    ServiceSeen,
+    TrafficSeen,
+    encode_traffic,
+)
 
 WHY = (
     "Weight 100, 80% of the traffic: 25% in use against a mean of 50%, so its share rises by 1.0% this step."
@@ -55,6 +62,23 @@ def test_page_says_share_weight_and_why(
     assert live(browsers.viewer)["rate"] == "50"
     assert [row["share"] for row in live(browsers.viewer)["endpoints"]] == [0.8, 0.2]
     assert [row["weight_share"] for row in live(browsers.viewer)["endpoints"]] == [0.8, 0.2]
+
+
+def test_a_refused_listener_stands_at_its_service(
+    browsers: Any, furnished: Any, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its page, in the list and over the API; the engine's words are text."""
+    refused = [Refused("edge", "listener", "<b>in use</b>")]
+    word = TrafficSeen(3, {"shop": ServiceSeen([], refused=refused)}, [EngineSeen("edge", connected=True)])
+    monkeypatch.setattr(feed, "feed", Said(word, 0.0))
+    page = browsers.viewer.get(reverse("service", args=["shop"])).content.decode()
+
+    assert "Engine edge refuses the listener: &lt;b&gt;in use" in page
+    assert "<b>in use" not in page
+    assert "refused by 1 engine<" in browsers.viewer.get(reverse("services")).content.decode()
+    assert [{"node": "edge", "what": "listener", "text": "<b>in use</b>"}] == (
+        api.viewer.get("/api/v1/services/shop/").json()["refused"]
+    )
 
 
 def test_old_word_is_unknown(browsers: Any, furnished: Any, monkeypatch: pytest.MonkeyPatch) -> None:

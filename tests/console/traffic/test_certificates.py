@@ -15,11 +15,12 @@ from django.utils import timezone
 from console.actions import SYSTEM
 from console.events.models import Event
 from console.sealing import Unsealable, seal, unseal
+from console.traffic import secrets
 from console.traffic.actions.certificates import WarnOfCertificates
 from console.traffic.actions.services import CreateService
 from console.traffic.actions.settings import ConfigureService
 from console.traffic.models import ApiKey, Certificate
-from console.traffic.secrets import secrets_now
+from console.traffic.secrets import Secrets, SecretsReader
 
 URL = "/api/v1/certificates/"
 KEYS = "/api/v1/api-keys/"
@@ -46,8 +47,8 @@ def test_a_certificate_says_what_it_is_and_never_its_key(api: Any, authority: An
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM traffic_certificate")
         assert secret not in str(cursor.fetchall())
-    assert secret in secrets_now().certificates[0].key
-    assert secret not in repr(secrets_now())
+    assert secret in SecretsReader().now().certificates[0].key
+    assert secret not in repr(SecretsReader().now())
 
 
 def test_what_does_not_go_together_is_refused(api: Any, authority: Any) -> None:
@@ -184,7 +185,31 @@ def test_one_secret_that_does_not_open_leaves_the_others(certificate: Any) -> No
     certificate("bad")
     Certificate.objects.filter(name="bad").update(sealed_key=Certificate.objects.get(name="good").sealed_key)
 
-    found = secrets_now()
+    found = SecretsReader().now()
 
     assert ["good"] == [each.name for each in found.certificates]
     assert "certificate bad" in json.dumps(found.wrong)
+
+
+def test_a_seal_is_opened_once_a_change(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller reads every second; only what is new is decrypted, and what is gone is forgotten."""
+    opened: list[str] = []
+    monkeypatch.setattr(
+        secrets, "unseal", lambda sealed, place: opened.append(place) or unseal(sealed, place)
+    )
+    reader = SecretsReader()
+    certificate("one")
+    certificate("two")
+
+    first, second = reader.now(), reader.now()
+    certificate("two")
+    renewed = reader.now()
+    Certificate.objects.all().delete()
+    gone = reader.now()
+
+    assert ["certificate one", "certificate two", "certificate two"] == opened
+    assert first == second
+    assert renewed.certificates[0] == first.certificates[0]
+    assert renewed.certificates[1] != first.certificates[1]
+    assert gone == Secrets()
+    assert not reader._opened

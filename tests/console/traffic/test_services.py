@@ -13,10 +13,11 @@ from console.controller.steer import Steerer
 from console.controller.targets import services_now
 from console.engines.envoy.doors import Door
 from console.engines.envoy.engine import EnvoyEngine
+from console.events.models import Event
 from console.fleet.models import Host
 from console.live.picture import picture
 from console.live.threads import in_thread
-from console.traffic.actions.services import CreateService
+from console.traffic.actions.services import CreateService, RemoveService
 from console.traffic.models import Service
 
 URL = "/api/v1/services/"
@@ -74,6 +75,26 @@ def test_a_services_life(hosts: Any, api: Any) -> None:
     assert act("remove", "web-1:80") == (409, [])
     assert api.operator.delete(one).status_code == 204
     assert api.viewer.get(one).status_code == 404
+
+
+@pytest.mark.parametrize("endpoint", ["web-1:99999", "nobody:80"])
+def test_a_wrong_endpoint_is_the_field(hosts: Any, api: Any, endpoint: str) -> None:
+    """The one that the API has, also when only its host or its port is wrong."""
+    api.operator.post(URL, GOOD)
+    answer = api.operator.post(f"{URL}web/add-endpoint/", {"endpoint": endpoint})
+
+    assert (400, "endpoint") == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+def test_the_removal_of_a_pool_says_that_it_listened_nowhere(hosts: Any) -> None:
+    """Not "None:None"."""
+    CreateService("pool", "http", None, None, [("web-1", 80)]).run(SYSTEM)
+    RemoveService("pool").run(SYSTEM)
+
+    assert [None, None] == [
+        Event.objects.get(action="service.create").after["listen"],
+        Event.objects.get(action="service.remove").before["listen"],
+    ]
 
 
 def test_a_service_does_not_lead_to_itself(hosts: Any, api: Any) -> None:

@@ -17,10 +17,13 @@ from console.events.models import Event
 from console.fleet.models import Host
 from console.live.picture import picture
 from console.live.threads import in_thread
+from console.nodes.models import NodeToken
+from console.traffic import view
 from console.traffic.actions.services import CreateService
 from console.traffic.actions.settings import ConfigureService, merged
 from console.traffic.models import Service
-from console.traffic.secrets import secrets_now
+from console.traffic.secrets import SecretsReader
+from console.traffic.view import EngineSeen, Seen, TrafficSeen
 
 URL = "/api/v1/services/"
 WEB = f"{URL}web/settings/"
@@ -41,6 +44,14 @@ def web(cluster: Any) -> Any:
     ("document", "field"),
     [
         ({"http": {"routes": [{"match": {"regex": "("}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "a*+"}}]}}, "http.routes[0].match.regex"),
+        (
+            {"http": {"routes": [{"match": {"prefix": "/" + "a" * 90}, "rewrite": {"prefix": "/"}}]}},
+            "http.routes[0].rewrite.prefix",
+        ),
+        ({"http": {"routes": [{"match": {"regex": "(?>a)"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "(a)\\1"}}]}}, "http.routes[0].match.regex"),
+        ({"http": {"routes": [{"match": {"regex": "/a{96}"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(?=a)"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "[[:foo:]]"}}]}}, "http.routes[0].match.regex"),
         ({"http": {"routes": [{"match": {"regex": "(?x) a b"}}]}}, "http.routes[0].match.regex"),
@@ -242,7 +253,9 @@ async def test_the_controller_tells_the_engine_settings_and_secrets(
     engine = EnvoyEngine((Door(f"unix:{tmp_path}/xds"),))
     steerer = Steerer(picture, engine, epoch=1)
 
-    seen = await steerer.step(await in_thread(services_now), 0.0, secrets=await in_thread(secrets_now))
+    seen = await steerer.step(
+        await in_thread(services_now), 0.0, secrets=await in_thread(SecretsReader().now)
+    )
 
     assert seen.guard == ""
     assert engine.target is not None
@@ -267,3 +280,51 @@ def test_a_field_that_does_not_exist_is_refused(web: Any, api: Any, path: str, b
     assert answer.status_code == 400
     assert field in str(answer.json())
     assert not Service.objects.filter(name="typo").exists()
+
+
+@pytest.mark.parametrize(
+    "value", ["1e400", "-1e999", '{"front": {"idle_timeout_s": 1e400}}', '{"a": "\\u0000"}']
+)
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_number_without_bounds_is_refused(web: Any, api: Any, method: str, value: str) -> None:
+    """JSON's grammar lets it be written; nothing keeps it."""
+    answer = getattr(api.operator, method)(WEB, value, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert Service.objects.get(name="web").settings == {}
+
+
+@pytest.mark.parametrize(
+    ("service", "document", "field"),
+    [
+        ("canary", {"http": {"destinations": [{"service": "web"}]}}, "http.destinations"),
+        ("canary", {"http": {"routes": [{"match": {"path": "/a"}}]}}, "http.routes"),
+        (
+            "web",
+            {"http": {"destinations": [{"service": "canary"}], "unmatched": "not-found"}},
+            "http.destinations",
+        ),
+    ],
+)
+def test_what_nobody_would_follow_is_refused(
+    web: Any, api: Any, service: str, document: Any, field: str
+) -> None:
+    """A pool takes no requests by itself, and what answers "not found" leads nowhere."""
+    answer = api.operator.patch(f"{URL}{service}/settings/", document)
+
+    assert (400, field) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+def test_an_engine_that_nobody_knows_is_warned_of(
+    web: Any, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come later, so it is taken; one that has a token, or is connected, is known."""
+    NodeToken.objects.create(name="later", digest="d")
+    word = TrafficSeen(1, {}, [EngineSeen("here", connected=True)])
+    monkeypatch.setattr(view, "seen", lambda: Seen(word, 0.0))
+    answer = api.operator.patch(WEB, {"engines": ["here", "later", "edge-7"]})
+
+    assert answer.status_code == 200
+    assert ["No engine is called edge-7: nobody serves this service there."] == (
+        api.viewer.get(f"{URL}web/").json()["warnings"]
+    )
