@@ -92,13 +92,8 @@ urlpatterns = [
     path("engines/publish/", nodes.Publish.as_view()),
     path("engines/tokens/", nodes.NodeTokens.as_view()),
     path("engines/tokens/<name:name>/", nodes.OneNodeToken.as_view()),
-<<<<<<< HEAD
     path("history/around/", moments.AroundMoment.as_view()),
     path("demo/", demo.Demo.as_view()),
-=======
-    path("demo/", demo.Demo.as_view()),
-    path("history/around/", moments.AroundMoment.as_view()),
->>>>>>> admin
     path("history/at/", history.PastMoment.as_view()),
     path("history/cluster/", history.ClusterPast.as_view()),
     path("history/frame/", moments.PastFrame.as_view()),
