@@ -40,13 +40,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An edge as a path. label_x, label_y: where its figure ends, beside what it leads to."""
+    """An edge as a path. label_x, label_y: where its figure ends, beside what it leads to; or, where within says that
+    it stays in its column, where it begins."""
 
     edge: Edge
     path: str
     width: float
     label_x: float
     label_y: float
+    within: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _line(edge: Edge, places: Mapping[str, Card], lanes: Mapping[str, float]) ->
         bulge = out + BETWEEN * 0.7
         path = f"M{out:.1f} {y1:.1f}C{bulge:.1f} {y1:.1f} {bulge:.1f} {y2 + 10:.1f} {out:.1f} {y2 + 10:.1f}"
         # Below its end: in the middle it would stand on the figures of what leads to the next column.
-        label = out + BETWEEN - 2, y2 + 26
+        label = out + 4, y2 + 26
     else:
         if source.x > target.x:
             out, into = source.x, target.x + target.width
@@ -141,7 +143,13 @@ def _line(edge: Edge, places: Mapping[str, Card], lanes: Mapping[str, float]) ->
             bend = (into - out) / 2
             path = f"M{out:.1f} {y1:.1f}C{out + bend:.1f} {y1:.1f} {into - bend:.1f} {y2:.1f} {into:.1f} {y2:.1f}"
         label = into - 5, y2 - 6
-    return Line(edge, path, thickness(edge.flow.rate_per_s if edge.flow else None), *label)
+    return Line(
+        edge,
+        path,
+        thickness(edge.flow.rate_per_s if edge.flow else None),
+        *label,
+        within=source.x == target.x,
+    )
 
 
 def _passing(out: float, y1: float, into: float, y2: float, lane: float) -> str:
