@@ -2,6 +2,9 @@
 // host, and the links from it to the hosts that carry the same.
 import { palette, prepare } from "./palette.js";
 
+/** Twice how far a link reaches below the tiles that it joins. */
+const BELOW = 14;
+
 export class Overlay {
   constructor() {
     this.canvas = Object.assign(document.createElement("canvas"), { className: "above", ariaHidden: "true" });
@@ -44,15 +47,16 @@ function ring(ctx, { x, y, tileWidth, tileHeight }, slot, colour, width) {
   ctx.strokeRect(x[slot] - 1.5, y[slot] - 1.5, tileWidth + 3, tileHeight + 3);
 }
 
-/** A curve above the straight way, so that it does not run along the row; from edge to edge where tiles have text on them. */
+/** A curve, so that it does not run along the row: over small tiles, and below large ones, which have text above and on them. */
 function link(ctx, { level, x, y, tileWidth, tileHeight }, from, to) {
-  const down = level === "cell" ? tileHeight / 2 : 0;
+  const small = level === "cell";
+  const down = small ? tileHeight / 2 : tileHeight + 1;
   const [fromX, fromY] = [x[from] + tileWidth / 2, y[from] + down];
   const [toX, toY] = [x[to] + tileWidth / 2, y[to] + down];
   const bend = Math.min(80, Math.hypot(toX - fromX, toY - fromY) / 3);
-  const peak = level === "cell" ? (fromY + toY) / 2 - bend : Math.min(fromY, toY) - Math.min(40, bend);
+  const peak = small ? Math.max(2, (fromY + toY) / 2 - bend) : Math.max(fromY, toY) + BELOW;
   ctx.beginPath();
   ctx.moveTo(fromX, fromY);
-  ctx.quadraticCurveTo((fromX + toX) / 2, Math.max(2, peak), toX, toY);
+  ctx.quadraticCurveTo((fromX + toX) / 2, peak, toX, toY);
   ctx.stroke();
 }
