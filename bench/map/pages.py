@@ -12,8 +12,12 @@ from django.views.defaults import page_not_found
 
 from bench.results import ROOT
 
-SHEETS = ("tokens", "base", "layout", "components", "pages")
-TEMPLATES = [Path(__file__).parent / "templates", ROOT / "console/fleet/templates"]
+SHEETS = ("tokens", "base", "layout", "components", "pages", "history")
+TEMPLATES = [
+    Path(__file__).parent / "templates",
+    *(ROOT / f"console/{app}/templates" for app in ("fleet", "history")),
+]
+LIBRARIES = {"static": "django.templatetags.static"}
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
 
 urlpatterns = [
@@ -44,6 +48,10 @@ def render(template: str, script: str, hosts: int, **choice: str) -> str:
             "size": "",
             **choice,
         }
-        return str(Engine(dirs=TEMPLATES).get_template(template).render(Context(context, use_l10n=False)))
+        return str(
+            Engine(dirs=TEMPLATES, libraries=LIBRARIES)
+            .get_template(template)
+            .render(Context(context, use_l10n=False))
+        )
     finally:
         set_urlconf(None)

@@ -44,6 +44,7 @@ class NodeShown(serializers.Serializer):
     label = serializers.CharField()
     detail = serializers.CharField()
     names = serializers.ListField(child=serializers.CharField(), help_text="What it stands for.")
+    protocol = serializers.CharField(help_text="Of a service; else empty.")
     rate_per_s = serializers.FloatField(allow_null=True)
     errors_per_s = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)

@@ -14,11 +14,13 @@ CARD_WIDTH: Final = 176
 BETWEEN: Final = 46
 HEAD: Final = 36
 GAP: Final = 14
+#: Above the cards, between lines that pass columns by.
+LANE: Final = 9
 LINE: Final = 18
 PADDING: Final = 8
-ROW: Final = 20
+ROW: Final = 23
 INVITATION_LINES: Final = 3
-BAR_WIDTH: Final = 44
+BAR_WIDTH: Final = 146
 #: A line's width is this at its least and at its most; each tenfold rate makes it so much wider.
 THINNEST, THICKEST, WIDER = 1.25, 7.0, 1.5
 WIDTH: Final = len(COLUMNS) * CARD_WIDTH + (len(COLUMNS) - 1) * BETWEEN + 2
@@ -62,10 +64,12 @@ def draw(chain: Chain) -> Picture:
     """The picture of a chain. O(nodes log nodes + edges)."""
     places: dict[str, Card] = {}
     invitations: list[Card] = []
+    lanes = _lanes(chain)
+    top = HEAD + len(lanes) * LANE
     tall = 0.0
     for number, column in enumerate(chain.columns):
         x = 1 + number * (CARD_WIDTH + BETWEEN)
-        y: float = HEAD
+        y: float = top
         nodes = [node for node in chain.nodes if node.column == column.key]
         for node in _untangled(nodes, chain.edges, places):
             card = Card(column.key, x, y, _height(node), node)
@@ -76,7 +80,7 @@ def draw(chain: Chain) -> Picture:
             invitations.append(card)
             y += card.height + GAP
         tall = max(tall, y)
-    lines = [_line(edge, places) for edge in chain.edges]
+    lines = [_line(edge, places, lanes) for edge in chain.edges]
     heads = [(1 + n * (CARD_WIDTH + BETWEEN), each.label) for n, each in enumerate(chain.columns)]
     return Picture(tall, heads, [*places.values(), *invitations], lines)
 
@@ -109,7 +113,16 @@ def _height(node: Node) -> float:
     return 2 * PADDING + 4 * LINE + rows * ROW
 
 
-def _line(edge: Edge, places: Mapping[str, Card]) -> Line:
+def _lanes(chain: Chain) -> dict[str, float]:
+    """Source -> the height at which its lines pass by columns that they do not lead to: behind those columns' cards a
+    line would look as if it came from them."""
+    order = {column.key: number for number, column in enumerate(chain.columns)}
+    columns = {node.id: order[node.column] for node in chain.nodes}
+    passing = {e.source for e in chain.edges if abs(columns[e.target] - columns[e.source]) > 1}
+    return {source: HEAD - 4 + number * LANE for number, source in enumerate(sorted(passing))}
+
+
+def _line(edge: Edge, places: Mapping[str, Card], lanes: Mapping[str, float]) -> Line:
     source, target = places[edge.source], places[edge.target]
     # At the label's height: a tall card's middle is far from its name.
     y1, y2 = (card.y + PADDING + LINE * 0.75 for card in (source, target))
@@ -117,11 +130,24 @@ def _line(edge: Edge, places: Mapping[str, Card]) -> Line:
     if source.x == target.x:
         bulge = out + BETWEEN * 0.7
         path = f"M{out:.1f} {y1:.1f}C{bulge:.1f} {y1:.1f} {bulge:.1f} {y2 + 10:.1f} {out:.1f} {y2 + 10:.1f}"
-        label = out + BETWEEN - 4, (y1 + y2) / 2 + 8
+        # Below its end: in the middle it would stand on the figures of what leads to the next column.
+        label = out + BETWEEN - 2, y2 + 26
     else:
         if source.x > target.x:
             out, into = source.x, target.x + target.width
-        bend = (into - out) / 2
-        path = f"M{out:.1f} {y1:.1f}C{out + bend:.1f} {y1:.1f} {into - bend:.1f} {y2:.1f} {into:.1f} {y2:.1f}"
+        if abs(into - out) > BETWEEN + 1:
+            path = _passing(out, y1, into, y2, lanes[edge.source])
+        else:
+            bend = (into - out) / 2
+            path = f"M{out:.1f} {y1:.1f}C{out + bend:.1f} {y1:.1f} {into - bend:.1f} {y2:.1f} {into:.1f} {y2:.1f}"
         label = into - 5, y2 - 6
     return Line(edge, path, thickness(edge.flow.rate_per_s if edge.flow else None), *label)
+
+
+def _passing(out: float, y1: float, into: float, y2: float, lane: float) -> str:
+    """Up into the lane within one gap between columns, and down from it within another."""
+    gap = math.copysign(BETWEEN, into - out)
+    half = gap / 2
+    up = f"M{out:.1f} {y1:.1f}C{out + half:.1f} {y1:.1f} {out + half:.1f} {lane:.1f} {out + gap:.1f} {lane:.1f}"
+    down = f"C{into - half:.1f} {lane:.1f} {into - half:.1f} {y2:.1f} {into:.1f} {y2:.1f}"
+    return f"{up}H{into - gap:.1f}{down}"

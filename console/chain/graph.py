@@ -47,7 +47,8 @@ class Part(msgspec.Struct, frozen=True):
 class Node(msgspec.Struct, frozen=True):
     """kind: name, address, engine or service. names: what it stands for, where it is a group; else its own.
 
-    rate_per_s, errors_per_s, p99_ms: None while unknown. parts: a service's first endpoints; part_count: of all.
+    protocol: of a service. rate_per_s, errors_per_s, p99_ms: None while unknown. parts: a service's first endpoints;
+    part_count: of all.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Node(msgspec.Struct, frozen=True):
     label: str
     detail: str = ""
     names: tuple[str, ...] = ()
+    protocol: str = ""
     rate_per_s: float | None = None
     errors_per_s: float | None = None
     p99_ms: float | None = None
@@ -197,6 +199,7 @@ def _service_node(service: ServiceKnown, flows: Flows) -> Node:
         label=service.name,
         detail=f"{service.protocol} on {service.listen}" if service.listen else f"{service.protocol} pool",
         names=(service.name,),
+        protocol=service.protocol,
         rate_per_s=pool.rate_per_s if pool else None,
         errors_per_s=pool.errors_per_s if pool else None,
         p99_ms=service.p99_ms,

@@ -48,12 +48,12 @@ def _invitation(request: HttpRequest, column: str, chain: Chain, hosts: bool) ->
     if column == "names" and unnamed:
         url = reverse("service-settings", args=[unnamed])
         return _made(
-            "Clients come by address alone",
+            "No names, only addresses",
             "Name its hosts",
             url,
             offer(request, ConfigureService, "names", ""),
         )
-    says = _TIERS.get(column, "No name leads anywhere yet")
+    says = _TIERS.get(column, "No names yet")
     if not hosts:
         return _made(says, "Add a host first", reverse("add-host"), offer(request, IssueHostToken, "add", ""))
     tier = column if column in _TIERS else "web"

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from console.chain.drawing import BAR_WIDTH, CARD_WIDTH, LINE, PADDING, ROW, Card, draw, thickness
+from console.chain.drawing import BAR_WIDTH, LINE, PADDING, ROW, Card, draw, thickness
 from console.chain.graph import COLUMNS, Chain, Edge, Node
 from console.chain.invitations import Invitation, invitations
 from console.chain.narrow import narrowed
@@ -21,7 +21,9 @@ from console.pages.lists import text_of
 from console.pages.shown import figure, percent
 
 MOST_NAMES = 20
-LONGEST_LABEL = 24
+LONGEST_LABEL = 20
+LONGEST_DETAIL = 23
+LONGEST_PART = 14
 _WORDS = {"listens": "is found at", "serves": "serves", "route": "routes to", "sni": "hands on to",
           "copy": "copies to", "keys": "asks for keys"}  # fmt: skip
 
@@ -77,7 +79,7 @@ def node_shown(node: Node) -> dict[str, Any]:
     """A node's figures as text. mark: the worst; more: how many there are beside it."""
     mark = node.marks[0] if node.marks else None
     return {
-        "detail": _shortened(node.detail),
+        "detail": _shortened(node.detail, LONGEST_DETAIL),
         "rate": figure(node.rate_per_s),
         "errors": figure(node.errors_per_s),
         "p99": figure(node.p99_ms),
@@ -101,11 +103,11 @@ def _marked(node: Node) -> str:
 
 
 def edge_shown(edge: Edge) -> dict[str, Any]:
-    """An edge's figures. text: its rate and, where the settings split, the share that they ask for."""
+    """An edge's figures. text: its rate; asked: the share that the settings ask for, where they split."""
     rate = edge.flow.rate_per_s if edge.flow else None
-    asked = f" {percent(edge.asked_share)}" if edge.asked_share is not None else ""
     return {
-        "text": f"{figure(rate)}/s{asked}" if rate is not None else asked.strip(),
+        "text": f"{figure(rate)}/s" if rate is not None else "",
+        "asked": percent(edge.asked_share) if edge.asked_share is not None else "",
         "width": thickness(rate),
         "flows": bool(rate),
         "fails": bool(edge.flow and rate and edge.flow.errors_per_s / rate > 0.01),
@@ -135,17 +137,15 @@ def _card(card: Card, invitation: Invitation | None) -> CardShown:
         return CardShown(card, invitation.says, invitation.says, url, {}, [], invitation, baselines)
     shows = node_shown(node)
     rows = [
-        {"host": _shortened(f"{part.host}:{part.port}", 13), "y": top, "text_y": top + 14, "bar_y": top + 6,
-         "bar_x": CARD_WIDTH - PADDING - BAR_WIDTH - 34, "shows": said}
+        {"host": _shortened(f"{part.host}:{part.port}", LONGEST_PART), "text_y": top + 14, "bar_y": top + 18,
+         "shows": said}
         for part, said, top in zip(
             node.parts, shows["parts"], (PADDING + 4 * LINE + n * ROW for n in range(len(node.parts))), strict=True
         )
     ]  # fmt: skip
     if node.part_count > len(node.parts):
         top = PADDING + 4 * LINE + len(node.parts) * ROW
-        rows.append(
-            {"host": f"{node.part_count - len(node.parts)} more", "y": top, "text_y": top + 14, "shows": None}
-        )
+        rows.append({"host": f"{node.part_count - len(node.parts)} more", "text_y": top + 14, "shows": None})
     return CardShown(card, node.label, _shortened(node.label), _url(node), shows, rows, None, baselines)
 
 

@@ -22,6 +22,7 @@ from console.cli import (
     shards,
     tokens,
 )
+from console.cli.chain import chain
 from console.cli.client import api, out, show
 from console.cli.options import Json
 from console.cli.search import search
@@ -51,6 +52,7 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.command()(chain)
 app.command()(search)
 app.command()(underway)
 app.add_typer(alerts.channels, name="channel")

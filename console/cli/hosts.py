@@ -9,6 +9,7 @@ import typer
 from console.cli import plans
 from console.cli.client import api, err, show
 from console.cli.options import Json, Why
+from console.fleet.spans import parse_span
 
 app = typer.Typer(no_args_is_help=True, help="Hosts: join, cordon, drain.")
 
@@ -71,12 +72,22 @@ def host_uncordon(name: str, reason: Why = "", as_json: Json = False) -> None:
 def host_drain(
     name: str,
     reason: Why = "",
+    deadline: Annotated[str, typer.Option("--deadline", help="Empty by then, such as 1h30m.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     as_json: Json = False,
 ) -> None:
     """Nothing new comes, and its traffic goes elsewhere."""
     if dry_run:
         plans.plan(drain=[name], as_json=as_json)
+        return
+    if deadline:
+        try:
+            span_s = parse_span(deadline)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--deadline") from None
+        with api() as client:
+            answer = client.post(f"hosts/{name}/drain/", {"reason": reason, "deadline_s": span_s})
+        show(answer, as_json, "name", "address", "state")
         return
     _host_verb("drain", name, reason, as_json)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from console.cli.client import api, show
-from console.cli.options import Demand, Json, Labels, Policy, amounts, pairs
+from console.cli.options import Demand, Json, Labels, Policy, amounts, known_id, pairs
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: Celery tasks on the host that has room.")
 
@@ -46,5 +46,5 @@ def job_list(as_json: Json = False) -> None:
 def job_cancel(job: str, as_json: Json = False) -> None:
     """End a job that has not ended."""
     with api() as client:
-        answer = client.post(f"jobs/{job}/cancel/")
+        answer = client.post(f"jobs/{known_id(job, 'job')}/cancel/")
     show(answer, as_json, "id", "state")

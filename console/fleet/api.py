@@ -124,8 +124,21 @@ class UncordonHost(_HostVerb):
     verb = Uncordon
 
 
+class DrainRequest(Reason):
+    deadline_s = serializers.FloatField(
+        default=None, allow_null=True, help_text="By when it shall be empty; nothing is ended by force."
+    )
+
+
 class DrainHost(_HostVerb):
     verb = Drain
+
+    @extend_schema(request=DrainRequest, responses=HostShown)
+    def post(self, request: Request, name: str) -> Response:
+        asked = DrainRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        self.act(request, Drain(name, **asked.validated_data))
+        return Response(HostShown(find(HOSTS, "host", name=name)).data)
 
 
 class RemoveHost(ActionView):

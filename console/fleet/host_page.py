@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,9 +18,10 @@ from console.actions import Action
 from console.api.views import find
 from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
-from console.fleet.leaving import Standing, standing_of, steps_of, stopping_without
+from console.fleet.leaving import Standing, due_in_s, standing_of, steps_of, stopping_without
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
+from console.fleet.spans import parse_span
 from console.history.spans import RANGES, span_of
 from console.live.picture import picture
 from console.pages.frame import Offer, act, offer, page
@@ -89,7 +91,14 @@ def host_action(request: HttpRequest, name: str, verb: str) -> HttpResponse:
     if request.method != "POST" or verb not in ACTIONS:
         raise Http404(f"There is no page {verb} of a host.")
     reason = request.POST.get("reason", "").replace("\x00", "").strip()[:500]
-    done = act(request, ACTIONS[verb](name, reason), DONE[verb].format(name))  # type: ignore[call-arg]
+    action = ACTIONS[verb](name, reason)  # type: ignore[call-arg]
+    if isinstance(action, Drain) and (deadline := request.POST.get("deadline", "").strip()):
+        try:
+            action.deadline_s = parse_span(deadline)
+        except ValueError as error:
+            messages.error(request, f"Not done: {error}")
+            return redirect("host", name=name)
+    done = act(request, action, DONE[verb].format(name))
     return redirect("hosts") if done and verb == "remove" else redirect("host", name=name)
 
 
@@ -144,4 +153,11 @@ def left_in_words(found: Host, standing: Standing) -> str:
         return f"Nothing works on it any more{rest}. Uncordon takes it back."
     closes = standing.closes_in_s
     words = f"Still there: {standing.words}."
-    return f"{words} Its endpoints are closed in {age(closes)}." if closes is not None else words
+    if closes is not None:
+        words += f" Its endpoints are closed in {age(closes)}."
+    due_s = due_in_s(found, timezone.now())
+    if due_s is None:
+        return words
+    if due_s >= 0:
+        return f"{words} It shall be empty in {age(due_s)}."
+    return f"Late by {age(-due_s)}; nothing is ended by force. {words}"

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -153,10 +154,25 @@ def steps_of(host: Host, standing: Standing) -> list[Step]:
     ]
 
 
-def _counted(host: Host, standing: Standing) -> str:
+def due_in_s(host: Host, now: datetime) -> float | None:
+    """Seconds until the drain's deadline, below zero when it is over; None where it has none. One query."""
+    if host.state != Host.State.DRAINING:
+        return None
+    began, after = _drain(host)
+    deadline_s = after.get("deadline_s")
+    if began is None or not isinstance(deadline_s, int | float):
+        return None
+    return deadline_s - (now - began.at).total_seconds()
+
+
+def _drain(host: Host) -> tuple[Event | None, dict[str, Any]]:
+    """The event of the drain under way: it says by when, and how much there was."""
     began = Event.objects.filter(subject_kind="host", subject=host.name, action="host.drain").first()
-    after = began.after if began and isinstance(began.after, dict) else {}
-    of = after.get("to_leave")
+    return began, began.after if began and isinstance(began.after, dict) else {}
+
+
+def _counted(host: Host, standing: Standing) -> str:
+    of = _drain(host)[1].get("to_leave")
     # Drains that began before this was counted, or what was put there while nobody looked: only what is left.
     if not isinstance(of, int) or of < standing.left:
         return f"draining, {standing.left} left"

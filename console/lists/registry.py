@@ -63,7 +63,7 @@ LISTINGS = {
     ),
     "services": Listing(
         Service.objects.all,
-        _fields("name", "protocol", "listen_address", "listen_port", "created_at"),
+        _fields("name", "protocol", "tier", "listen_address", "listen_port", "created_at"),
         (having("q", "name"),),
     ),
     "endpoints": Listing(

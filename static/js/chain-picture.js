@@ -41,10 +41,13 @@ class ChainPicture extends HTMLElement {
     const svg = this.querySelector(".chain svg");
     svg.classList.toggle("looking", Boolean(card));
     const node = card?.dataset.node;
+    // A name and its service belong together, and an engine, which is everybody's neighbour, stands between them.
+    const kin = node?.replace(/^(name|service):/, (_, kind) => (kind === "name" ? "service:" : "name:"));
     const near = new Set([node]);
     for (const line of this.lines) {
       const ends = [line.dataset.source, line.dataset.target];
-      const touches = ends.includes(node);
+      const enters = line.classList.contains("listens") || line.classList.contains("serves");
+      const touches = ends.includes(node) || (enters && kin !== node && ends.includes(kin));
       line.classList.toggle("near", touches);
       if (touches) ends.forEach((end) => near.add(end));
     }
@@ -94,7 +97,7 @@ function showNode(place, node) {
   for (const part of place.querySelectorAll("[data-part]")) {
     const its = node?.parts[Number(part.dataset.part)];
     put(part.querySelector(".rate"), its?.rate ?? "unknown");
-    part.querySelector(".share").setAttribute("width", its?.bar ?? 0);
+    part.querySelector(".filled").setAttribute("width", its?.bar ?? 0);
     if (its && part.classList.contains("out") === its.serves) showShape(part, its.serves);
   }
 }

@@ -45,7 +45,7 @@ export function paintCells(ctx, plan, colours, slots, looks, count) {
   if (!marked) return;
   for (let each = 0; each < count; each += 1) {
     const bits = (looks[each] >> STATE_AT) & 15;
-    if (bits) markState(ctx, x[slots[each]], y[slots[each]], tileWidth, tileHeight, bits);
+    if (bits) markState(ctx, x[slots[each]], y[slots[each]], tileWidth, tileHeight, bits, true);
   }
 }
 
@@ -54,8 +54,8 @@ function lower(side) {
   return side < 5 ? 1 : Math.max(2, Math.round(side / 4));
 }
 
-/** Draining is hatched, cordoned outlined, silent a dotted edge, lost a cross: on a tile of any size. */
-export function markState(ctx, x, y, width, height, bits) {
+/** Draining is hatched, cordoned outlined, silent a dotted edge, lost a cross. coloured: the edge lies on a colour. */
+export function markState(ctx, x, y, width, height, bits, coloured = false) {
   const { "ink-2": strong, "ink-3": faint, alarm, paper } = palette();
   const tiny = width < TINY;
   const [lost, silent] = [bits & STATES.lost, bits & STATES.silent];
@@ -70,9 +70,12 @@ export function markState(ctx, x, y, width, height, bits) {
     cross(ctx, x, y, width, height, paper);
     return;
   }
-  if (tiny && !silent) {
+  if (coloured && !silent) {
+    const thick = tiny ? 1 : 2;
     ctx.strokeStyle = paper;
-    ctx.strokeRect(x + 1.5, y + 1.5, width - 3, height - 3);
+    ctx.lineWidth = 2 * thick;
+    ctx.strokeRect(x + thick, y + thick, width - 2 * thick, height - 2 * thick);
+    ctx.lineWidth = 1;
   }
   ctx.strokeStyle = lost ? alarm : silent ? faint : strong;
   ctx.setLineDash(silent || lost ? [1, 3] : tiny || bits & STATES.draining ? [] : [4, 2]);

@@ -10,30 +10,36 @@ const LEVELS = [
   { name: "card", width: 152, height: 92, gap: 8, widest: 216 },
   { name: "card", width: 116, height: 64, gap: 6, widest: 160 },
   { name: "chip", width: 60, height: 36, gap: 4, widest: 60 },
+  { name: "cell", width: 30, height: 30, gap: 3, widest: 30 },
+  { name: "cell", width: 22, height: 22, gap: 3, widest: 22 },
   { name: "cell", width: 16, height: 16, gap: 2, widest: 16 },
   { name: "cell", width: 9, height: 9, gap: 1, widest: 9 },
   { name: "cell", width: 7, height: 7, gap: 1, widest: 7 },
 ];
 /** How much wider than high a group may be; the first is taken unless another saves room. */
 const SHAPES = [2, 1.5, 1, 3, 5];
-/** The same where the size of what is painted says something: cells in which it can grow. */
-const CELLS = [112, 84, 64, 44, 30, 22].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
+/** Who must scroll anyway had better see something. */
+const HARDLY = 1.2;
+/** Larger cells, in which what is painted can grow where its size says something. */
+const GROWING = [112, 84, 64, 44].map((side) => ({ name: "cell", width: side, height: side, gap: 3, widest: side }));
 
 /**
  * groups: [{title, rows}]; width, room: of the map, in pixels; sized: whether tiles need room to grow.
  * Returns {level, height, tileWidth, tileHeight, groups, x, y, row, slot, group}. groups: [{title, rows, first, columns, x, y,
  * width, height}]. A slot is a place, in reading order: x, y and row are by slot; slot and group are by row.
- * The first level whose map is not higher than room is taken, else the last.
+ * The first level whose map is not higher than room is taken; where none is, the first that is hardly higher than the lowest.
  */
 export function layout(groups, width, room, sized) {
-  let made = null;
-  for (const level of sized ? [...CELLS, ...LEVELS.slice(3)] : LEVELS) {
+  const maps = [];
+  for (const level of sized ? [...GROWING, ...LEVELS.filter(({ name }) => name === "cell")] : LEVELS) {
     // Tiles that fill the width look best, unless narrower ones save a line of groups.
     const ways = [true, false].flatMap((fill) => SHAPES.map((shape) => arrange(groups, level, width, fill, shape)));
-    made = ways.reduce((best, way) => (way.height < best.height ? way : best));
-    if (made.height <= room) break;
+    const made = ways.reduce((best, way) => (way.height < best.height ? way : best));
+    if (made.height <= room) return place(made);
+    maps.push(made);
   }
-  return place(made);
+  const lowest = Math.min(...maps.map(({ height }) => height));
+  return place(maps.find(({ height }) => height <= lowest * HARDLY));
 }
 
 function arrange(members, level, width, fill, shape) {

@@ -10,14 +10,15 @@ export class Legend {
     this.entries = [];
   }
 
-  /** entries: [[colour, text]], as the picture writes them. */
+  /** entries: [[colour or undefined, text]], as the picture writes them. */
   show(colour, size) {
     const colours = coloursOf();
     this.entries = entriesOf(colour).map(([paint, text]) => [colours[paint], text, paint]);
     const named = element("span", { textContent: `${colour.title}:` });
     const swatches = this.entries.map(([, text, paint]) => {
       const entry = element("span");
-      entry.append(element("i", { className: `swatch p${paint}` }), text);
+      if (paint !== null) entry.append(element("i", { className: `swatch p${paint}` }));
+      entry.append(text);
       return entry;
     });
     if (!this.list) return;
@@ -29,7 +30,10 @@ export class Legend {
 }
 
 function entriesOf({ name, ends, values }) {
-  if (ends) return Array.from({ length: STEPS }, (_, step) => [step, { 0: ends[0], [STEPS - 1]: ends[1] }[step] ?? ""]);
+  if (ends) {
+    const ramp = Array.from({ length: STEPS }, (_, step) => [step, step === STEPS - 1 ? ends[1] : ""]);
+    return [[null, ends[0]], ...ramp];
+  }
   if (name === "state") return [[PAINTS.steel, "active"], [PAINTS.brass, "cordoned, draining"], [PAINTS.alarm, "lost"]];
   return values.map(([value, paint]) => [paint, value]);
 }

@@ -128,30 +128,29 @@ export class Painter {
     for (const group of this.stale) {
       this.stale.delete(group);
       const said = this.sayGroup(group);
-      if (said !== this.said[group]) {
-        this.said[group] = said;
+      if (said[0] !== this.said[group]) {
+        [this.said[group]] = said;
         drawGroup(this.ctx, this.plan.groups[group], said);
       }
       if (performance.now() > until) return;
     }
   }
 
-  /** Never a mean alone: the host that is worst off comes first. */
+  /** From the longest to the shortest; never a mean alone: the host that is worst off is the last to go. */
   sayGroup(group) {
     const { rows } = this.plan.groups[group];
-    const said = [`${rows.length} ${rows.length === 1 ? "host" : "hosts"}`];
-    if (!this.colour.ends || this.colour.name === "age") return said[0];
+    const hosts = `${rows.length} ${rows.length === 1 ? "host" : "hosts"}`;
+    if (!this.colour.ends || this.colour.name === "age") return [hosts];
     const levels = this.levels.subarray(group * LEVELS, (group + 1) * LEVELS);
-    const unknown = levels[UNKNOWN];
-    const known = rows.length - unknown;
-    if (known) {
-      const rare = this.colour.rare;
-      const utmost = percent(share(levelAt(levels, rare ? 1 : known)));
-      said.push(rows.length === 1 ? utmost : `${rare ? "least" : "highest"} ${utmost}`);
-      if (known > 2) said.push(`half below ${percent(share(levelAt(levels, Math.ceil(known / 2))))}`);
-    }
-    if (unknown) said.push(rows.length === 1 ? "unknown" : `${unknown} unknown`);
-    return said.join(", ");
+    const known = rows.length - levels[UNKNOWN];
+    const unknown = known === rows.length ? [] : [rows.length === 1 ? "unknown" : `${levels[UNKNOWN]} unknown`];
+    if (!known) return [[hosts, ...unknown].join(", "), unknown.join()];
+    const { rare } = this.colour;
+    const worst = percent(share(levelAt(levels, rare ? 1 : known)));
+    const utmost = rows.length === 1 ? worst : `${rare ? "least" : "highest"} ${worst}`;
+    const half = known > 2 ? [`half below ${percent(share(levelAt(levels, Math.ceil(known / 2))))}`] : [];
+    const ways = [[hosts, utmost, ...half, ...unknown], [hosts, utmost, ...unknown], [utmost, ...unknown], [worst, ...unknown]];
+    return ways.map((way) => way.join(", "));
   }
 }
 

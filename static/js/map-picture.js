@@ -3,7 +3,7 @@ import { palette } from "./palette.js";
 
 const [ABOVE, BELOW, PAD] = [56, 40, 16];
 
-/** Resolves to a Blob. title, detail: two lines above; legend: [[colour or null, text]]. */
+/** Resolves to a Blob. title, detail: two lines above; legend: [[colour or undefined, text]]. */
 export function pictureOf(canvases, title, detail, legend) {
   const [first] = canvases;
   const density = window.devicePixelRatio || 1;

@@ -62,9 +62,10 @@ function drawCard(ctx, x, y, width, height, name, said, state) {
   ctx.fillText(fit(ctx, state, width - 26), left, y + height - 10);
 }
 
-/** The panel around a group, and its title with what is said of all its hosts. */
-export function drawGroup(ctx, { x, y, width, height, title }, said) {
+/** The panel around a group, and its title with what is said of all its hosts; ways: of saying it, the longest first. */
+export function drawGroup(ctx, group, ways) {
   const { line, ink, "ink-3": faint, paper, font } = palette();
+  const { x, y, width, height, title } = group;
   ctx.strokeStyle = line;
   ctx.lineWidth = 1;
   ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
@@ -73,12 +74,15 @@ export function drawGroup(ctx, { x, y, width, height, title }, said) {
   ctx.textBaseline = "alphabetic";
   ctx.font = `600 12px ${font}`;
   ctx.fillStyle = ink;
-  const shown = fit(ctx, title, width - 16);
-  ctx.fillText(shown, x + 8, y + 18);
-  const after = ctx.measureText(shown).width + 16;
+  // A title stays as long as its group: it is fitted once.
+  group.shown ??= fit(ctx, title, width - 16);
+  group.after ??= ctx.measureText(group.shown).width + 16;
+  ctx.fillText(group.shown, x + 8, y + 18);
   ctx.font = `400 12px ${font}`;
   ctx.fillStyle = faint;
-  ctx.fillText(fit(ctx, said, width - after - 8), x + after, y + 18);
+  const room = width - group.after - 8;
+  const said = ways.find((way) => ctx.measureText(way).width <= room) ?? ways.at(-1);
+  ctx.fillText(fit(ctx, said, room), x + group.after, y + 18);
 }
 
 function fit(ctx, text, width) {

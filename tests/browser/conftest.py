@@ -12,31 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
+from browser_rig import Browser
 
 BIN = Path(sys.executable).parent
 HOSTS = {"web-1": ("north", "8"), "web-2": ("south", "2"), "db-1": ("south", "16")}
 WHO = ("ada", "weigh-anchor-7341")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1440,900",
-)
 
 
 @dataclass
@@ -137,48 +122,6 @@ def stack() -> Iterator[Stack]:
     finally:
         made.stop()
         shutil.rmtree(folder)
-
-
-class Browser:
-    """A Chromium with a fresh profile. wait() for what must become true; faults(): its complaints."""
-
-    def __init__(self, folder: Path, *, dark: bool = False, width: int = 1440, height: int = 900) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for flag in (*FLAGS, f"--user-data-dir={folder}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-        self.scheme("dark" if dark else "light")
-        self.size(width, height)
-
-    def scheme(self, value: str) -> None:
-        media = [{"name": "prefers-color-scheme", "value": value}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-
-    def size(self, width: int, height: int) -> None:
-        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-
-    def wait(self, test: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: test(), what)
-
-    def script(self, code: str) -> Any:
-        return self.driver.execute_script(code)
-
-    def one(self, selector: str) -> Any:
-        return self.driver.find_element("css selector", selector)
-
-    def text(self, selector: str) -> str:
-        return self.script(f"return document.querySelector({selector!r})?.textContent ?? ''").strip()
-
-    def faults(self) -> list[str]:
-        """Its complaints since the last call: refused by the policy, failed to load, thrown."""
-        return [
-            line["message"]
-            for line in self.driver.get_log("browser")
-            if line["level"] in ("SEVERE", "WARNING")
-        ]
 
 
 @pytest.fixture(scope="session")

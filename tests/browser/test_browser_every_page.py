@@ -18,6 +18,8 @@ LISTS = [
     "/",
     "/hosts/",
     "/hosts/?q=none",
+    "/chain/",
+    "/chain/?q=none",
     "/services/",
     "/services/new/",
     "/engines/",

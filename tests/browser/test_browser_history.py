@@ -21,10 +21,17 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"> & 'fan'"
 def kept(stack: Any, browser: Any) -> str:
     """A moment that is kept of web-1, as a URL says it; and web-1 was cordoned for a reason nobody should run."""
     with Steelyard(stack.url, (stack.folder / "data/secrets/cli-token").read_text().strip()) as client:
-        found = browser.wait(lambda: client.get("history/hosts/web-1/")["at"], "a frame of history", 40)
+        found = browser.wait(lambda: whole(client), "a frame of all three hosts", 40)
     stack.run("host", "cordon", "web-1", "--reason", HOSTILE)
     stack.run("host", "uncordon", "web-1")
-    return f"{datetime.fromtimestamp(found[-1], UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{found + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def whole(client: Steelyard) -> datetime | None:
+    """When the newest frame was kept, if it has all three hosts."""
+    times = client.get("history/hosts/web-1/")["at"]
+    at = datetime.fromtimestamp(times[-1], UTC) if times else None
+    return at if at and client.get("history/at/", t=at.isoformat())["count"] == 3 else None
 
 
 def violations(browser: Any) -> list[str]:
@@ -161,3 +168,28 @@ def test_what_is_not_kept_is_unknown(stack: Any, browser: Any, kept: str) -> Non
 
     assert strip.startswith("cpu unknown used")
     assert query(browser) == {"t": [never]}
+
+
+def test_a_gap_stays_a_gap_and_an_extreme_stays(stack: Any, browser: Any, kept: str) -> None:
+    """Where steps are missing nothing is drawn; a live peak within a step is its most, also beside what was read."""
+    browser.driver.get(f"{stack.url}/hosts/web-2/")
+    found = browser.driver.execute_async_script("""
+        const done = arguments[0];
+        const known = () => [0.1, 0.2, null];
+        const column = () => ({ min: known(), p95: known(), max: known(), reserved: [0.5, 0.5, 0.5] });
+        const used = { cpu: column(), memory: column(), disk: column(), net: column() };
+        const host = (cpu) => ({ used: [cpu, NaN, NaN, NaN], reserved: [0.5, 0.5, 0.5, 0.5], words: ["draining"] });
+        import("/static/js/past.js").then(({ Past }) => {
+            const past = new Past({ step_s: 10, begin: 0, end: 60, at: [10, 20, 50], state: [0, 0, 0], used });
+            const before = past.columns("cpu");
+            for (const cpu of [0.3, 0.9, 0.4]) past.follow(63, host(cpu));
+            const [said, state] = [past.said("cpu", past.nearest(60)), past.state.at(-1)];
+            past.forgetBefore(15);
+            done({ before, said, unknown: past.said("memory", past.nearest(61)), state, kept: past.times });
+        }, (error) => done(String(error)));
+    """)
+    times, most, *_ = found["before"]
+
+    assert (times, most) == ([10, 20, 30, 50], [0.1, 0.2, None, None])
+    assert found["said"] == "30 % to 90 %, p95 90 %, reserved 50 %"
+    assert (found["unknown"], found["state"], found["kept"]) == ("unknown", 2, [20, 50, 60])

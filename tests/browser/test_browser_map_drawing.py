@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Browser
+from browser_rig import Browser
 from light_console import LightConsole
 from selenium.webdriver.common.keys import Keys
 
@@ -83,7 +83,7 @@ def title(window: Browser, group: int) -> str:
     return str(window.script(f"return {MAP}.painter.said[{group}]"))
 
 
-@pytest.mark.parametrize(("hosts", "level"), [(20, "card"), (70, "card"), (250, "chip"), (4000, "cell")])
+@pytest.mark.parametrize(("hosts", "level"), [(20, "card"), (40, "card"), (110, "chip"), (4000, "cell")])
 def test_drawing_what_changed_equals_drawing_all(hosts: int, level: str, window: Browser) -> None:
     """After many deltas, states among them, the pixels are those of a map that is drawn anew."""
     with LightConsole(hosts) as console:

@@ -30,7 +30,7 @@ class Steelyard:
         self.used: set[str] = set()
 
     def __call__(self, *words: str) -> Result:
-        self.used.add(" ".join(words[: 1 if words[0] in ("status", "up", "envoy") else 2]))
+        self.used.add(" ".join(words[: 1 if words[0] in ("chain", "status", "up", "envoy") else 2]))
         return CliRunner().invoke(app, words)
 
     def json(self, *words: str) -> Any:
@@ -98,6 +98,10 @@ def test_every_command_works(
     assert len(steelyard.json("service", "drop", "by-hand", other)["endpoints"]) == 1
     assert steelyard.json("service", "show", "by-hand")["endpoints"][0]["host"] == "alpha"
     assert {each["name"] for each in steelyard.json("service", "list")} == {"by-hand", "echo", "web"}
+    assert steelyard.json("service", "tier", "by-hand", "cache")["tier"] == "cache"
+    found = {node["label"]: node["column"] for node in steelyard.json("chain", "--of", "by-hand")["nodes"]}
+    assert (found["by-hand"], "web" in found) == ("cache", False)
+    assert "by-hand" in steelyard.said("chain")
     configured_by_hand(steelyard, product.folder)
     assert steelyard.json("service", "remove", "by-hand")["state"] == "removed"
 
@@ -225,7 +229,7 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("place", "gang", "/dev/null"), "is not JSON"),
         (("place", "preemption", "x", "--demand", "cpus=1"), "cpus"),
         (("place", "why", "0b1c6b1e-0000-4000-8000-000000000000"), "0b1c6b1e"),
-        (("place", "why", "not-an-id"), "Not Found"),
+        (("place", "why", "not-an-id"), "'not-an-id' is no decision's id"),
         (
             ("service", "create", "x", "--listen", "nowhere", "--protocol", "http", "--endpoint", "alpha:1"),
             "listen",
@@ -263,7 +267,7 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("host", "token", "--life", "0"), "life_s"),
         (("host", "remove", "alpha"), "alpha still holds"),
         (("job", "run", "not a task", "--demand", "cpu=1"), "task"),
-        (("job", "cancel", "not-an-id"), "Not Found"),
+        (("job", "cancel", "not-an-id"), "'not-an-id' is no job's id"),
         (("shard", "create", "x", "--size", "big", "--source", "alpha:x"), "--size"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "alpha"), "HOST:PATH is needed"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "omega:x"), "omega"),

@@ -10,12 +10,15 @@ from django.utils import timezone
 
 from balancer_core.lifecycle import HOST, InvalidTransition, advance
 from console.accounts.models import Role
-from console.actions import Action, Actor, Conflict, Unknown
-from console.fleet.leaving import standing_of
+from console.actions import Action, Actor, Conflict, Invalid, Unknown
+from console.fleet.leaving import standing_of, stopping_without
 from console.fleet.models import Host
 from console.live.bells import ring_hosts, ring_services
 from console.multi import Foreseen, MultiAction
 from console.traffic.models import Endpoint
+
+SHORTEST_DEADLINE_S = 60.0
+LONGEST_DEADLINE_S = 30 * 86_400.0
 
 
 class _HostAction(Action[Host]):
@@ -32,7 +35,7 @@ class _HostAction(Action[Host]):
             raise Unknown("host", self.host)
         return host
 
-    def _advance(self, actor: Actor, event: str) -> Host:
+    def _advance(self, actor: Actor, event: str, **more: float) -> Host:
         host = self._find()
         # Before the state changes: a drain that was under way has let some leave already.
         to_leave = {"to_leave": standing_of(host, timezone.now()).left} if event == "drain" else {}
@@ -48,7 +51,7 @@ class _HostAction(Action[Host]):
             "host",
             host.name,
             before={"state": before},
-            after={"state": host.state, **to_leave},
+            after={"state": host.state, **to_leave, **more},
             reason=self.reason,
         )
         return host
@@ -105,17 +108,23 @@ class Drain(_ManyHosts):
 
     host: str
     reason: str = ""
+    #: By when it shall be empty, in seconds; None: whenever. What is late is said, and nothing is ended by force.
+    deadline_s: float | None = None
     NAME = "host.drain"
     LABEL = "Drain"
     EVENT = "drain"
 
+    def execute(self, actor: Actor) -> Host:
+        if self.deadline_s is None:
+            return self._advance(actor, self.EVENT)
+        if not SHORTEST_DEADLINE_S <= self.deadline_s <= LONGEST_DEADLINE_S:
+            raise Invalid("deadline_s", "out_of_range", "a deadline is between a minute and thirty days away")
+        return self._advance(actor, self.EVENT, deadline_s=self.deadline_s)
+
     @classmethod
     def warnings(cls, items: Sequence[str]) -> list[str]:
         """The services that would have no endpoint left that takes new requests."""
-        taking = Endpoint.objects.filter(state=Endpoint.State.ACTIVE).exclude(host__state=Host.State.DRAINING)
-        carried = taking.exclude(host__name__in=items).values("service")
-        left = taking.filter(host__name__in=items).exclude(service__in=carried)
-        names = sorted(set(left.values_list("service__name", flat=True)))
+        names = stopping_without(*Host.objects.filter(name__in=items)).none
         return [
             f"No endpoint would take new requests for {name}: draining all of these stops its traffic."
             for name in names

@@ -16,6 +16,7 @@ from console.fleet import leaving
 from console.fleet.actions.lifecycle import Cordon, Drain, MarkLost, Uncordon
 from console.fleet.leaving import standing_of, steps_of, stopping_without
 from console.fleet.models import Host
+from console.fleet.spans import parse_span
 from console.placements.actions.place import Place
 from console.placements.actions.release import Release
 from console.traffic.actions.services import CreateService, DrainEndpoint
@@ -151,6 +152,47 @@ def test_source_of_a_shard_is_not_safe(browsers: Any, furnished: Any) -> None:
     assert [when for _, when in steps()] == ["done", "done", "now", "next"]
     page = browsers.viewer.get(reverse("host", args=["web-1"])).content.decode()
     assert "it is the source of 1 shard" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("1h30m", 5400), (" 45 min", 2700), ("2d", 172_800), ("0.5h", 1800)]
+)
+def test_spans_as_people_write_them(text: str, seconds: float) -> None:
+    """Hours and minutes together, with blanks, in parts."""
+    assert parse_span(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1", "1h<script>", "-5m", "1e9h", "h"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    """With an example of what is."""
+    with pytest.raises(ValueError, match="1h30m"):
+        parse_span(text)
+
+
+def test_deadline_of_a_drain_is_counted_down_and_lateness_said(
+    browsers: Any, furnished: Any, api: Any
+) -> None:
+    """By page and API; what can't be one changes nothing; nothing is ended when it is over."""
+    act = reverse("host-action", args=["web-1", "drain"])
+    wrong = browsers.operator.post(act, {"deadline": "soon"}, follow=True).content.decode()
+    short = browsers.operator.post(act, {"deadline": "1s"}, follow=True).content.decode()
+    refused = api.operator.post("/api/v1/hosts/web-1/drain/", {"deadline_s": -1})
+    still = web_1().state
+    browsers.operator.post(act, {"deadline": "1h30m"})
+    page = browsers.viewer.get(reverse("host", args=["web-1"])).content.decode()
+    Event.objects.filter(action="host.drain").update(at=timezone.now() - timedelta(hours=2))
+    late = browsers.viewer.get(reverse("host-live", args=["web-1"])).json()["left"]
+
+    assert "is not a span of time" in wrong
+    assert "between a minute and thirty days" in short
+    assert refused.json()["errors"][0]["field"] == "deadline_s"
+    assert still == "active"
+    assert "It shall be empty in 90 min." in page
+    assert late.startswith("Late by 30 min; nothing is ended by force. Still there: ")
+    assert Endpoint.objects.filter(host=web_1()).exists()
+    Uncordon("web-1").run(SYSTEM)
+    assert api.operator.post("/api/v1/hosts/web-1/drain/", {"deadline_s": 3600}).status_code == 200
+    assert Event.objects.filter(action="host.drain").first().after["deadline_s"] == 3600.0
 
 
 def test_live_answer_carries_the_steps(browsers: Any, furnished: Any) -> None:
