@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WHO, Browser, Stack
+from browser_rig import Browser
+from stack_rig import WHO, Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
