@@ -11,6 +11,7 @@ from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 from knox.models import AuthToken
 
+from console.api.views import ActionView
 from console.pages.frame import page
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -45,6 +46,8 @@ def operations() -> dict[str, list[dict[str, Any]]]:
         for method in METHODS:
             if method in methods:
                 said = methods[method].get("description", "")
+                if said == ActionView.__doc__:  # inherited by those that say nothing of their own
+                    said = ""
                 found.setdefault(group, []).append(
                     {
                         "method": method.upper(),

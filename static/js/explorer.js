@@ -10,7 +10,7 @@ function open() {
   globalThis.SwaggerUIBundle({
     domNode: place,
     url: place.dataset.schema,
-    docExpansion: "none",
+    docExpansion: "list",
     filter: true,
     validatorUrl: null,
     requestInterceptor: (request) => {

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WHO, Browser, Stack
+from browser_rig import Browser
+from stack_rig import WHO, Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -36,8 +37,10 @@ def newcomer() -> Iterator[tuple[Stack, Browser]]:
 
 
 def click(browser: Any, label: str) -> None:
-    """Whatever has this label."""
-    browser.driver.find_element("xpath", f"//main//*[normalize-space()='{label}']").click()
+    """The link or button with this label."""
+    browser.driver.find_element(
+        "xpath", f"//main//*[self::a or self::button][normalize-space()='{label}']"
+    ).click()
 
 
 def test_from_nothing_to_two_hundred_hosts_and_back(newcomer: tuple[Stack, Browser]) -> None:
