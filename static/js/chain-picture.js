@@ -88,12 +88,8 @@ function showNode(place, node) {
     put(cell, shown[cell.dataset.show] ?? "");
     if (cell.dataset.show === "word") cell.classList.toggle("grave", Boolean(shown.grave));
   }
-  const link = place.querySelector("a[aria-label]");
-  if (link && node) {
-    const said = `${link.querySelector("title").textContent.split(": ")[0]}${node.sentence ? `: ${node.sentence}` : ""}`;
-    put(link.querySelector("title"), said);
-    if (link.getAttribute("aria-label") !== said) link.setAttribute("aria-label", said);
-  }
+  const title = place.querySelector("a > title");
+  if (title && node) put(title, `${title.textContent.split(": ")[0]}${node.sentence ? `: ${node.sentence}` : ""}`);
   for (const part of place.querySelectorAll("[data-part]")) {
     const its = node?.parts[Number(part.dataset.part)];
     put(part.querySelector(".rate"), its?.rate ?? "unknown");

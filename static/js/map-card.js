@@ -46,7 +46,8 @@ export class Card {
 
 function table(now) {
   const head = element("tr", { className: "faint" });
-  head.append(element("th"), element("td", { textContent: "used" }), element("td", { textContent: "reserved" }));
+  const heads = ["resource", "used", "reserved"].map((text) => element("th", { textContent: text, scope: "col" }));
+  head.append(...heads);
   const made = element("table");
   made.append(head, ...BARS.map((bar, each) => line(bar, percent(now.used[each]), percent(now.reserved[each]))));
   return made;
@@ -54,7 +55,7 @@ function table(now) {
 
 function line(bar, used, reserved) {
   const row = element("tr");
-  row.append(element("th", { textContent: bar }), element("td", { textContent: used }), element("td", { textContent: reserved }));
+  row.append(element("th", { textContent: bar, scope: "row" }), element("td", { textContent: used }), element("td", { textContent: reserved }));
   return row;
 }
 

@@ -10,6 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+#: axe-core, as package-lock.json has it.
+AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any
 
 import pytest
+from browser_rig import AXE
 from test_browser_every_page import LISTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -18,7 +18,7 @@ FOREIGN = ["/api/explorer/"]
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(scheme: str, stack: Any, browser: Any) -> None:
     """No violation on any page; what is found is said with its page, rule and element."""
-    axe = files("axe_core_python").joinpath("axe.min.js").read_text()
+    axe = AXE.read_text()
     browser.scheme(scheme)
     found = {}
     for page in (each for each in LISTS if each not in FOREIGN):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_rig import AXE
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -104,7 +104,7 @@ def test_the_map_is_handed_out_as_a_picture(stack: Any, browser: Any, tmp_path: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_with_a_host_chosen(scheme: str, stack: Any, browser: Any, shared: str) -> None:
     """The map, its form and the open card, in both schemes and on a phone; the frame is tested with all pages."""
-    axe = files("axe_core_python").joinpath("axe.min.js").read_text()
+    axe = AXE.read_text()
     found = {}
     browser.scheme(scheme)
     for width in (1440, 390):

@@ -22,6 +22,9 @@ from console.cli.commands import app
 
 pytestmark = pytest.mark.stack
 
+#: Commands that belong to no noun.
+ALONE = ("chain", "envoy", "plan", "search", "status", "underway", "up")
+
 
 class Steelyard:
     """Runs commands; remembers which."""
@@ -30,7 +33,7 @@ class Steelyard:
         self.used: set[str] = set()
 
     def __call__(self, *words: str) -> Result:
-        self.used.add(" ".join(words[: 1 if words[0] in ("chain", "status", "up", "envoy") else 2]))
+        self.used.add(" ".join(words[: 1 if words[0] in ALONE else 2]))
         return CliRunner().invoke(app, words)
 
     def json(self, *words: str) -> Any:
@@ -139,7 +142,62 @@ def test_every_command_works(
     assert (forced.exit_code, "holds nothing back" in forced.stderr) == (1, True)
     afar = steelyard("envoy", "--controller", "192.0.2.1:1", "--data", str(product.folder / "afar"))
     assert (afar.exit_code, "needs its token" in afar.stderr) == (2, True)
+    alert_people(steelyard)
+    look_and_ask(steelyard)
+    manage_people(steelyard)
     assert commands() - {"up"} == steelyard.used
+
+
+def alert_people(steelyard: Steelyard) -> None:
+    """An alert that a low threshold makes, who sees to it, who is told of it and who is spared."""
+    assert "cpu-near-capacity" in {each["name"] for each in steelyard.json("alert", "rules")}
+    low = ("alert", "rule", "cpu-near-capacity", "--threshold", "0.0001", "--raise-after", "0")
+    assert steelyard.json(*low)["threshold"] == 0.0001
+    alert = eventually(lambda: steelyard.json("alert", "list"), what="an alert fires")[0]["id"]
+    assert steelyard.json("alert", "show", str(alert))["rule"] == "cpu-near-capacity"
+    assert steelyard.json("alert", "acknowledge", str(alert))["acknowledged_by"]
+    silence = steelyard.json("alert", "silence", "--reason", "a test", "--rule", "cpu-*")["id"]
+    assert silence in {each["id"] for each in steelyard.json("alert", "silences")}
+    assert steelyard.json("alert", "end-silence", str(silence))["ended_at"]
+    assert steelyard.json("alert", "rule", "cpu-near-capacity", "--off")["is_on"] is False
+
+    address = ("--address", "http://127.0.0.1:9/", "--secret", "by hand, by hand")
+    assert steelyard.json("channel", "put", "by-hand", "webhook", *address)["kind"] == "webhook"
+    assert [each["name"] for each in steelyard.json("channel", "list")] == ["by-hand"]
+    assert steelyard.json("channel", "test", "by-hand")["channel"] == "by-hand"
+    assert steelyard.json("channel", "remove", "by-hand")["state"] == "removed"
+
+
+def look_and_ask(steelyard: Steelyard) -> None:
+    """What there is, what runs, and what would be; and many at once, with the way back."""
+    assert "alpha" in {each["title"] for each in steelyard.json("search", "alpha")["results"]}
+    assert isinstance(steelyard.json("underway"), list)
+    plan = steelyard.json("plan", "--drain", "gamma")
+    assert plan["appliable"]
+    hosts = ("alpha", "gamma")
+    foreseen = steelyard.json("bulk", "run", "host.cordon", *hosts)["results"]
+    assert {each["after"] for each in foreseen} == {"cordoned"}
+    act = steelyard.json("bulk", "run", "host.cordon", *hosts, "--apply")["id"]
+    assert {each["after"] for each in steelyard.json("bulk", "undo", act)["results"]} == {"active"}
+    assert steelyard.json("demo", "status")["hosts"] == 0
+    beside_real = steelyard("demo", "start", "--hosts", "2")
+    assert (beside_real.exit_code, "real" in beside_real.stderr) == (1, True)
+    nothing_there = steelyard("demo", "remove")
+    assert (nothing_there.exit_code, "no demo fleet" in nothing_there.stderr) == (1, True)
+
+
+def manage_people(steelyard: Steelyard) -> None:
+    """One person, from the link to the end; and one preference."""
+    assert "/password/" in steelyard.json("person", "create", "by-hand", "viewer")["url"]
+    assert steelyard.json("person", "role", "by-hand", "operator")["role"] == "operator"
+    for verb, is_active in (("disable", False), ("enable", True)):
+        assert steelyard.json("person", verb, "by-hand")["is_active"] is is_active
+    assert "/password/" in steelyard.json("person", "link", "by-hand")["url"]
+    assert "by-hand" in {each["username"] for each in steelyard.json("person", "list")}
+    assert steelyard.json("preference", "set", "density", "compact")["document"] == "compact"
+    chosen = {each["key"]: each["chosen"] for each in steelyard.json("preference", "list")}
+    assert chosen["density"]
+    assert steelyard.json("preference", "forget", "density")["document"] != "compact"
 
 
 def configured_by_hand(steelyard: Steelyard, folder: Path) -> None:

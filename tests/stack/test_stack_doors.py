@@ -17,7 +17,14 @@ from product import Product
 pytestmark = pytest.mark.stack
 
 #: What a stranger may see, and what it answers him with.
-OPEN = {"healthz": 200, "readyz": 200, "login/": 200, "setup/SECRET/": 410}
+OPEN = {
+    "healthz": 200,
+    "readyz": 200,
+    "login/": 200,
+    "setup/SECRET/": 410,
+    "password/SECRET/": 410,
+    "agent/some": 404,
+}
 
 
 def test_the_setup_link_makes_one_administrator(product: Product) -> None:
