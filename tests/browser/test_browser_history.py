@@ -20,17 +20,20 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"> & 'fan'"
 def kept(stack: Any, browser: Any) -> str:
     """A moment that is kept of web-1, as a URL says it; and web-1 was cordoned for a reason nobody should run."""
     with Steelyard(stack.url, (stack.folder / "data/secrets/cli-token").read_text().strip()) as client:
-        found = browser.wait(lambda: whole(client), "a frame of all three hosts", 40)
+        found = browser.wait(lambda: whole(client), "a frame of the three hosts", 40)
     stack.run("host", "cordon", "web-1", "--reason", HOSTILE)
     stack.run("host", "uncordon", "web-1")
     return f"{found + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def whole(client: Steelyard) -> datetime | None:
-    """When the newest frame was kept, if it has all three hosts."""
+    """When the newest frame was kept, if it has the three hosts."""
     times = client.get("history/hosts/web-1/")["at"]
     at = datetime.fromtimestamp(times[-1], UTC) if times else None
-    return at if at and client.get("history/at/", t=at.isoformat())["count"] == 3 else None
+    if at is None:
+        return None
+    there = {each["name"] for each in client.get("history/at/", t=at.isoformat())["results"]}
+    return at if {"web-1", "web-2", "db-1"} <= there else None
 
 
 def violations(browser: Any) -> list[str]:
@@ -149,7 +152,8 @@ def test_one_key_goes_back_in_time_and_one_to_now(stack: Any, browser: Any, kept
     press(browser, "l")
     browser.wait(lambda: browser.text("live-indicator") == "Live", "now")
 
-    assert (rows, images) == ("3", 0)
+    assert int(rows) >= 3  # other tests add hosts
+    assert images == 0
     assert earlier < kept
     assert query(browser) == {}
     assert not browser.one("time-scrubber .around").is_displayed()
