@@ -140,9 +140,10 @@ def _events() -> list[Entry]:
     ]
 
 
-def _count_and_last(rows: QuerySet[Any]) -> Callable[[], Hashable]:
-    """Changes when a row comes or goes: of tables that are small, or whose last key is enough."""
-    return lambda: tuple(rows.order_by().aggregate(count=Count("pk"), last=Max("pk")).values())
+def _count_and_last(rows: QuerySet[Any], column: str = "pk") -> Callable[[], Hashable]:
+    """Changes when a row comes or goes: of tables that are small, or whose last key is enough. A key that is no
+    number needs another column: PostgreSQL has no greatest uuid."""
+    return lambda: tuple(rows.order_by().aggregate(count=Count("pk"), last=Max(column)).values())
 
 
 def _newest(rows: QuerySet[Any], column: str) -> Callable[[], Hashable]:
@@ -164,7 +165,7 @@ KINDS = {
         Kind("job", _below("jobs"), _jobs, _newest(Job.objects.all(), "created_at"), by_length=False,
              listed=("jobs", "task")),
         Kind("placement", _below("decisions"), _placements,
-             _count_and_last(Placement.objects.filter(state=Placement.State.HELD)), by_length=False),
+             _count_and_last(Placement.objects.filter(state=Placement.State.HELD), "created_at"), by_length=False),
         Kind("decision", _below("decisions"), _decisions, _newest(Decision.objects.all(), "at"), by_length=False,
              listed=("decisions", "name")),
         Kind("event", lambda act: f"{reverse('events')}?act={act}", _events, _newest(Event.objects.all(), "id"),
