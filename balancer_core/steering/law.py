@@ -15,9 +15,8 @@ from balancer_core.steering.views import EndpointView
 
 SURE: Final = 8.0  # requests after which a learnt cost and the typical one count the same
 MOST: Final = 4.0  # times the typical capacity a core that an endpoint's reports can claim
-LEAST: Final = (
-    0.1  # of it, that every endpoint keeps: less, and no burst ever reaches it to prove that it got better
-)
+#: Of it, that every endpoint keeps to prove that it got better: with less no burst ever reaches it.
+LEAST: Final = 0.1
 #: Of a host, that other work can have by what reports say: who asks for work on a busy host gets a part of it all the
 #: same, and a host whose agent sees others' work beside its own (plain processes on one machine) must not starve.
 MOST_TAKEN: Final = 0.8
