@@ -54,7 +54,7 @@ async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row
     for number in range(settings.rounds):
         for door, kept in shares.items():
             plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + failing_s, number + 1, 20.0, 20_000)
-            records = await _struck(stage, plan, failing(victim))
+            records = await struck(stage, plan, failing(victim))
             # The first second is the time that anybody needs to see it.
             late = [each for each in records if each.scheduled_s > BEFORE_S + 1.0]
             early = [each for each in records if each.scheduled_s < BEFORE_S]
@@ -74,8 +74,8 @@ async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row
     )
 
 
-async def _struck(stage: Stage, plan: LoadPlan, fault: AbstractAsyncContextManager[None]) -> list[Record]:
-    """The load of the plan, with the fault from BEFORE_S on; returns when the hosts are idle again."""
+async def struck(stage: Stage, plan: LoadPlan, fault: AbstractAsyncContextManager[None]) -> list[Record]:
+    """The load of the plan, with the fault from BEFORE_S on; returns what came of it when the hosts are idle again."""
     generator = Generator(plan)
     running = asyncio.create_task(generator.run())
     try:
@@ -110,7 +110,7 @@ async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Ro
     for number in range(settings.rounds):
         for door, kept in taken.items():
             plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + seconds, number + 1, 20.0, 20_000)
-            records = await _struck(stage, plan, other_work(stage.hosts[0], ANTAGONIST_SHARE))
+            records = await struck(stage, plan, other_work(stage.hosts[0], ANTAGONIST_SHARE))
             kept.append(recovery_s(records, BEFORE_S, BEFORE_S + seconds))
         settings.say(
             f"  antagonist, round {number + 1}: ours {taken[OURS][-1]:g} s, {PEER} {taken[PEER][-1]:g} s"

@@ -13,7 +13,7 @@ from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 from bench.traffic.stage import OURS, PERFECT, Stage
-from bench.traffic.turns import Turn, take, until_idle
+from bench.traffic.turns import Turn, take, take_through, until_idle
 
 LOADS = (30, 60, 80, 92)
 LOADS_FAST = (60,)
@@ -58,10 +58,10 @@ def _wanted(settings: Settings, load: int) -> bool:
     return even or any(settings.wants(f"B1.p99.{load}.vs_{name}") for name in GOALS)
 
 
-async def calibrate(stage: Stage) -> float:
+async def calibrate(stage: Stage, door: str = PERFECT) -> float:
     """Cpu seconds that one request costs: of all hosts together, at a load that none of them minds."""
     before = stage.spent()
-    turn = await take(stage.url(PERFECT), 30.0, CALIBRATING_S, 0, stage.spent)
+    turn = await take_through(stage.urls(door), 30.0, CALIBRATING_S, 0, stage.spent)
     await until_idle(stage.spent)
     after = stage.spent()
     answered = sum(not record.failed for record in turn.records)
