@@ -128,16 +128,17 @@ async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Ro
 def recovery_s(records: list[Record], start_s: float, end_s: float) -> float:
     """Seconds from start_s after which no second's 90th percentile is above SETTLED times that of the last half."""
     half = (start_s + end_s) / 2
-    settled = _slow(records, half, end_s)
+    settled = p90_s(records, half, end_s)
     seconds = range(int(end_s - start_s))
     late = [
-        each for each in seconds if _slow(records, start_s + each, start_s + each + 1) > SETTLED * settled
+        each for each in seconds if p90_s(records, start_s + each, start_s + each + 1) > SETTLED * settled
     ]
     # The last half is what it settles at: a bad second there is noise.
     return float(max((each + 1 for each in late if start_s + each < half), default=0))
 
 
-def _slow(records: list[Record], start_s: float, end_s: float) -> float:
+def p90_s(records: list[Record], start_s: float, end_s: float) -> float:
+    """Of the latencies of what was due in that time."""
     found = sorted(each.latency_s for each in records if start_s <= each.scheduled_s < end_s)
     return percentile(found, 90)
 
