@@ -60,6 +60,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B1.sim.swing.{late_s}" for late_s in (5, 15, 30)), "B1.sim.pickers.2", "B1.sim.pickers.4",
         *(f"B1.sim.cpu_max_avg.{load}" for load in (60, 80, 92)),
     ),
+    "bench.traffic.quota_windows": tuple(f"B1.sim.quota.{load}" for load in (30, 60, 80, 92)),
     "bench.engine": ("B1.weight_change_ms", "B1.changes_failed", "B1.away_failed", "B1.restart_s"),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",

@@ -5,6 +5,7 @@ product.py   the product: control plane, agents, a service; nodes.py its engines
 peers.py     Envoy and HAProxy as they come, and with the weights that an all-knowing operator would give (ways.py)
 turns.py     one run of load through one door or several, and the wait until nothing of it is left
 tails.py     the tail at four loads
+quota_windows.py  what tail the rack's hosts allow at all, simulated
 four_envoys.py  the tail through four balancers at once
 faults.py    a host fails at once, another loses its cpu
 thin_link.py a host loses most of its bandwidth
