@@ -70,6 +70,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.traffic.faults": ("B1.fast_fail_share", "B1.antagonist_recovery_s"),
     "bench.traffic.thin_link": ("B1.thin_link_p99", "B1.thin_link_recovery_s"),
     "bench.traffic.newcomer": ("B1.newcomer_p99",),
+    "bench.traffic.late_reports": tuple(f"B1.swing.{late_s}" for late_s in (5, 15, 30)),
     "bench.traffic.slow_server": ("B1.linkerd_success",),
     "bench.traffic.ramp": ("B1.prequal_127.ratio",),
     "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),

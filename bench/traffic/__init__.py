@@ -10,6 +10,7 @@ four_envoys.py  the tail through four balancers at once
 faults.py    a host fails at once, another loses its cpu
 thin_link.py a host loses most of its bandwidth
 newcomer.py  a host joins cold
+late_reports.py  whether weights swing when agents report seldom
 slow_server.py  one of eleven servers becomes slow
 ramp.py      more load than hosts under other work seem to carry
 antagonist.py  that other work

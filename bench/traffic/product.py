@@ -26,7 +26,8 @@ class Product:
     """An async context manager. doors: (address, port) of each engine.
 
     gateway: where hosts reach the control plane. port: of the hosts' servers. settings: of the service. balancers:
-    hosts that have an engine each; without any, it is the one beside the control plane.
+    hosts that have an engine each; without any, it is the one beside the control plane. report_s: the least time
+    between two reports of an agent.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class Product:
         folder: Path,
         settings: Mapping[str, Any],
         balancers: Sequence[Host] = (),
+        report_s: float = 0.0,
     ) -> None:
         self._hosts, self._gateway, self._port, self._folder = hosts, gateway, port, folder
-        self._settings, self._balancers = dict(settings), balancers
+        self._settings, self._balancers, self._report_s = dict(settings), balancers, report_s
         self._stack = AsyncExitStack()
         self.doors: list[tuple[str, int]] = []
 
@@ -78,6 +80,11 @@ class Product:
         """Take it away; what was learnt of it is forgotten."""
         await self._endpoint("remove", host)
 
+    async def weights(self) -> dict[str, float]:
+        """Each host's weight at present, as the console shows it."""
+        shown = await asyncio.to_thread(self._client.service, SERVICE)
+        return {each["host"]: float(each["engine"]["weight"]) for each in shown["endpoints"]}
+
     async def _start(self, **settings: str) -> Steelyard:
         plane = await self._stack.enter_async_context(ControlPlane(self._gateway, **settings))
         self._url = plane.url
@@ -92,7 +99,7 @@ class Product:
         """An agent for each host; returns when all have reported. Raises TimeoutError."""
         for host in self._hosts:
             token = await asyncio.to_thread(client.create_host_token, host_name=host.name)
-            await _report(host, self._url, token["token"], self._folder / host.name)
+            await self._report(host, token["token"])
         async with asyncio.timeout(REPORTING_S):
             while not await self._all_report(client):
                 await asyncio.sleep(0.2)
@@ -101,13 +108,14 @@ class Product:
         found = (await asyncio.to_thread(client.hosts))["results"]
         return len(found) == len(self._hosts) and all(each["report_age_s"] is not None for each in found)
 
-
-async def _report(host: Host, url: str, token: str, own: Path) -> None:
-    await host.start(
-        [
-            sys.executable, "-m", "agents", "join", url, "--token", token, "--name", host.name,
-            "--address", host.address, "--data", str(own), "--cgroup", host.cgroup,
-            "--capacity", f"net_in={host.spec.net_bytes_s:.0f}", "--capacity", f"net_out={host.spec.net_bytes_s:.0f}",
-        ],
-        log=own / "agent.log", cwd=ROOT, limited=False,
-    )  # fmt: skip
+    async def _report(self, host: Host, token: str) -> None:
+        own, net = self._folder / host.name, f"{host.spec.net_bytes_s:.0f}"
+        await host.start(
+            [
+                sys.executable, "-m", "agents", "join", self._url, "--token", token, "--name", host.name,
+                "--address", host.address, "--data", str(own), "--cgroup", host.cgroup,
+                "--capacity", f"net_in={net}", "--capacity", f"net_out={net}",
+                "--interval", f"{self._report_s:g}",
+            ],
+            log=own / "agent.log", cwd=ROOT, limited=False,
+        )  # fmt: skip

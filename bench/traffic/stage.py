@@ -44,6 +44,7 @@ class Stage:
     specs: the hosts, by default the six unequal ones; the picker that knows is told their cores. limited: servers
     live under the hosts' quotas. settings: of our service. balancers: hosts with an engine of ours and an Envoy of
     the peers' each, instead of one of either beside the control plane; HAProxy and perfect_picker are not there then.
+    report_s: the least time between two reports of an agent.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Stage:
         limited: bool = True,
         settings: Mapping[str, Any] | None = None,
         balancers: Sequence[HostSpec] = (),
+        report_s: float = 0.0,
     ) -> None:
         self._specs, self._limited, self._settings = specs, limited, settings or {}
-        self._balancers = balancers
+        self._balancers, self._report_s = balancers, report_s
         self._stack = AsyncExitStack()
         self._servers: dict[str, psutil.Process] = {}
         self._peers: list[Peers] = []
@@ -111,6 +113,10 @@ class Stage:
             peers.serve(self._as_servers())
         await self._ours.add(host)
 
+    async def weights(self) -> dict[str, float]:
+        """Each host's weight in ours at present."""
+        return await self._ours.weights()
+
     def spent(self) -> dict[str, float]:
         """Cpu seconds of each host's server so far."""
         times = {name: process.cpu_times() for name, process in self._servers.items()}
@@ -124,7 +130,7 @@ class Stage:
         return [Server(host.address, PORT, host.spec.cores) for host in self.hosts if host is not without]
 
     async def _open_ours(self, gateway: str, folder: Path, balancers: Sequence[Host]) -> None:
-        product = Product(self.hosts, gateway, PORT, folder, self._settings, balancers)
+        product = Product(self.hosts, gateway, PORT, folder, self._settings, balancers, self._report_s)
         self._ours = await self._stack.enter_async_context(product)
         await self._open(OURS, *product.doors)
 

@@ -18,6 +18,7 @@ from bench.rack.backend import COLD
 from bench.rack.rack import Host, HostSpec, Rack
 from bench.traffic import turns
 from bench.traffic.faults import recovery_s, tell
+from bench.traffic.late_reports import swing
 from bench.traffic.peers import Peers
 from bench.traffic.stage import OURS, PORT, Stage
 from bench.traffic.thin_link import regained_s, thinned
@@ -25,6 +26,12 @@ from bench.traffic.ways import WAYS, Server
 
 ROOT = Path(__file__).parents[2]
 SPECS = [HostSpec(name, 0.2, 128 << 20, 25e6) for name in ("left", "right")]
+
+
+def test_a_swing_is_of_shares() -> None:
+    """Weights that all double have not moved; the largest move of one host's share counts."""
+    assert swing([{"a": 100.0, "b": 300.0}, {"a": 200.0, "b": 600.0}]) == 0.0
+    assert swing([{"a": 1.0, "b": 3.0}, {"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 4.0}]) == pytest.approx(0.3)
 
 
 def by_second(took: list[float]) -> list[Record]:
@@ -168,6 +175,7 @@ async def test_the_stage_has_engines_on_machines_of_their_own() -> None:
         doors = {name: stage.urls(name, "/hold?s=0.1") for name in stage.doors}
         for url in (*doors[OURS], *doors["envoy_lr"]):
             await until(url, {"left", "right"})
+        weights = await stage.weights()
         await stage.leave(stage.hosts[0])
         for url in (*doors[OURS], *doors["envoy_lr"]):
             await until(url, {"right"})
@@ -175,5 +183,7 @@ async def test_the_stage_has_engines_on_machines_of_their_own() -> None:
         for url in (*doors[OURS], *doors["envoy_lr"]):
             await until(url, {"left", "right"})
 
+    assert set(weights) == {"left", "right"}
+    assert min(weights.values()) >= 1
     assert {OURS, *(name for name, way in WAYS.items() if way.product == "envoy")} == set(doors)
     assert all(len(urls) == len(set(urls)) == 2 for urls in doors.values())
