@@ -47,6 +47,13 @@ class Browser:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
+    def leave(self) -> None:
+        """Go away from the page, so that nothing of it is left for the next test: neither complaints nor its looks."""
+        self.driver.get("about:blank")
+        self.faults()
+        self.scheme("light")
+        self.size(1440, 900)
+
     def wait(self, test: Callable[[], Any], what: str, seconds: float = 20) -> Any:
         return WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: test(), what)
 

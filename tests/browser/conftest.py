@@ -44,3 +44,11 @@ def browser(stack: Stack) -> Iterator[Browser]:
     finally:
         made.driver.quit()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page goes on asking and complaining until it is left: no test leaves one open for the next."""
+    yield
+    if "browser" in request.fixturenames:
+        request.getfixturevalue("browser").leave()
