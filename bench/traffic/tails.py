@@ -7,6 +7,7 @@ which is measured first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from bench.figures import Compared
@@ -46,7 +47,7 @@ async def run(settings: Settings) -> list[Row]:
         await take(stage.url(OURS), 0.6 * capacity, seconds, 0, stage.spent)
         for load in loads:
             turns = await _at_load(stage, load, capacity * load / 100, seconds, settings)
-            rows += [_row(load, name, turns) for name in GOALS]
+            rows += [tail_row(f"B1.p99.{load}.vs_{name}", name, turns) for name in GOALS]
             if load == EVEN:
                 rows.append(_evenness(stage, turns[OURS]))
     return rows
@@ -81,7 +82,8 @@ async def _at_load(
     return turns
 
 
-def _row(load: int, peer: str, turns: dict[str, list[Turn]]) -> Row:
+def tail_row(identity: str, peer: str, turns: Mapping[str, Sequence[Turn]]) -> Row:
+    """p99 of ours beside a peer's, and how far from its goal."""
     ours, theirs = ([turn.summary for turn in turns[name]] for name in (OURS, peer))
     medians = ", ".join(
         f"p{percent} {fmean(getattr(each, f'p{percent}_ms') for each in ours):.0f} beside "
@@ -90,7 +92,7 @@ def _row(load: int, peer: str, turns: dict[str, list[Turn]]) -> Row:
     )
     failed = [sum(each.failures for each in side) for side in (ours, theirs)]
     return row(
-        f"B1.p99.{load}.vs_{peer}",
+        identity,
         Compared.of([each.p99_ms for each in ours], [each.p99_ms for each in theirs]),
         "ms",
         GOALS[peer],
