@@ -23,7 +23,8 @@ from console.jobs.models import Job
 from console.nodes.actions.publish import PublishByForce
 from console.search.kinds import KINDS
 from console.traffic.actions.certificates import PutCertificate
-from console.traffic.actions.services import AddEndpoint, CreateService, DrainEndpoint, RemoveEndpoint
+from console.traffic.actions.endpoints import DrainEndpoint
+from console.traffic.actions.services import AddEndpoint, CreateService, RemoveEndpoint
 
 States = dict[str, str]
 

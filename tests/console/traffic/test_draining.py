@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from console.actions import SYSTEM, Invalid
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
-from console.traffic.actions.services import AddEndpoint, CreateService, DrainEndpoint
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
+from console.traffic.actions.services import AddEndpoint, CreateService
 from console.traffic.draining import drain_of, wanted_state
 from console.traffic.models import Endpoint, Service
 
@@ -37,7 +38,7 @@ def test_the_drain_of_an_endpoint_begins_once_and_ends_with_resume(web: Service)
 
     assert first is not None
     assert _endpoint().draining_since == first
-    DrainEndpoint("web", "web-1", 80, drain=False).run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
     assert _endpoint().draining_since is None
 
 
@@ -53,7 +54,7 @@ def test_a_hosts_drain_is_its_endpoints(web: Service, ends: Any) -> None:
 
     assert _endpoint("web-2").draining_since == by_itself
     assert Endpoint.objects.filter(draining_since=None).count() == 0
-    DrainEndpoint("late", "web-1", 81, drain=False).run(SYSTEM)
+    ResumeEndpoint("late", "web-1", 81).run(SYSTEM)
     late.refresh_from_db()
     assert late.draining_since is not None, "its host still drains"
 
