@@ -28,8 +28,8 @@ class Foreseen:
 class MultiAction(Action[Result]):
     """An action whose first parameter names the thing and that takes a reason.
 
-    LABEL: of its button. LIST: the list of the things. UNDO: from the state before to the NAME of the action that leads back to it; NO_UNDO: why
-    there is none.
+    LABEL: of its button. LIST: the list whose things they are. UNDO: from the state before to the NAME of the action
+    that leads back to it; NO_UNDO: why there is none.
     """
 
     multi: ClassVar[bool] = True

@@ -1,8 +1,9 @@
 """The bar of a list: what can be done to the rows that are chosen. In every template (settings.TEMPLATES).
 
-    {% bulk_bar "jobs" %}                       above the table, with the list's name
-    {% include "lists/all.html" %}              as the first cell of its head
-    <td class="on">… name="on" form="bulk"      as the first cell of a row: lists/on.html has it
+{% bulk_bar "jobs" %}                       above the table, with the list's name
+{% include "lists/all.html" %}              as the first cell of its head
+{% include "lists/on.html" with item=… label=… only %}      as the first cell of a row
+{% act_on "job.retry" job.pk %}             a button for one thing alone, on its page
 """
 
 from __future__ import annotations
@@ -26,13 +27,20 @@ def bulk_bar(context: dict[str, Any], listing: str) -> dict[str, Any]:
     request = context["request"]
     query = request.GET.copy()
     query.pop("page", None)
-    offers = [
-        offer(request, kind, kind.NAME, kind.LABEL) for kind in KINDS.values() if kind.LIST == listing
-    ]
+    offers = [offer(request, kind, kind.NAME, kind.LABEL) for kind in KINDS.values() if kind.LIST == listing]
     return {
         "listing": listing,
         "query": query.urlencode(),
         "offers": offers,
         "why_not": next((each.why_not for each in offers if each.why_not), ""),
-        "most": MOST,
+        "most": f"{MOST:,}",
     }
+
+
+@register.inclusion_tag("lists/one.html", takes_context=True)
+def act_on(context: dict[str, Any], name: str, item: object, why_not: str = "") -> dict[str, Any]:
+    """The button of one such action for one thing, which leads to its preview as for many."""
+    from console.lists.registry import KINDS
+
+    kind = KINDS[name]
+    return {"item": item, "offer": offer(context["request"], kind, name, kind.LABEL, why_not)}

@@ -24,7 +24,7 @@ Kind = type[MultiAction[Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one thing. reason: why it was refused. title: what people call it, where the item is an identity."""
+    """What became of one thing. reason: why it was refused. title: what people call it, as in Foreseen."""
 
     item: str
     done: bool

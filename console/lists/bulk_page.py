@@ -36,7 +36,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
     With all=1 the items are what the list (listing=, query=) has, up to as many as one act takes.
     """
     if request.method != "POST":
-        rows = rows_of(request, BulkAct.objects.defer("results", "undone_by__results").select_related("undone_by"))
+        rows = rows_of(
+            request, BulkAct.objects.defer("results", "undone_by__results").select_related("undone_by")
+        )
         acts = [(act, _label(act.action)) for act in rows]
         return render(request, "lists/acts.html", {"rows": rows, "acts": acts})
     kind = _kind(request)
@@ -52,14 +54,18 @@ def bulk(request: HttpRequest) -> HttpResponse:
         return redirect(back)
     able = sum(not each.why_not for each in found)
     context = {
-        "kind": kind,
+        # Not the class itself: a template would call it.
+        "action": kind.NAME,
+        "label": kind.LABEL,
+        "listing": kind.LIST,
+        "no_undo": kind.NO_UNDO,
         "explains": offer(request, kind, kind.NAME, kind.LABEL).explains,
         "rows": [(each, _page_of(kind.LIST, each.item)) for each in found],
         "able": able,
         "refused": len(found) - able,
         "warnings": warnings,
         "more": more,
-        "most": MOST,
+        "most": f"{MOST:,}",
         "back": back,
     }
     return render(request, "lists/preview.html", context)
@@ -144,7 +150,7 @@ def _back(request: HttpRequest, kind: Kind) -> str:
 
 
 def _page_of(listing: str, item: str) -> str:
-    """"" where it has none, or where the item is no name at all."""
+    """ "" where it has none, or where the item is no name at all."""
     try:
         return PAGES[listing](item) if listing in PAGES else ""
     except NoReverseMatch:

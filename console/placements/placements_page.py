@@ -19,9 +19,10 @@ def placements(request: HttpRequest) -> HttpResponse:
     listing, query = LISTINGS["placements"], request.GET.dict()
     found = listing.narrowed(query).select_related("host", "replica__shard").prefetch_related("jobs")
     rows = rows_of(request, found)
+    services = _services(rows)
     context = {
         "rows": rows,
-        "placements": [(each, _service_of(each, services)) for services in [_services(rows)] for each in rows],
+        "placements": [(each, _service_of(each, services)) for each in rows],
         "chosen": listing.chosen(query),
         "states": Placement.State.values,
         "kinds": KINDS,

@@ -24,7 +24,8 @@ def endpoints(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "endpoints": [
-            (endpoint, endpoint_row(endpoint, None if is_stale else now.known(endpoint), 1)) for endpoint in rows
+            (endpoint, endpoint_row(endpoint, None if is_stale else now.known(endpoint), 1))
+            for endpoint in rows
         ],
         "chosen": listing.chosen(query),
         "states": Endpoint.State.values,

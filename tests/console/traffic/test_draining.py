@@ -84,6 +84,28 @@ def test_state_follows_the_clock(web: Service) -> None:
     assert (drain.by_host, drain.for_s, drain.left_s) == (True, 100.0, 200.0)
 
 
+def test_closed_gets_nothing_at_once_and_stays_when_its_host_returns(web: Service, api: Any) -> None:
+    """Whatever the pool's time to drain; resumed, it serves again, or drains while its host does."""
+    now = timezone.now()
+    answer = api.operator.post(f"{URL}web/close-endpoint/", {"endpoint": "web-1:80"}).json()["endpoints"][0]
+    assert (answer["state"], answer["health"]) == ("closed", "closed")
+    assert wanted_state(_endpoint(), None, now) == "closed"
+
+    Drain("web-1").run(SYSTEM)
+    Uncordon("web-1").run(SYSTEM)
+    assert wanted_state(_endpoint(), 300.0, now) == "closed"
+    assert _endpoint().draining_since is not None
+
+    Drain("web-1").run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
+    assert wanted_state(_endpoint(), None, now) == "draining"
+    Uncordon("web-1").run(SYSTEM)
+    assert wanted_state(_endpoint(), None, now) == "healthy"
+    CloseEndpoint("web", "web-1", 80).run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
+    assert (wanted_state(_endpoint(), None, now), _endpoint().draining_since) == ("healthy", None)
+
+
 def test_api_says_draining_where_the_engine_was_told_so(web: Service, api: Any) -> None:
     """Before any engine spoke: unknown, with reasons; drained: draining, and since when."""
     before = api.viewer.get(f"{URL}web/").json()["endpoints"][0]
