@@ -94,8 +94,8 @@ class DrainEndpoint(_StopEndpoint):
 
 @dataclass
 class CloseEndpoint(_StopEndpoint):
-    """Nothing for this endpoint from now on, as for maintenance: what is under way there is cut off. It stays in its
-    service, and resume brings it back."""
+    """Nothing for this endpoint any more, as for maintenance: at once what its drain would come to at its end.
+    Who holds on to it goes elsewhere, tcp connections are closed. It stays in its service; resume brings it back."""
 
     service: str
     host: str
