@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "console.events",
     "console.fleet",
     "console.placements",
+    "console.policies",
     "console.traffic",
     "console.nodes",
     "console.jobs",

@@ -19,6 +19,7 @@ from console.lists import views as lists
 from console.nodes import views as nodes
 from console.placements import views as placements
 from console.plans import views as plans
+from console.policies import views as policies
 from console.search import views as search
 from console.storage import views as storage
 from console.traffic import secrets_page as traffic_secrets
@@ -88,6 +89,9 @@ urlpatterns: list[URLPattern] = [
     path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
     path("settings/tokens/new/", settings_page.new_token, name="new-token"),
     path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
+    path("settings/policies/", policies.policies, name="policies"),
+    path("settings/policies/<slug:kind>/", policies.policy, name="policy"),
+    path("settings/policies/<slug:kind>/restore/", policies.restore, name="restore-policy"),
     path("events/", events.events, name="events"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -21,6 +21,7 @@ from console.fleet.models import Host
 from console.jobs.actions.submit import Cancel
 from console.jobs.models import Job
 from console.nodes.actions.publish import PublishByForce
+from console.policies.actions.defaults import SetDefaultPolicy
 from console.search.kinds import KINDS
 from console.traffic.actions.certificates import PutCertificate
 from console.traffic.actions.services import AddEndpoint, CreateService, DrainEndpoint, RemoveEndpoint
@@ -85,5 +86,6 @@ DOINGS = (
     Doing(IssueHostToken, "add host", at="add-host"),
     Doing(CreateService, "new service", at="new-service"),
     Doing(PutCertificate, "new certificate", at="new-certificate"),
+    Doing(SetDefaultPolicy, "change default policy", at="policies"),
     Doing(PublishByForce, "publish what is held back", at="engines"),
 )
