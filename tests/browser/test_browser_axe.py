@@ -31,6 +31,5 @@ def test_axe_finds_nothing(scheme: str, stack: Any, browser: Any) -> None:
         )
         if violations:
             found[page] = violations
-    browser.scheme("light")
 
     assert found == {}, json.dumps(found, indent=1)

@@ -144,7 +144,6 @@ def test_no_page_has_a_fault(scheme: str, stack: Any, browser: Any, pages: list[
         if faults := browser.faults():
             found[page] = faults
         assert (background(browser) > 128) == (scheme == "light"), page
-    browser.scheme("light")
 
     assert found == {}
 
@@ -161,7 +160,6 @@ def test_no_page_is_wider_than_a_phone(stack: Any, browser: Any, pages: list[str
     hidden = not browser.one("#nav").is_displayed()
     browser.one(".menu").click()
     shown = browser.one("#nav").is_displayed()
-    browser.size(1440, 900)
 
     assert wide == {}
     assert hidden
@@ -178,7 +176,6 @@ def test_colours_on_canvas_follow_the_scheme(stack: Any, browser: Any) -> None:
     light = browser.wait(lambda: browser.script(pixels), "a strip")
     browser.scheme("dark")
     browser.wait(lambda: browser.script(pixels) != light, "the strip in other colours")
-    browser.scheme("light")
 
     assert "rgb" in browser.script(
         "return getComputedStyle(document.documentElement).getPropertyValue('--ramp-5')"

@@ -77,7 +77,6 @@ def test_pages_of_the_past_are_open_to_all(scheme: str, stack: Any, browser: Any
                 lambda: browser.one("time-scrubber .around").is_displayed(), f"what lay around {path}"
             )
         found[path] = [*violations(browser), *browser.faults()]
-    browser.scheme("light")
 
     assert {path: faults for path, faults in found.items() if faults} == {}
 

@@ -117,7 +117,5 @@ def test_axe_finds_nothing_with_a_host_chosen(scheme: str, stack: Any, browser: 
             "({ id, nodes }) => [id, nodes.slice(0, 3).map((node) => node.html.slice(0, 200))])))"
         )
         assert browser.script("return document.documentElement.scrollWidth") <= width
-    browser.size(1440, 900)
-    browser.scheme("light")
 
     assert found == {1440: [], 390: []}, json.dumps(found, indent=1)
