@@ -58,6 +58,7 @@ urlpatterns = [
     path("people/<int:person>/role/", people.PersonRole.as_view()),
     path("people/<int:person>/disable/", people.DisableOnePerson.as_view()),
     path("people/<int:person>/enable/", people.EnableOnePerson.as_view()),
+    path("people/<int:person>/reset-second-factor/", people.ResetPersonSecondFactor.as_view()),
     path("people/<int:person>/password-link/", people.PersonPasswordLink.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),

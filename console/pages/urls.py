@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.accounts import look_page, settings_page
+from console.accounts import look_page, second_factor_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
@@ -84,6 +84,7 @@ urlpatterns: list[URLPattern] = [
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
     path("settings/", settings_page.settings, name="settings"),
+    path("settings/second-factor/", second_factor_page.second_factor, name="second-factor"),
     path("settings/people/new/", settings_page.new_person, name="new-person"),
     path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
     path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
