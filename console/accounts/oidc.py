@@ -16,7 +16,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -102,7 +102,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         role = role_of(sociallogin.claims)
-        if sociallogin.state.get("process") != AuthProcess.LOGIN or role is None:
+        if role is None:
             reason = "Your account at the provider has no role here. Ask an administrator for one."
             raise ImmediateHttpResponse(refusal(request, reason, 403))
         name = sociallogin.claims.get("preferred_username")
@@ -173,5 +173,4 @@ def callback(request: HttpRequest) -> HttpResponse:
 def _client(request: HttpRequest) -> Client:
     if settings.STEELYARD_OIDC is None:
         raise Http404("No single sign-on is configured.")
-    get_adapter(request)
     return Client(request, settings.STEELYARD_OIDC.key)
