@@ -89,5 +89,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/tokens/new/", settings_page.new_token, name="new-token"),
     path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/views/", lists.list_views, name="list-views"),
+    path("lists/<slug:listing>/columns/", lists.list_columns, name="list-columns"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]
