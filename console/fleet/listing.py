@@ -1,4 +1,4 @@
-"""The list of hosts: what narrows it, its columns, and what an export says of a host."""
+"""The list of hosts: what narrows it, and what an export says of a host."""
 
 from __future__ import annotations
 
@@ -8,41 +8,15 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 
+from console.fleet.columns import COLUMNS
 from console.fleet.models import Host
 from console.fleet.order import ordered
 from console.fleet.seen import HostSeen
-from console.lists.columns import Column
 from console.lists.facets import Facet, having
 from console.lists.listing import Listing
-from console.live.frames import BARS
 from console.live.picture import picture
 
 STATES = ("active", "cordoned", "draining", "lost", "silent")
-
-SHARES = tuple(
-    Column(
-        f"{bar}{suffix}", f"{bar.capitalize()} {word}", (f"{bar}_{word}",), number=True, wide=True, usual=False,
-        hint=f"Share of the capacity that is {word}",
-    )
-    for word, suffix in (("used", ""), ("reserved", "_reserved"))
-    for bar in BARS
-)  # fmt: skip
-#: Their keys are what ?sort= and the live grid call them.
-COLUMNS = (
-    Column("name", "Host", ("name",)),
-    Column("state", "State", ("state",)),
-    Column(
-        "load",
-        "Load",
-        tuple(f"{bar}_{word}" for bar in BARS for word in ("used", "reserved")),
-        hint="cpu, memory, disk, net",
-    ),
-    Column("worst", "Worst", ("worst_share",), number=True, hint="The largest used share of the four"),
-    *SHARES,
-    Column("address", "Address", ("address",), wide=True),
-    Column("labels", "Labels", ("labels",), wide=True),
-    Column("age", "Last report", ("report_age_s",), number=True),
-)
 
 
 def _record(host: Host) -> dict[str, Any]:

@@ -78,13 +78,13 @@ def _column(key: str, columns: Columns, now: float) -> list[int | None] | None:
         age = np.where(np.isfinite(columns.reported_at), now - columns.reported_at, _OLDEST)
         return [int(each) for each in np.clip(age, 0, _OLDEST).tolist()]
     bar, _, kind = key.partition("_")
-    if key == "worst" or (bar in BARS and kind in ("", "reserved")):
+    if key in ("worst", "load") or (bar in BARS and kind in ("", "reserved")):
         shares = columns.reserved if kind else columns.used
         known = shares != UNKNOWN
         if not kind:
             known &= ((columns.state & STATE_BITS["silent"]) == 0)[:, None]
         levels = np.where(known, shares.astype(np.int64), -1)
-        level = levels.max(axis=1) if key == "worst" else levels[:, list(BARS).index(bar)]
+        level = levels.max(axis=1) if key in ("worst", "load") else levels[:, list(BARS).index(bar)]
         return [None if each < 0 else each for each in level.tolist()]
     return None
 

@@ -11,6 +11,7 @@ from django.shortcuts import render
 
 from console.accounts.preferences import preferences_of
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
+from console.fleet.columns import told
 from console.fleet.listing import HOSTS, STATES
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
@@ -33,6 +34,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "live": preferences_of(request.user).get("hosts") == "live",
         "offers": [offer(request, kind, kind.NAME, kind.LABEL) for kind in BULK],
         "most": MOST,
+        "grid_columns": told(context["columns"]),
     }
     return render(request, "fleet/hosts.html", context)
 
