@@ -14,7 +14,14 @@ from bench.results import ROOT
 from console.place import Place
 
 #: What every host has of each resource.
-RESOURCES = {"cpu": 16.0, "memory": 2.0**36, "disk": 2.0**40, "disk_io": 2.0**29, "net_in": 2.0**30, "net_out": 2.0**30}
+RESOURCES = {
+    "cpu": 16.0,
+    "memory": 2.0**36,
+    "disk": 2.0**40,
+    "disk_io": 2.0**29,
+    "net_in": 2.0**30,
+    "net_out": 2.0**30,
+}
 TOGETHER = 500
 FILL_S = 300
 

@@ -55,7 +55,14 @@ async def run(settings: Settings) -> list[Row]:
             reporting.result()
     note = f"95th percentile of each round; {HOSTS} hosts, {UPDATES_PER_S} reports a second"
     return [
-        row(f"B9.hosts_ttfb_ms{view}", Compared.of(taken), "ms", LIMIT, packages=("django", "uvicorn"), note=note)
+        row(
+            f"B9.hosts_ttfb_ms{view}",
+            Compared.of(taken),
+            "ms",
+            LIMIT,
+            packages=("django", "uvicorn"),
+            note=note,
+        )
         for view, taken in samples.items()
     ]
 

@@ -42,8 +42,12 @@ def _run(settings: Settings) -> list[Row]:
         note = f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in two frames, Chromium {browser.version()} without a gpu"
     ours, peer = watched["ours"], watched["peer"]
     compared = {
-        "p99_frame_ms": Compared.of([each.p99_frame_ms for each in ours], [each.p99_frame_ms for each in peer]),
-        "p99_drawn_ms": Compared.of([each.p99_drawn_ms for each in ours], [each.p99_drawn_ms for each in peer]),
+        "p99_frame_ms": Compared.of(
+            [each.p99_frame_ms for each in ours], [each.p99_frame_ms for each in peer]
+        ),
+        "p99_drawn_ms": Compared.of(
+            [each.p99_drawn_ms for each in ours], [each.p99_drawn_ms for each in peer]
+        ),
         "work_ms_per_s": Compared.of([each.busy_ms for each in ours], [each.busy_ms for each in peer]),
     }
     bounds = {
@@ -52,6 +56,14 @@ def _run(settings: Settings) -> list[Row]:
         "work_ms_per_s": ("ms of the page's thread a second", WORK),
     }
     return [
-        row(f"B9.grid_{key}", compared[key], unit, limit, peer=TABLE, packages=("uvicorn", "websockets"), note=note)
+        row(
+            f"B9.grid_{key}",
+            compared[key],
+            unit,
+            limit,
+            peer=TABLE,
+            packages=("uvicorn", "websockets"),
+            note=note,
+        )
         for key, (unit, limit) in bounds.items()
     ]

@@ -10,7 +10,17 @@ EVENTS = Listing(
     "events",
     Event.objects.all,
     fields(
-        "at", "act", "actor_kind", "actor", "address", "action", "subject_kind", "subject", "before", "after", "reason"
+        "at",
+        "act",
+        "actor_kind",
+        "actor",
+        "address",
+        "action",
+        "subject_kind",
+        "subject",
+        "before",
+        "after",
+        "reason",
     ),
     (*(equal(key) for key in ("action", "actor", "subject_kind", "subject")), identity("act")),
 )

@@ -10,7 +10,15 @@ JOBS = Listing(
     "jobs",
     lambda: Job.objects.select_related("placement__host"),
     fields(
-        "id", "task", "state", "placement__host__name", "attempt", "demand", "error", "waiting_for", "created_at"
+        "id",
+        "task",
+        "state",
+        "placement__host__name",
+        "attempt",
+        "demand",
+        "error",
+        "waiting_for",
+        "created_at",
     ),
     (
         equal("state", choices=Job.State.values),

@@ -9,8 +9,8 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate
 from console.api.views import ActionView, find
-from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard
 from console.storage import listing
+from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard
 from console.storage.models import Replica, Shard
 
 

@@ -52,7 +52,10 @@ def look(window: Browser, console: LightConsole, query: str = "", rows: bool = T
     window.faults()
     console.tick()  # what was said so far
     window.driver.get(f"{console.url}hosts/{query}")
-    window.wait(lambda: window.script("return Boolean(document.querySelector('host-grid .live-grid:not([hidden])'))"), "the table")
+    window.wait(
+        lambda: window.script("return Boolean(document.querySelector('host-grid .live-grid:not([hidden])'))"),
+        "the table",
+    )
     if rows:
         window.wait(lambda: window.script(NAMES), "its rows")
 
@@ -128,9 +131,12 @@ def test_ten_thousand_hosts_are_a_few_elements(window: Browser) -> None:
 
         assert window.script("return document.querySelector('host-grid [role=grid]').ariaRowCount") == "10001"
         assert window.script("return document.querySelectorAll('host-grid [role=row]').length") < 60
-        assert window.script(
-            "return Math.max(...[...document.querySelectorAll('host-grid .rows .row')].map((row) => row.ariaRowIndex))"
-        ) == 10_001
+        assert (
+            window.script(
+                "return Math.max(...[...document.querySelectorAll('host-grid .rows .row')].map((row) => row.ariaRowIndex))"
+            )
+            == 10_001
+        )
         assert window.script("return document.querySelectorAll('*').length") < 1500
 
 
@@ -146,7 +152,9 @@ def test_keys_reach_every_cell_and_enter_opens(window: Browser) -> None:
             seen.append(at(window))
         ActionChains(window.driver).key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).perform()
         last = at(window)
-        ActionChains(window.driver).send_keys(Keys.HOME, Keys.ARROW_RIGHT, Keys.PAGE_UP, Keys.PAGE_DOWN, Keys.ARROW_UP).perform()
+        ActionChains(window.driver).send_keys(
+            Keys.HOME, Keys.ARROW_RIGHT, Keys.PAGE_UP, Keys.PAGE_DOWN, Keys.ARROW_UP
+        ).perform()
         name = focused(window)
         console.tick()
         ActionChains(window.driver).send_keys(Keys.ENTER).perform()
@@ -192,7 +200,9 @@ def test_chosen_hosts_stay_chosen_wherever_they_stand(window: Browser) -> None:
     with LightConsole(300) as console:
         look(window, console, "?sort=-worst")
         window.script("document.querySelector('host-grid .rows [type=checkbox]').click()")
-        first = window.script("return document.querySelector('host-grid .rows [type=checkbox]:checked').value")
+        first = window.script(
+            "return document.querySelector('host-grid .rows [type=checkbox]:checked').value"
+        )
         row = int(first.removeprefix("host-"))
         window.script("document.activeElement.blur()")
         console.say(row, used=0)
@@ -207,7 +217,9 @@ def test_chosen_hosts_stay_chosen_wherever_they_stand(window: Browser) -> None:
 
         assert one == [first]
         assert {first, *(f"host-{each:05}" for each in range(10))} == set(window.script(posted))
-        assert window.text("#selected").startswith("11 selected, 1 of them not shown" if row > 9 else "10 selected")
+        assert window.text("#selected").startswith(
+            "11 selected, 1 of them not shown" if row > 9 else "10 selected"
+        )
 
 
 def test_too_many_at_once_are_not_offered(window: Browser) -> None:
@@ -235,7 +247,10 @@ def test_nothing_slips_away_from_who_stands_on_a_row(window: Browser) -> None:
         console.say(19, used=250)
         console.say(1, used=240)
         console.tick()
-        window.wait(lambda: "96 %" in window.script("return document.activeElement.closest('.row').textContent"), "its figure")
+        window.wait(
+            lambda: "96 %" in window.script("return document.activeElement.closest('.row').textContent"),
+            "its figure",
+        )
         held, said, name = names(window), count(window), focused(window)
         window.script("document.activeElement.blur()")
         window.wait(lambda: names(window)[0] == "host-00019", "the order of now")
@@ -257,7 +272,9 @@ def test_hostile_names_are_text(window: Browser) -> None:
         assert unlabelled == f"0 of {len(HOSTILE)} hosts"
         assert found == ["\"'><script>alert(1)</script>"]
         assert set(names(window)) == set(HOSTILE)
-        assert window.script("return document.querySelectorAll('host-grid img, host-grid script').length") == 0
+        assert (
+            window.script("return document.querySelectorAll('host-grid img, host-grid script').length") == 0
+        )
         assert window.script(
             "return [...document.querySelectorAll('host-grid .rows a')].every((link) => decodeURIComponent(link.pathname) === `/hosts/${link.textContent}/`)"
         )

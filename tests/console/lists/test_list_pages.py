@@ -38,14 +38,22 @@ def heads(answer: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     ("chosen", "expected"),
-    [([], ["a", "b"]), (["a", "c"], ["a", "c"]), (["c", "b", "c"], ["a", "c", "b"]), (["x", "a"], ["a"]), (["x"], ["a"])],
+    [
+        ([], ["a", "b"]),
+        (["a", "c"], ["a", "c"]),
+        (["c", "b", "c"], ["a", "c", "b"]),
+        (["x", "a"], ["a"]),
+        (["x"], ["a"]),
+    ],
 )
 def test_shown_columns_begin_with_the_name(chosen: list[str], expected: list[str]) -> None:
     """In the order that was kept, each once, without what an older version called a column; none kept: the usual."""
     assert expected == keys(shown(COLUMNS, chosen))
 
 
-@pytest.mark.parametrize(("text", "expected"), [("", []), ("b,a", ["b1", "b2", "a"]), ("x,y", []), ("b,b", ["b1", "b2"])])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", []), ("b,a", ["b1", "b2", "a"]), ("x,y", []), ("b,b", ["b1", "b2"])]
+)
 def test_an_exports_columns_are_in_its_url(text: str, expected: list[str]) -> None:
     """The fields of each; a text that names none means all of them."""
     assert expected == picked(COLUMNS, text)
@@ -61,7 +69,9 @@ def test_columns_are_kept_for_the_one_who_chose(browsers: Any, furnished: Any) -
     assert (back.status_code, back["Location"]) == (302, "/hosts/?state=active")
     assert kept("columns.hosts") == heads(page) == ["name", "cpu", "memory_reserved"]
     assert [each["key"] for each in json.loads(page.context["grid_columns"])] == heads(page)
-    assert [list(each) for each in json.loads(export.getvalue())] == [["name", "cpu_used", "memory_reserved"]] * 2
+    assert [list(each) for each in json.loads(export.getvalue())] == [
+        ["name", "cpu_used", "memory_reserved"]
+    ] * 2
     assert "load" in heads(browsers.operator.get(reverse("hosts")))
 
 
@@ -113,7 +123,8 @@ def test_a_view_is_kept_under_a_name_and_found_again(listing: str, browsers: Any
 
 
 @pytest.mark.parametrize(
-    "fields", [{"name": "", "query": "a=b"}, {"name": "n" * 81, "query": ""}, {"name": "n", "query": "q" * 2001}]
+    "fields",
+    [{"name": "", "query": "a=b"}, {"name": "n" * 81, "query": ""}, {"name": "n", "query": "q" * 2001}],
 )
 def test_what_is_no_view_is_not_kept(fields: dict[str, str], browsers: Any) -> None:
     """A name or an address that is too long, or none: the page says so."""
@@ -145,7 +156,9 @@ QUERIES = [
 
 
 @pytest.mark.parametrize(("listing", "query"), QUERIES)
-def test_page_export_and_api_are_narrowed_alike(listing: str, query: str, browsers: Any, furnished: Any, api: Any) -> None:
+def test_page_export_and_api_are_narrowed_alike(
+    listing: str, query: str, browsers: Any, furnished: Any, api: Any
+) -> None:
     """The same parameters find as many rows in each of the three."""
     page = len(browsers.viewer.get(f"{reverse(listing)}?{query}").context["rows"])
     export = len(json.loads(browsers.viewer.get(f"/lists/{listing}/json/?{query}").getvalue()))
@@ -170,14 +183,21 @@ def test_every_list_that_has_a_page_offers_its_views(browsers: Any, furnished: A
         assert reverse("export", args=[listing, "csv"]) in page
 
 
-@pytest.mark.parametrize("query", ["", "?state=silent", "?label=zone%3Da&q=n-", "?sort=-cpu", "?sort=labels&page=2"])
+@pytest.mark.parametrize(
+    "query", ["", "?state=silent", "?label=zone%3Da&q=n-", "?sort=-cpu", "?sort=labels&page=2"]
+)
 def test_hosts_cost_no_more_questions_for_more_rows(query: str, browsers: Any, cluster: Any) -> None:
     """As many among 180 as among 60, and few."""
     counts = []
     for many in (60, 120):
         Host.objects.bulk_create(
             [
-                Host(name=f"n-{many}-{n:03}", address="127.0.2.1", labels={"zone": "a"}, credential_digest=digest(f"{many}-{n}"))
+                Host(
+                    name=f"n-{many}-{n:03}",
+                    address="127.0.2.1",
+                    labels={"zone": "a"},
+                    credential_digest=digest(f"{many}-{n}"),
+                )
                 for n in range(many)
             ]
         )
