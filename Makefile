@@ -6,7 +6,7 @@ SECONDS ?= 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench lint format lock openapi clean
+.PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench lint format lock openapi screenshots clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
 
 openapi: build ## Write the API's schema to docs/openapi.json
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
+
+screenshots: build system ## Take the pictures of docs/ anew, of the running demo (ONLY="map hosts" takes some)
+	$(BIN)/python -m tests.browser.screenshots $(ONLY)
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build static/dist node_modules *.egg-info balancer_core/_kernels/*.so balancer_core/_kernels/*.c console/engines/envoy/picker/*.so

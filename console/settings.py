@@ -115,7 +115,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "console.pages.frame.frame",
             ],
-            "builtins": ["console.pages.shown"],
+            "builtins": ["console.pages.shown", "console.lists.bar"],
         },
     }
 ]
@@ -157,6 +157,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # a list of 10,000 loads
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100  # a form with the 1,000 things of one act
 
 SELF = ["'self'"]
 CONTENT_SECURITY_POLICY = {

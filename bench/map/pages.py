@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.template import Context, Engine
+from django.template import Context, Engine, Library
 from django.urls import path, set_urlconf
 from django.views.defaults import page_not_found
 
@@ -20,7 +20,9 @@ TEMPLATES = [
     Path(__file__).parent / "templates",
     *(ROOT / f"console/{app}/templates" for app in ("fleet", "history", "lists", "pages")),
 ]
+MOST = 1000
 LIBRARIES = {"static": "django.templatetags.static"}
+register = Library()
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
 
 urlpatterns = [
@@ -32,6 +34,13 @@ urlpatterns = [
     path("lists/<slug:listing>/columns/", page_not_found, name="list-columns"),
     path("lists/<slug:listing>/<slug:form>/", page_not_found, name="export"),
 ]
+
+
+@register.inclusion_tag("lists/bar.html", name="bulk_bar")
+def bulk_bar(listing: str) -> dict[str, Any]:
+    """As console.lists.bar draws it for somebody who may act, with one of the actions."""
+    offers = [{"verb": "host.drain", "label": "Drain", "explains": "", "why_not": ""}]
+    return {"listing": listing, "query": "", "offers": offers, "most": MOST}
 
 
 def render(template: str, scripts: Iterable[str], hosts: int, **choice: str) -> str:
@@ -57,7 +66,7 @@ def render(template: str, scripts: Iterable[str], hosts: int, **choice: str) -> 
             **choice,
         }
         return str(
-            Engine(dirs=TEMPLATES, libraries=LIBRARIES, builtins=["console.pages.shown"])
+            Engine(dirs=TEMPLATES, libraries=LIBRARIES, builtins=["console.pages.shown", __name__])
             .get_template(template)
             .render(Context(context, use_l10n=False))
         )
@@ -74,7 +83,6 @@ def _table(keys: list[str]) -> dict[str, Any]:
         "columns_left": [],
         "grid_columns": told(columns),
         "states": ("active", "cordoned", "draining", "lost", "silent"),
-        "offers": [{"verb": "host.drain", "label": "Drain", "why_not": ""}],
         "live": True,
-        "most": 1000,
+        "most": MOST,
     }

@@ -81,6 +81,7 @@ urlpatterns = [
     path("services/<name:name>/add-endpoint/", traffic.EndpointAction.as_view(verb="add")),
     path("services/<name:name>/remove-endpoint/", traffic.EndpointAction.as_view(verb="remove")),
     path("services/<name:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
+    path("services/<name:name>/close-endpoint/", traffic.EndpointAction.as_view(verb="close")),
     path("services/<name:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
     path("services/<name:name>/settings/", traffic_settings.ServiceSettings.as_view()),
     path("services/<name:name>/preview/", traffic_settings.Preview.as_view()),

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.accounts.preferences import preferences_of
-from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.fleet.columns import told
 from console.fleet.listing import HOSTS, STATES
 from console.fleet.models import Host
@@ -18,9 +17,7 @@ from console.fleet.seen import HostSeen
 from console.lists.bulk import MOST
 from console.lists.page import listed
 from console.live.picture import picture
-from console.pages.frame import offer, page
-
-BULK = (Cordon, Drain, Uncordon)
+from console.pages.frame import page
 
 
 @page()
@@ -32,7 +29,6 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "states": STATES,
         "total": Host.objects.count(),
         "live": preferences_of(request.user).get("hosts") == "live",
-        "offers": [offer(request, kind, kind.NAME, kind.LABEL) for kind in BULK],
         "most": MOST,
         "grid_columns": told(context["columns"]),
     }

@@ -14,10 +14,16 @@ from console.multi import MultiAction
 from console.placements.actions.release import Release
 from console.placements.listing import DECISIONS, PLACEMENTS
 from console.storage.listing import SHARDS
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
 from console.traffic.listing import ENDPOINTS, SERVICES
 
 Kind = type[MultiAction[Any]]
-KINDS: dict[str, Kind] = {kind.NAME: kind for kind in (Cordon, Drain, Uncordon, Cancel, Retry, Release)}
+KINDS: dict[str, Kind] = {
+    kind.NAME: kind
+    for kind in (
+        Cordon, Drain, Uncordon, Cancel, Retry, Release, DrainEndpoint, CloseEndpoint, ResumeEndpoint,
+    )
+}  # fmt: skip
 
 LISTINGS = {
     each.name: each

@@ -15,12 +15,15 @@ from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
 from console.jobs import views as jobs
+from console.lists import bulk_page
 from console.lists import views as lists
 from console.nodes import views as nodes
+from console.placements import placements_page
 from console.placements import views as placements
 from console.plans import views as plans
 from console.search import views as search
 from console.storage import views as storage
+from console.traffic import endpoints_page
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
@@ -55,6 +58,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/weights/", traffic_weights.weights, name="weights"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
+    path("endpoints/", endpoints_page.endpoints, name="endpoints"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
     path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),
     path("api-keys/new/", traffic_secrets.new_api_key, name="new-api-key"),
@@ -67,6 +71,7 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("placements/", placements_page.placements, name="placements"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),
     path("alerts/", alerts.alerts, name="alerts"),
@@ -91,5 +96,9 @@ urlpatterns: list[URLPattern] = [
     path("events/", events.events, name="events"),
     path("lists/<slug:listing>/views/", lists.list_views, name="list-views"),
     path("lists/<slug:listing>/columns/", lists.list_columns, name="list-columns"),
+    path("bulk/", bulk_page.bulk, name="bulk"),
+    path("bulk/do/", bulk_page.do_bulk, name="do-bulk"),
+    path("bulk/<uuid:act>/", bulk_page.bulk_act, name="bulk-act"),
+    path("bulk/<uuid:act>/undo/", bulk_page.undo_bulk, name="undo-bulk"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from balancer_core.load import KINDS
 from console.lists.facets import equal, having, identity
 from console.lists.listing import Listing, fields
 from console.placements.models import Decision, Placement
-
-KINDS = ("service", "job", "shard")
 
 DECISIONS = Listing(
     "decisions",
@@ -25,5 +24,11 @@ PLACEMENTS = Listing(
     "placements",
     lambda: Placement.objects.select_related("host"),
     fields("id", "kind", "name", "host__name", "demand", "group", "priority", "state", "created_at"),
-    (equal("state", choices=Placement.State.values), equal("host", "host__name"), having("name", "name")),
+    (
+        equal("state", choices=Placement.State.values),
+        equal("kind", choices=KINDS),
+        equal("host", "host__name"),
+        equal("group"),
+        having("name", "name"),
+    ),
 )

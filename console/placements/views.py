@@ -7,11 +7,12 @@ import uuid
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from balancer_core.load import KINDS
 from console.events.tasks import KEEP_DECISIONS
 from console.lists.page import listed
 from console.pages.frame import page
 from console.placements.again import again
-from console.placements.listing import DECISIONS, KINDS
+from console.placements.listing import DECISIONS
 from console.placements.models import Decision, Placement
 from console.placements.nearest import nearest_loser
 from console.placements.shown import asked_in_words, candidates_of

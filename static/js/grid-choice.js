@@ -1,12 +1,16 @@
 // The hosts chosen for what is done to many: by name, so that they stay chosen wherever they stand and whatever is shown.
 
+const many = (number) => number.toLocaleString("en");
+
 export class Choice {
   #names = new Set();
+  #shown = 0;
 
   /** form: that posts them as `on`; most: at once; changed(): called after every change. */
   constructor(form, most, changed) {
-    Object.assign(this, { form, most, changed });
-    this.said = form.querySelector("#selected");
+    Object.assign(this, { most, changed });
+    this.bar = form.closest("bulk-bar");
+    this.bar.said = () => this.#said();
     form.addEventListener("formdata", ({ formData }) => {
       formData.delete("on");
       for (const name of this.#names) formData.append("on", name);
@@ -31,10 +35,14 @@ export class Choice {
 
   /** shown: how many of the chosen are among the shown. */
   tell(shown) {
+    this.#shown = shown;
+    this.bar.show();
+  }
+
+  #said() {
     const { size } = this;
-    const hidden = size - shown ? `, ${(size - shown).toLocaleString("en")} of them not shown` : "";
-    const many = size > this.most ? `: at most ${this.most.toLocaleString("en")} at once` : "";
-    this.said.textContent = size ? `${size.toLocaleString("en")} selected${hidden}${many}` : "none selected";
-    for (const button of this.form.querySelectorAll("button")) button.disabled = size === 0 || size > this.most;
+    if (!size) return "None chosen";
+    const hidden = size > this.#shown ? `, ${many(size - this.#shown)} of them not shown` : "";
+    return `${many(size)} chosen${hidden}${size > this.most ? `: at most ${many(this.most)} at once` : ""}`;
   }
 }

@@ -31,7 +31,7 @@ export class Head {
 
   #all(choose) {
     const cell = element("div", { role: "columnheader", className: "cell", tabIndex: -1 });
-    this.box = element("input", { type: "checkbox", ariaLabel: "Select all shown", tabIndex: -1 });
+    this.box = element("input", { type: "checkbox", ariaLabel: "Choose all that are shown", tabIndex: -1 });
     this.box.addEventListener("change", () => choose(this.box.checked));
     cell.append(this.box);
     return cell;

@@ -75,7 +75,7 @@ export class Rows {
     return ({ name }) => {
       if (box.value !== name) {
         box.value = name;
-        box.ariaLabel = `Select ${name}`;
+        box.ariaLabel = `Choose ${name}`;
       }
       const chosen = this.chosen.has(name);
       if (box.checked !== chosen) box.checked = chosen;

@@ -41,7 +41,10 @@ class AlertCount extends HTMLElement {
 
   say(firing) {
     const said = firing ? `${firing} firing` : "";
-    if (this.textContent !== said) this.textContent = said;
+    if (this.textContent === said) return;
+    const word = Object.assign(document.createElement("span"), { className: "unseen", textContent: " firing" });
+    this.replaceChildren(...(firing ? [String(firing), word] : []));
+    this.title = said;
   }
 }
 

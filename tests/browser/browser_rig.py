@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -46,6 +47,17 @@ class Browser:
     def size(self, width: int, height: int) -> None:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    def become_administrator(self, link: str, who: tuple[str, str]) -> None:
+        """Make the first administrator by the one-time link, name and password; the page then is the map."""
+        self.driver.get(link)
+        for name, value in zip(("username", "password"), who, strict=True):
+            self.driver.find_element("name", name).send_keys(value)
+        self.one("button").click()
+        self.wait(lambda: urlsplit(self.driver.current_url).path == "/", "the map after setting up")
+
+    def close(self) -> None:
+        self.driver.quit()
 
     def leave(self) -> None:
         """Go away from the page, so that nothing of it is left for the next test: neither complaints nor its looks."""

@@ -35,14 +35,10 @@ def browser(stack: Stack) -> Iterator[Browser]:
     folder = Path(tempfile.mkdtemp(prefix="chromium"))
     made = Browser(folder)
     try:
-        made.driver.get(stack.setup)
-        for name, value in zip(("username", "password"), WHO, strict=True):
-            made.driver.find_element("name", name).send_keys(value)
-        made.one("button").click()
-        made.wait(lambda: made.driver.current_url == f"{stack.url}/", "the map after setting up")
+        made.become_administrator(stack.setup, WHO)
         yield made
     finally:
-        made.driver.quit()
+        made.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

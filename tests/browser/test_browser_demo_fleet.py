@@ -23,14 +23,11 @@ def newcomer() -> Iterator[tuple[Stack, Browser]]:
     try:
         stack.start()
         browser = Browser(folders[1])
-        browser.driver.get(stack.setup)
-        for name, value in zip(("username", "password"), WHO, strict=True):
-            browser.driver.find_element("name", name).send_keys(value)
-        browser.one("button").click()
+        browser.become_administrator(stack.setup, WHO)
         yield stack, browser
     finally:
         if browser is not None:
-            browser.driver.quit()
+            browser.close()
         stack.stop()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,19 +176,12 @@ class Cancel(MultiAction[Job]):
 
     NAME = "job.cancel"
     LABEL = "Cancel"
+    LIST = "jobs"
     NO_UNDO = "a cancelled job does not come back to life; retry hands it in anew"
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
-        states = _states(items)
-        return [
-            _unknown(item)
-            if item not in states
-            else Foreseen(item, states[item], why_not=f"this job has {states[item]}")
-            if states[item] in Job.ENDED
-            else Foreseen(item, states[item], advance(JOB, states[item], "cancel"))
-            for item in items
-        ]
+        return [_foreseen(item, job, _end) for item, job in _named(items)]
 
     def execute(self, actor: Actor) -> Job:
         job = Job.objects.select_for_update().filter(pk=self.job).first()
@@ -218,6 +211,7 @@ class Retry(MultiAction[Job]):
 
     NAME = "job.retry"
     LABEL = "Retry"
+    LIST = "jobs"
     NO_UNDO = "cancel the new jobs instead"
 
     def run(self, actor: Actor) -> Job:
@@ -237,26 +231,30 @@ class Retry(MultiAction[Job]):
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
-        states = _states(items)
-        return [
-            _unknown(item)
-            if item not in states
-            else Foreseen(item, states[item], "handed in anew")
-            if states[item] in RETRIED
-            else Foreseen(item, states[item], why_not=f"this job is {states[item]}")
-            for item in items
-        ]
+        return [_foreseen(item, job, _again) for item, job in _named(items)]
 
 
-def _states(items: Sequence[str]) -> dict[str, str]:
-    """The jobs' states, by what they were asked for as."""
+def _named(items: Sequence[str]) -> list[tuple[str, Job | None]]:
+    """Each with the job that it names. One query."""
     named = {item: found for item in items if (found := uuid_of(item))}
-    states = dict(Job.objects.filter(pk__in=named.values()).values_list("pk", "state"))
-    return {item: states[found] for item, found in named.items() if found in states}
+    jobs = Job.objects.only("state", "task").in_bulk(named.values())
+    return [(item, jobs.get(named[item]) if item in named else None) for item in items]
 
 
-def _unknown(item: str) -> Foreseen:
-    return Foreseen(item, why_not="there is no such job")
+def _foreseen(item: str, job: Job | None, step: Callable[[str], tuple[str, str]]) -> Foreseen:
+    """step: from a state to the next one and why not."""
+    if job is None:
+        return Foreseen(item, why_not="there is no such job")
+    after, why_not = step(job.state)
+    return Foreseen(item, job.state, after, why_not, title=f"{job.task} {str(job.pk)[:8]}")
+
+
+def _end(state: str) -> tuple[str, str]:
+    return ("", f"this job has {state}") if state in Job.ENDED else (advance(JOB, state, "cancel"), "")
+
+
+def _again(state: str) -> tuple[str, str]:
+    return ("handed in anew", "") if state in RETRIED else ("", f"this job is {state}")
 
 
 def load_of(job: Job) -> Load:

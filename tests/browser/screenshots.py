@@ -1,0 +1,138 @@
+"""`python -m tests.browser.screenshots [NAME ...]`: the pictures of docs/console.md, taken of the running demo.
+
+The pages that show traffic, jobs and shards are taken of `make demo`, those of many hosts of the demo fleet.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.rest import Steelyard
+from console.place import Place
+from tests.browser.browser_rig import Browser
+from tests.browser.stack_rig import WHO, Stack, read_until
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs/screenshots"
+#: What the demo runs before its pages are worth a look: jobs ended, shards copied, weights learnt, some past kept.
+DEMO_S, FLEET_S = 75.0, 45.0
+PHONE = (390, 844)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture. path: of the page, or what finds it. doing: what is done there first. ready: what to wait for."""
+
+    name: str
+    path: str | Callable[[Steelyard], str]
+    ready: str = "true"
+    doing: str = ""
+    dark: bool = False
+    size: tuple[int, int] = (1440, 900)
+
+
+def _decision(client: Steelyard) -> str:
+    found = client.get("decisions/", kind="job", outcome="placed")["results"]
+    return f"/decisions/{found[0]['id']}/"
+
+
+DEMO: Sequence[Shot] = (
+    Shot("chain", "/chain/"),
+    Shot("chain-dark", "/chain/", dark=True),
+    Shot("host", "/hosts/demo-1/", "document.querySelectorAll('host-charts .uplot canvas').length === 4"),
+    Shot("service", "/services/web/"),
+    Shot("weights", "/services/web/weights/"),
+    Shot("decision", _decision),
+    Shot("drain", "/hosts/demo-2/", "document.querySelector('drain-preview')?.textContent.includes('whole plan')",
+         "document.querySelector('[data-opens=confirm-drain]').click()"),
+    Shot("events", "/events/"),
+    Shot("roles", "/settings/"),
+    Shot("api", "/api/"),
+    Shot("underway", "/jobs/"),
+    Shot("add-host", "/hosts/add/"),
+)  # fmt: skip
+FLEET: Sequence[Shot] = (
+    Shot("map", "/?group=rack&colour=dominant"),
+    Shot("map-dark", "/?group=rack&colour=dominant", dark=True),
+    Shot("hosts", "/hosts/"),
+    Shot("plan", "/plans/?drain=sim-001&drain=sim-002"),
+    Shot("alerts", "/alerts/"),
+    Shot("keys", "/", doing="document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '?', bubbles: true}))",
+         ready="document.getElementById('keys').open"),
+    Shot("phone", "/alerts/", size=PHONE),
+)  # fmt: skip
+
+
+def take(browser: Browser, url: str, client: Steelyard, shot: Shot) -> None:
+    """Into docs/screenshots. Raises TimeoutException where the page never comes to what is waited for."""
+    path = shot.path if isinstance(shot.path, str) else shot.path(client)
+    browser.scheme("dark" if shot.dark else "light")
+    browser.size(*shot.size)
+    browser.driver.get(url + path)
+    browser.wait(lambda: browser.text("live-indicator") == "Live", f"the live feed for {shot.name}")
+    if shot.doing:
+        browser.script(shot.doing)
+    browser.wait(lambda: browser.script(f"return Boolean({shot.ready})"), f"{shot.name}: {shot.ready}")
+    time.sleep(2)  # values ease in, and a second of the feed is drawn
+    browser.driver.save_screenshot(str(FOLDER / f"{shot.name}.png"))
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """`make demo`: its address, its one-time link, and where its data are."""
+    stack = Stack(folder)
+    process = stack.spawn(["-m", "bench.demo", "--data", str(folder)], program="python")
+    try:
+        said = read_until(process, "Service web", 180)
+        yield find(r"Console: (\S+)/", said), find(r"link\): (\S+)", said), folder / "control"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+@contextmanager
+def fleet(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """A console of its own with the demo fleet: the same three."""
+    stack = Stack(folder)
+    try:
+        stack.start()
+        stack.run("demo", "start")
+        yield stack.url, stack.setup, folder / "data"
+    finally:
+        stack.stop()
+
+
+def find(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise ValueError(f"no {pattern!r} in {text!r}")
+    return found[1]
+
+
+def main(names: Sequence[str]) -> None:
+    """Take the named ones, or all."""
+    for scene, wait_s, shots in ((demo, DEMO_S, DEMO), (fleet, FLEET_S, FLEET)):
+        wanted = [shot for shot in shots if not names or shot.name in names]
+        if not wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="steelyard-pictures-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with scene(folder) as (url, link, data):
+                time.sleep(wait_s)
+                token = Place(data).cli_token.read_text().strip()
+                with Steelyard(url, token) as client, closing(Browser(folder / "chromium")) as browser:
+                    browser.become_administrator(link, WHO)
+                    for shot in wanted:
+                        print(shot.name, flush=True)
+                        take(browser, url, client, shot)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
