@@ -1,6 +1,6 @@
-"""`python -m bench.fleet_rows COUNT`: so many hosts with their ledgers in the console's database, and a viewer's session.
+"""`python -m bench.fleet_rows COUNT`: hosts with their ledgers in the console's database, and a viewer's session.
 
-Straight into the tables, by the console's own models: joining ten thousand agents would take longer than what is measured.
+Straight into the tables, by the console's own models: ten thousand agents would take longer to join than to measure.
 """
 
 from __future__ import annotations

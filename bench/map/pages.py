@@ -1,4 +1,4 @@
-"""The map's own page, and that of the hosts, without the rest of the console around it, and the same place for those who draw it otherwise."""
+"""The pages of map and hosts without the rest of the console around them, and a place for those who draw otherwise."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ urlpatterns = [
 ]
 
 
-@register.inclusion_tag("lists/bar.html", name="bulk_bar")
+@register.inclusion_tag("lists/bar.html")  # type: ignore[untyped-decorator]
 def bulk_bar(listing: str) -> dict[str, Any]:
     """As console.lists.bar draws it for somebody who may act, with one of the actions."""
     offers = [{"verb": "host.drain", "label": "Drain", "explains": "", "why_not": ""}]

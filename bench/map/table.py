@@ -1,5 +1,5 @@
-"""B9: how evenly the live table of hosts is drawn, in the order of its figures, with 10,000 hosts of which 2,000 a second
-report, beside a plain table with a row of the document a host, on the same feed, in the same browser, in turn.
+"""B9: how evenly the live table of hosts is drawn, in the order of its figures, with 10,000 hosts of which 2,000 a
+second report, beside a plain table with a row of the document a host: the same feed and browser, in turn.
 
 Both put all hosts in order anew with every frame of the feed.
 """
@@ -39,7 +39,10 @@ def _run(settings: Settings) -> list[Row]:
         for _ in range(settings.rounds):
             for name, (path, ready) in PAGES.items():
                 watched[name].append(browser.watch(url + path, ready, settle, seconds))
-        note = f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in two frames, Chromium {browser.version()} without a gpu"
+        version = browser.version()
+    note = (
+        f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in two frames, Chromium {version} without a gpu"
+    )
     ours, peer = watched["ours"], watched["peer"]
     compared = {
         "p99_frame_ms": Compared.of(

@@ -159,7 +159,7 @@ class Picture:
         return known is None or known[:2] != entry[:2] or known[4] != capacity
 
     def _widen(self, extras: list[str]) -> bool:
-        """Start the columns again with further named resources, as many as the core can hold; whether there was room."""
+        """Start the columns again with further resources, as many as the core can hold. False where it has no room."""
         room = MAX_RESOURCES - len(self.cluster.dimensions)
         if not room:
             return False

@@ -28,6 +28,8 @@ export function tellPage(view, form) {
   const asked = new URL(location.href).searchParams;
   for (const key of PASSING) asked.delete(key);
   for (const field of document.querySelectorAll("[data-view]")) field.value = asked.toString();
+  const which = document.querySelector("bulk-bar [data-which]");
+  if (which) which.textContent = view.q || view.label || view.state ? "that match the filter" : "of the list";
   for (const link of document.querySelectorAll("[data-view-link]")) {
     const url = new URL(link.href);
     const columns = url.searchParams.get("columns");

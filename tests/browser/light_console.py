@@ -20,7 +20,7 @@ START_S = 20.0
 
 
 class LightConsole:
-    """For the length of a block, in a thread of its own. choice: the map's group, colour and size, the table's columns."""
+    """For the length of a block, in a thread of its own. choice: of the map, and the table's columns."""
 
     def __init__(self, hosts: int, names: list[str] | None = None, **choice: str) -> None:
         self.fleet = Fleet(hosts, time.monotonic())

@@ -19,7 +19,7 @@ from console.lists.registry import LISTINGS
 
 __all__ = ["Browsers", "Things", "browsers", "furnished"]
 
-PAGED = ["hosts", "services", "jobs", "shards", "decisions", "alerts", "events"]
+PAGED = ["hosts", "services", "endpoints", "placements", "jobs", "shards", "decisions", "alerts", "events"]
 COLUMNS = (Column("a", "A", ("a",)), Column("b", "B", ("b1", "b2")), Column("c", "C", usual=False))
 
 
@@ -149,8 +149,9 @@ def test_nothing_leads_away_from_the_list(browsers: Any) -> None:
 
 QUERIES = [
     ("hosts", "state=active"), ("hosts", "state=silent"), ("hosts", "label=zone%3Db"), ("hosts", "label=note"),
-    ("hosts", "q=WEB&label=zone%3Da"), ("hosts", "q=nobody"), ("services", "q=sho"), ("services", "q=none"), ("jobs", "state=dispatched"),
-    ("jobs", "host=web-1"), ("shards", "q=pho"), ("shards", "q=none"), ("decisions", "outcome=refused"), ("decisions", "kind=job&host=web-1"),
+    ("hosts", "q=WEB&label=zone%3Da"), ("hosts", "q=nobody"), ("services", "q=sho"), ("services", "q=none"),
+    ("jobs", "state=dispatched"), ("jobs", "host=web-1"), ("shards", "q=pho"), ("shards", "q=none"),
+    ("decisions", "outcome=refused"), ("decisions", "kind=job&host=web-1"), ("placements", "group=none"),
     ("events", "action=service.create"), ("events", "subject_kind=shard&subject=photos"), ("alerts", "q=web"),
 ]  # fmt: skip
 
