@@ -131,7 +131,7 @@ def service_drain(name: str, endpoint: str, as_json: Json = False) -> None:
 
 @app.command("close")
 def service_close(name: str, endpoint: str, as_json: Json = False) -> None:
-    """Nothing for the endpoint HOST:PORT from now on; what is under way there is cut off."""
+    """Nothing for the endpoint HOST:PORT any more, without the time of a drain."""
     _endpoint_verb("close", name, endpoint, as_json)
 
 

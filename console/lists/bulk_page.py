@@ -33,7 +33,7 @@ LONGEST_ITEM = 200
 def bulk(request: HttpRequest) -> HttpResponse:
     """GET: what was done to many at once, newest first. POST action=NAME on=ITEM...: what it would do to each.
 
-    With all=1 the items are what the list (listing=, query=) has, up to as many as one act takes.
+    With all=1 the items are what the list has under its filters (query=), up to as many as one act takes.
     """
     if request.method != "POST":
         rows = rows_of(
@@ -140,7 +140,8 @@ def _items(said: Sequence[str]) -> list[str]:
 
 
 def _query(request: HttpRequest) -> QueryDict:
-    return QueryDict(request.POST.get("query", "")[:2000])
+    """Whole, however long: a filter that is cut would choose more than its page shows."""
+    return QueryDict(request.POST.get("query", ""))
 
 
 def _back(request: HttpRequest, kind: Kind) -> str:
@@ -150,7 +151,7 @@ def _back(request: HttpRequest, kind: Kind) -> str:
 
 
 def _page_of(listing: str, item: str) -> str:
-    """ "" where it has none, or where the item is no name at all."""
+    """Its address; empty where it has none, or where the item is no name at all."""
     try:
         return PAGES[listing](item) if listing in PAGES else ""
     except NoReverseMatch:

@@ -120,7 +120,7 @@ def _where(words: Sequence[EngineWord], all_words: Sequence[EngineWord]) -> str:
 
 def _drain_says(drain: DrainWord) -> str:
     if drain.closed:
-        return "Gets nothing because an operator closed it; its connections are closed."
+        return "Gets nothing because an operator closed it, without the time of a drain."
     whose = "its host is draining" if drain.by_host else "an operator drains it"
     since = "" if drain.for_s is None else f" for {_duration(drain.for_s)}"
     if drain.left_s is None:

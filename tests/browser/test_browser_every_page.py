@@ -22,8 +22,11 @@ LISTS = [
     "/chain/?q=none",
     "/services/",
     "/services/new/",
+    "/endpoints/",
     "/engines/",
     "/jobs/",
+    "/placements/",
+    "/bulk/",
     "/shards/",
     "/decisions/",
 ]

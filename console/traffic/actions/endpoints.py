@@ -16,13 +16,14 @@ from console.traffic.actions.services import ServiceAction, find_endpoint, find_
 from console.traffic.models import Endpoint, Service
 
 
+@dataclass
 class _WantEndpoint(ServiceAction, MultiAction[Service]):
     """Among many an endpoint is called SERVICE/HOST:PORT. STATE: what it comes to."""
 
     service: str
     host: str
     port: int
-    reason: str
+    reason: str = ""
 
     LIST = "endpoints"
     STATE: ClassVar[str]
@@ -34,9 +35,7 @@ class _WantEndpoint(ServiceAction, MultiAction[Service]):
 
     @classmethod
     def of(cls, item: str, reason: str) -> Self:
-        found: Any = cls  # a dataclass of the four only below
-        service, host, port = _parts(item)
-        return found(service, host, port, reason=reason)  # type: ignore[no-any-return]
+        return cls(*_parts(item), reason=reason)
 
     @classmethod
     def item_of(cls, row: Any) -> str:
@@ -77,44 +76,26 @@ class _StopEndpoint(_WantEndpoint):
         ]
 
 
-@dataclass
 class DrainEndpoint(_StopEndpoint):
     """No new requests for this endpoint. What is under way has the pool's drain_s to end, counted from the first of
     its own drain and its host's."""
-
-    service: str
-    host: str
-    port: int
-    reason: str = ""
 
     NAME = "service.drain-endpoint"
     LABEL = "Drain"
     STATE = Endpoint.State.DRAINING
 
 
-@dataclass
 class CloseEndpoint(_StopEndpoint):
-    """Nothing for this endpoint from now on, as for maintenance: what is under way there is cut off. It stays in its
-    service, and resume brings it back."""
-
-    service: str
-    host: str
-    port: int
-    reason: str = ""
+    """Nothing for this endpoint any more, as for maintenance: at once what its drain would come to at its end.
+    Who holds on to it goes elsewhere, tcp connections are closed. It stays in its service; resume brings it back."""
 
     NAME = "service.close-endpoint"
     LABEL = "Close"
     STATE = Endpoint.State.CLOSED
 
 
-@dataclass
 class ResumeEndpoint(_WantEndpoint):
     """New requests for this endpoint again. While its host drains, it waits for that to end."""
-
-    service: str
-    host: str
-    port: int
-    reason: str = ""
 
     NAME = "service.resume-endpoint"
     LABEL = "Resume"

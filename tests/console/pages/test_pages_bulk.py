@@ -91,7 +91,10 @@ def test_all_that_match_a_filter(browsers: Any, furnished: Any) -> None:
     more = {"all": "1", "query": "state=active&q=web-2"}
     answer = ask(browsers.operator, "service.drain-endpoint", ENDPOINTS[0], **more)
 
+    long = ask(browsers.operator, "service.drain-endpoint", all="1", query=f"x={'a' * 9000}&q=web-2")
+
     assert ticked(answer) == [ENDPOINTS[1]]
+    assert ticked(long) == [ENDPOINTS[1]], "a filter that is cut would choose more"
     assert f'href="{reverse("endpoints")}?state=active&amp;q=web-2"' in answer.content.decode()
 
 
