@@ -38,6 +38,8 @@ function naturally(text) {
 
 export class Order {
   hosts = [];
+  ranks = {};
+  keys = new Float64Array(0);
   /** Rows of the feed, in order. */
   rows = new Uint32Array(0);
 

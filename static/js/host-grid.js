@@ -148,6 +148,8 @@ class HostGrid extends HTMLElement {
   }
 
   draw() {
+    // Without hosts the page that the server drew says more: it knows who was there.
+    if (this.panel.hidden && !feed.hosts.length) return;
     if (this.panel.hidden) this.#begin();
     const { rows } = this.order;
     const height = this.rowHeight;
