@@ -40,6 +40,7 @@ export class Order {
   hosts = [];
   ranks = {};
   keys = new Float64Array(0);
+  found = new Uint32Array(0);
   /** Rows of the feed, in order. */
   rows = new Uint32Array(0);
 

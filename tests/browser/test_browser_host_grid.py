@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,18 +33,6 @@ LAST = """
     const rows = [...document.querySelectorAll("host-grid .rows > .row")];
     return Math.max(...rows.map((row) => row.ariaRowIndex));
 """
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Browser]:
-    """A Chromium of this file's own."""
-    folder = Path(tempfile.mkdtemp(prefix="chromium"))
-    made = Browser(folder)
-    try:
-        yield made
-    finally:
-        made.driver.quit()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def look(window: Browser, console: LightConsole, query: str = "", rows: bool = True) -> None:
