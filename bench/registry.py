@@ -97,6 +97,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for figure in ("map_p99_frame_ms", "map_p99_drawn_ms", "map_work_ms_per_s")
         for peer in ("", ".vs_echarts")
     ),
+    "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
+    "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from console.accounts.permissions import Operator, ReadOrOperate, Viewer
 from console.api.views import ActionView, find, idempotency_key
 from console.jobs.actions.submit import Cancel, Submit
+from console.jobs.listing import JOBS
 from console.jobs.models import Job
 
 
@@ -48,7 +49,8 @@ class Jobs(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = Job.objects.select_related("placement__host")
     serializer_class = JobShown
-    filterset_fields = {"state": ["exact"], "task": ["exact"], "placement__host__name": ["exact"]}
+    filterset_fields = ["task", "placement__host__name"]
+    listing = JOBS
 
     @extend_schema(request=JobRequest, responses={201: JobShown})
     def post(self, request: Request) -> Response:

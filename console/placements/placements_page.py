@@ -6,9 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from balancer_core.load import KINDS
-from console.lists.registry import LISTINGS
+from console.lists.page import listed
 from console.pages.frame import page
-from console.pages.lists import Rows, rows_of
+from console.pages.lists import Rows
+from console.placements.listing import PLACEMENTS
 from console.placements.models import Placement
 from console.traffic.models import Service
 
@@ -16,14 +17,11 @@ from console.traffic.models import Service
 @page()
 def placements(request: HttpRequest) -> HttpResponse:
     """Newest first; the filters are in the URL."""
-    listing, query = LISTINGS["placements"], request.GET.dict()
-    found = listing.narrowed(query).select_related("host", "replica__shard").prefetch_related("jobs")
-    rows = rows_of(request, found)
-    services = _services(rows)
-    context = {
-        "rows": rows,
-        "placements": [(each, _service_of(each, services)) for each in rows],
-        "chosen": listing.chosen(query),
+    found = PLACEMENTS.found().select_related("host", "replica__shard").prefetch_related("jobs")
+    context = listed(request, PLACEMENTS, found)
+    services = _services(context["rows"])
+    context |= {
+        "placements": [(each, _service_of(each, services)) for each in context["rows"]],
         "states": Placement.State.values,
         "kinds": KINDS,
     }

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate
 from console.api.views import ActionView, find
+from console.storage import listing
 from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard
 from console.storage.models import Replica, Shard
 
@@ -65,6 +66,7 @@ class Shards(ActionView, generics.ListAPIView):
 
     permission_classes = [ReadOrOperate]
     queryset = SHARDS
+    listing = listing.SHARDS
     serializer_class = ShardShown
 
     @extend_schema(request=ShardRequest, responses={201: ShardShown})

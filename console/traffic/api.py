@@ -15,6 +15,7 @@ from console.actions import Invalid, is_storable
 from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.engines.target import MAX_PRIORITY
+from console.traffic import listing
 from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
 from console.traffic.actions.services import (
     AddEndpoint,
@@ -169,6 +170,7 @@ class Services(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = SERVICES
     serializer_class = ServiceShown
+    listing = listing.SERVICES
     filterset_fields = ["protocol", "tier"]
 
     @extend_schema(request=ServiceRequest, responses={201: ServiceShown})

@@ -13,8 +13,8 @@ from console.accounts.models import Role
 from console.actions import Conflict, Invalid
 from console.api.views import actor_of, find
 from console.engines.target.settings import settings_of
+from console.lists.page import listed
 from console.pages.frame import act, offer, page
-from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
 from console.traffic.actions.endpoints import DrainEndpoint, ResumeEndpoint
 from console.traffic.actions.services import (
@@ -24,11 +24,12 @@ from console.traffic.actions.services import (
     SetTier,
 )
 from console.traffic.draining import is_draining
+from console.traffic.listing import SERVICES
 from console.traffic.models import Endpoint, Service
 from console.traffic.sentences import sentences
 from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen, warnings_now
 
-SERVICES = Service.objects.prefetch_related("endpoints__host")
+WITH_ENDPOINTS = SERVICES.found().prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
 #: What stands behind applications, and hardly ever speaks HTTP.
 BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
@@ -37,19 +38,20 @@ BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
 @page()
 def services(request: HttpRequest) -> HttpResponse:
     """The services with their rates, and whether the engines listen to us."""
-    text = text_of(request, "q")
-    rows = rows_of(request, SERVICES.filter(name__icontains=text) if text else SERVICES.all())
-    now = seen()
-    listed = [(service, None if stale(now) else now.service(service.name)) for service in rows]
-    context = {"rows": rows, "services": listed, "text": text, "traffic": now.traffic, "stale": stale(now),
-               "offer": offer(request, CreateService, "new", "New service")}  # fmt: skip
+    context, now = listed(request, SERVICES, WITH_ENDPOINTS), seen()
+    context |= {
+        "services": [(each, None if stale(now) else now.service(each.name)) for each in context["rows"]],
+        "traffic": now.traffic,
+        "stale": stale(now),
+        "offer": offer(request, CreateService, "new", "New service"),
+    }
     return render(request, "traffic/services.html", context)
 
 
 @page()
 def service(request: HttpRequest, name: str) -> HttpResponse:
     """One service; the figures are the engine's of the last second, and are gone when they are old."""
-    found: Service = find(SERVICES, "service", name=name)
+    found: Service = find(WITH_ENDPOINTS, "service", name=name)
     now = seen()
     rows = endpoint_rows(found, now)
     return render(
@@ -80,7 +82,7 @@ def service_live(request: HttpRequest, name: str) -> JsonResponse:
     Polled once a second by that page alone: the socket's frames are for all hosts and all browsers and know
     no services, and a poll that fails or comes late shows itself, while a silent socket does not.
     """
-    found: Service = find(SERVICES, "service", name=name)
+    found: Service = find(WITH_ENDPOINTS, "service", name=name)
     now = seen()
     current = None if stale(now) else now.service(name)
     return JsonResponse(

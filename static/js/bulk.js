@@ -7,6 +7,7 @@ document.addEventListener("click", (event) => {
   const box = event.target;
   if (!(box instanceof HTMLInputElement) || box.name !== "on") return;
   const table = box.closest("table");
+  if (!table) return;
   if (event.shiftKey && last && last !== box && table.contains(last)) {
     const all = boxes(table);
     const ends = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
@@ -36,6 +37,9 @@ function show() {
 }
 
 class BulkBar extends HTMLElement {
+  /** Said by a table that has more rows than are drawn; null where the boxes say all. */
+  said = null;
+
   connectedCallback() {
     this.show();
   }
@@ -43,7 +47,7 @@ class BulkBar extends HTMLElement {
   show() {
     const every = this.querySelector("[data-every]").checked;
     const chosen = document.querySelectorAll("input[name=on][form=bulk]:checked").length;
-    this.querySelector("[data-count]").textContent = every ? "All chosen" : `${chosen || "None"} chosen`;
+    this.querySelector("[data-count]").textContent = every ? "All chosen" : (this.said?.() ?? `${chosen || "None"} chosen`);
   }
 }
 
