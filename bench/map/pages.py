@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ TEMPLATES = [
     Path(__file__).parent / "templates",
     *(ROOT / f"console/{app}/templates" for app in ("fleet", "history")),
 ]
+#: What the console gives its own map page.
+SCRIPTS = ("/static/js/main.js", "/static/js/cluster-map.js")
 LIBRARIES = {"static": "django.templatetags.static"}
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
 
@@ -27,15 +30,15 @@ urlpatterns = [
 ]
 
 
-def render(template: str, script: str, hosts: int, **choice: str) -> str:
-    """A page of this template whose script is at that path. choice: group, colour and size."""
+def render(template: str, scripts: Sequence[str], hosts: int, **choice: str) -> str:
+    """A page of this template with the scripts at these paths. choice: group, colour and size."""
     if not settings.configured:
         settings.configure(ROOT_URLCONF=__name__, USE_I18N=False)
     set_urlconf(__name__)  # the page's links, without the product behind them
     try:
         context: dict[str, Any] = {
             "sheets": SHEETS,
-            "script": script,
+            "scripts": scripts,
             "total": hosts,
             "hosts": [],
             "counts": {},

@@ -11,7 +11,7 @@ from typing import Any, Self
 import uvicorn
 
 from bench.map.fleet import Fleet
-from bench.map.pages import render
+from bench.map.pages import SCRIPTS, render
 from bench.map.server import MapServer
 from console.supervisor.ports import free_port
 
@@ -24,7 +24,7 @@ class LightConsole:
     def __init__(self, hosts: int, names: list[str] | None = None, **choice: str) -> None:
         self.fleet = Fleet(hosts, time.monotonic())
         self.server = MapServer(
-            self.fleet, {"/": render("fleet/map.html", "/static/js/main.js", hosts, **choice)}
+            self.fleet, {"/": render("fleet/map.html", SCRIPTS, hosts, **choice)}
         )
         if names:
             self.server.directory = self.fleet.directory(names)
