@@ -92,6 +92,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for figure in ("map_p99_frame_ms", "map_p99_drawn_ms", "map_work_ms_per_s")
         for peer in ("", ".vs_echarts")
     ),
+    "bench.searching": ("B9.search_ms",),
+    "bench.first_load": ("B9.js_kb", "B9.css_kb"),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
+from console.alerts.models import Alert
+from console.alerts.rules import SEVERITIES
 from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.fleet.models import Host
@@ -17,7 +21,10 @@ from console.multi import MultiAction
 from console.placements.actions.release import Release
 from console.placements.models import Decision, Placement
 from console.storage.models import Shard
-from console.traffic.models import Endpoint, Service
+from console.traffic.api_secrets import warnings_of
+from console.traffic.models import Certificate, Endpoint, Service
+from console.traffic.references import certificate_users
+from console.traffic.view import seen
 
 Kind = type[MultiAction[Any]]
 KINDS: dict[str, Kind] = {kind.NAME: kind for kind in (Cordon, Drain, Uncordon, Cancel, Retry, Release)}
@@ -49,6 +56,28 @@ def _fields(*names: str) -> Any:
         return values
 
     return record
+
+
+def _certificates() -> list[dict[str, Any]]:
+    """What certificates say of themselves; no key, and of a chain only that there is one."""
+    used = certificate_users()
+    return [
+        {
+            "name": each.name, "names": each.names, "valid_from": each.valid_from, "valid_until": each.valid_until,
+            "fingerprint": each.fingerprint, "has_chain": bool(each.chain), "has_ca": bool(each.ca),
+            "used_by": used.get(each.name, []), "warnings": warnings_of(each),
+        }
+        for each in Certificate.objects.all()
+    ]  # fmt: skip
+
+
+def _engines() -> list[dict[str, Any]]:
+    """The controller's last word on each node; said_age_s: how old it is. Rates of a word that is too old are unknown."""
+    now = seen()
+    return [
+        {**asdict(each), "rate_per_s": None if now.is_stale else each.rate_per_s, "said_age_s": now.age_s}
+        for each in now.traffic.engines
+    ]
 
 
 LISTINGS = {
@@ -97,6 +126,21 @@ LISTINGS = {
             equal("group"),
             having("name", "name"),
             identity("together"),
+        ),
+    ),
+    "certificates": Listing(_certificates, dict),
+    "engines": Listing(_engines, dict),
+    "alerts": Listing(
+        Alert.objects.all,
+        _fields(
+            "state", "severity", "rule", "subject_kind", "subject", "domain", "value", "sentence", "since", "fired_at",
+            "resolved_at", "acknowledged_by", "acknowledged_at", "decision",
+        ),
+        (
+            equal("state", choices=Alert.State.values),
+            equal("severity", choices=SEVERITIES),
+            equal("rule"),
+            having("q", "subject"),
         ),
     ),
     "placements": Listing(

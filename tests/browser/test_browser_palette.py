@@ -107,7 +107,8 @@ def test_an_action_leads_to_its_question(page: str, stack: Any, browser: Any) ->
     browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     browser.wait(lambda: "#" not in browser.driver.current_url, "the address without the question")
 
-    assert json.loads(stack.run("host", "show", "web-2", "--json"))["state"] == "active"
+    states = {each["name"]: each["state"] for each in json.loads(stack.run("host", "list", "--json"))}
+    assert states["web-2"] == "active"
 
 
 def test_what_is_not_possible_says_why(page: str, browser: Any) -> None:
@@ -126,8 +127,8 @@ def test_what_is_not_possible_says_why(page: str, browser: Any) -> None:
 
 
 def test_hostile_names_are_texts(page: str, stack: Any, browser: Any) -> None:
-    """A load called like markup is found, shown as it is called, and makes nothing."""
-    stack.run("place", "job", HOSTILE, "-d", "cpu=0.1")
+    """A job called like markup is found, shown as it is called, and makes nothing."""
+    stack.run("job", "run", HOSTILE, "-d", "cpu=0.1")
     type_in(browser, "<img src", HOSTILE)
 
     assert browser.script("return document.querySelectorAll('#palette img').length") == 0
