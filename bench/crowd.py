@@ -68,7 +68,9 @@ def fill(hosts: int) -> None:
 def _write_traffic(hosts: list[Any]) -> None:
     from console.traffic.models import Endpoint, Service
 
-    services = [Service(name=f"pool-{each:04}", protocol="http") for each in range(len(hosts) // HOSTS_OF_SERVICE)]
+    services = [
+        Service(name=f"pool-{each:04}", protocol="http") for each in range(len(hosts) // HOSTS_OF_SERVICE)
+    ]
     _write(services)
     _write(
         Endpoint(service=service, host=hosts[place * HOSTS_OF_SERVICE + each], port=8080)
@@ -100,7 +102,12 @@ def _write_history(hosts: list[Any]) -> None:
     )
     _write(
         Event(
-            actor_kind="user", actor="ada", action="host.join", subject_kind="host", subject=host.name, reason="bench"
+            actor_kind="user",
+            actor="ada",
+            action="host.join",
+            subject_kind="host",
+            subject=host.name,
+            reason="bench",
         )
         for host in hosts * EVENTS
     )

@@ -90,7 +90,10 @@ async def run(settings: Settings) -> list[Row]:
     async with plane:
         pages = ("/", "/hosts/", f"/hosts/{name_of(0)}/")
         with httpx.Client(base_url=plane.url, cookies={"sessionid": key}) as client:
-            loads = {page: first_load(page, lambda path: client.get(path).raise_for_status().content) for page in pages}
+            loads = {
+                page: first_load(page, lambda path: client.get(path).raise_for_status().content)
+                for page in pages
+            }
     return [
         _row("B9.js_kb", {page: each.js_kb for page, each in loads.items()}, MOST_JS_KB),
         _row("B9.css_kb", {page: each.css_kb for page, each in loads.items()}, MOST_CSS_KB),

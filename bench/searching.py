@@ -1,4 +1,4 @@
-"""B9: how long the search takes to answer while somebody types, over REST, with 10,000 hosts and what such a console holds.
+"""B9: how long the search takes to answer while somebody types, over REST, at 10,000 hosts and what they leave behind.
 
 Each text is typed letter by letter, and each beginning of it asked as the palette asks. In between something new is
 recorded, so that the index is read again beside the answers, as it is on a console where something happens.
@@ -36,9 +36,7 @@ async def run(settings: Settings) -> list[Row]:
     await crowd(plane, hosts)
     async with plane:
         await _type(plane, TEXTS[:2])  # the first question reads the index
-        rounds = []
-        for number in range(settings.rounds):
-            rounds.append(await _round(plane, number))
+        rounds = [await _round(plane, number) for number in range(settings.rounds)]
     samples = [percentile(sorted(each), 99) * 1000 for each in rounds]
     note = (
         f"{hosts} hosts that do not report, {3 * hosts} held placements with their decisions, {5 * hosts} events, "

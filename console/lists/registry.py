@@ -72,7 +72,7 @@ def _certificates() -> list[dict[str, Any]]:
 
 
 def _engines() -> list[dict[str, Any]]:
-    """The controller's last word on each node; said_age_s: how old it is. Rates of a word that is too old are unknown."""
+    """The controller's last word on each node; said_age_s: how old it is. A rate that is too old is unknown."""
     now = seen()
     return [
         {**asdict(each), "rate_per_s": None if now.is_stale else each.rate_per_s, "said_age_s": now.age_s}

@@ -23,9 +23,7 @@ class LightConsole:
 
     def __init__(self, hosts: int, names: list[str] | None = None, **choice: str) -> None:
         self.fleet = Fleet(hosts, time.monotonic())
-        self.server = MapServer(
-            self.fleet, {"/": render("fleet/map.html", SCRIPTS, hosts, **choice)}
-        )
+        self.server = MapServer(self.fleet, {"/": render("fleet/map.html", SCRIPTS, hosts, **choice)})
         if names:
             self.server.directory = self.fleet.directory(names)
         self.url = ""

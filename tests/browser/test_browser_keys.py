@@ -31,9 +31,10 @@ def hold(browser: Any) -> ActionChains:
 
 
 def numbers(browser: Any) -> list[str]:
-    return browser.script(
-        "return [...document.querySelectorAll('.work [data-number]')].map((each) => `${each.dataset.number} ${each.pathname}`)"
-    )
+    return browser.script("""
+        const shown = [...document.querySelectorAll(".work [data-number]")];
+        return shown.map((each) => `${each.dataset.number} ${each.pathname}`);
+    """)
 
 
 def test_shift_shows_the_rows_numbers_and_a_digit_opens_one(
@@ -59,7 +60,8 @@ def test_a_number_that_may_go_on_waits_for_shift(stack: Any, browser: Any) -> No
     browser.script("""
         const rows = Array.from({ length: 12 }, (_, place) => {
           const row = document.createElement("tr");
-          row.insertCell().append(Object.assign(document.createElement("a"), { href: `#row-${place + 1}`, textContent: "row" }));
+          const link = Object.assign(document.createElement("a"), { href: `#row-${place + 1}`, textContent: "row" });
+          row.insertCell().append(link);
           return row;
         });
         const table = Object.assign(document.createElement("table"), { className: "list" });
