@@ -99,6 +99,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     ),
     "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
     "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
+    "bench.searching": ("B9.search_ms",),
+    "bench.first_load": ("B9.js_kb", "B9.css_kb"),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 
