@@ -11,8 +11,8 @@ from console.fleet.listing import HOSTS
 from console.jobs.actions.submit import Cancel, Retry
 from console.jobs.listing import JOBS
 from console.multi import MultiAction
-from console.placements.actions.release import Release
 from console.nodes.listing import ENGINES
+from console.placements.actions.release import Release
 from console.placements.listing import DECISIONS, PLACEMENTS
 from console.storage.listing import SHARDS
 from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint

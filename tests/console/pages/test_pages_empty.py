@@ -35,7 +35,8 @@ LISTS = {
 #: Where channels lead is not for everybody's eyes.
 OF_OPERATORS = {"channels"}
 #: Lists that are never empty: who looks at them is on them.
-NEVER_EMPTY = {"settings.html"}
+#: One of people has at least who looks, and one of versions has what was built in.
+NEVER_EMPTY = {"settings.html", "policy.html"}
 SAYS = re.compile(r'<div class="panel empty">(.*?)</div>', re.DOTALL)
 STEP = re.compile(r'<a class="button|<button|<code>')
 
