@@ -14,7 +14,6 @@ from bench.map.pages import render
 from bench.map.server import MapServer
 
 #: Other ways to draw the same, and how they are called in the results.
-TABLE = "a plain table with a row of the document a host"
 PEERS = {"svg": "an element of SVG a host", "echarts": "ECharts' heatmap"}
 MAIN = "/static/js/main.js"
 GRID = [MAIN, "/static/js/host-grid.js"]
@@ -24,7 +23,7 @@ SCRIPTS = Path(__file__).parent / "peers"
 async def serve(hosts: int, updates_per_s: float, port: int, modules: Path) -> None:
     """Until the process is told to end."""
     pages = {"/": render("fleet/map.html", [MAIN], hosts), "/hosts/": render("fleet/hosts.html", GRID, hosts)}
-    pages |= {f"/{name}/": render("peer.html", [f"/peers/{name}.js"], hosts) for name in (*PEERS, "table")}
+    pages |= {f"/{name}/": render("peer.html", [f"/peers/{name}.js"], hosts) for name in PEERS}
     folders = {"/peers/": SCRIPTS, "/npm/": modules}
     application = MapServer(Fleet(hosts, time.monotonic()), pages, folders)
     config = uvicorn.Config(
