@@ -84,13 +84,16 @@ function loadCell(cell) {
   const canvas = element("canvas", { ariaHidden: "true" });
   const text = element("span", { className: "unseen" });
   cell.append(canvas, text);
-  let shown = "";
+  let [shown, context] = ["", null];
   return (_, { used, reserved }, again) => {
     const said = [...used, ...reserved].join();
     if (shown === said && !again) return;
     shown = said;
     text.textContent = stripText(used, reserved);
     const box = { x: 0, y: 0, width: STRIP_WIDTH - 1, height: STRIP_HEIGHT };
-    drawStrip(prepare(canvas, STRIP_WIDTH, STRIP_HEIGHT), box, used, reserved);
+    // A canvas that is sized anew is a new picture: only where the screen's density or the colours may be others.
+    if (again || !context) context = prepare(canvas, STRIP_WIDTH, STRIP_HEIGHT);
+    else context.clearRect(0, 0, STRIP_WIDTH, STRIP_HEIGHT);
+    drawStrip(context, box, used, reserved);
   };
 }

@@ -1,13 +1,10 @@
-// Which hosts the grid shows, and in which order. A host's place is one number: what it is ordered by, then its name; so
-// ten thousand are put in order by the browser's own sort of numbers, without a call of ours for each comparison.
+// Which hosts the grid shows, and in which order. What hosts are ordered by is one of few numbers, a byte or the rank of a
+// text; so they are counted, not compared: ten thousand take well below a millisecond, ties by name.
 // The page that the server draws is ordered alike: console/fleet/order.py.
 import { BARS, STATES, UNKNOWN, worstByte } from "./live.js";
 
-/** More than a feed can number hosts. */
-const NAMES = 2 ** 20;
-const FIRST = 0;
-/** Behind everything that is known, from either end. */
-const LAST = 2 ** 21;
+/** Not shown. */
+const OUT = -1;
 const RANKS = [STATES.cordoned, STATES.draining, STATES.silent, STATES.lost];
 const WEIGHTS = Array.from({ length: 16 }, (_, bits) => RANKS.reduce((most, bit, place) => (bits & bit ? place + 1 : most), 0));
 
@@ -38,21 +35,21 @@ function naturally(text) {
 
 export class Order {
   hosts = [];
-  ranks = {};
-  keys = new Float64Array(0);
   found = new Uint32Array(0);
+  places = new Int32Array(0);
   /** Rows of the feed, in order. */
   rows = new Uint32Array(0);
+  #ranks = {};
+  #byName = [];
 
   /** Other hosts than before. */
   meet(hosts) {
     this.hosts = hosts;
-    this.keys = new Float64Array(hosts.length);
     this.found = new Uint32Array(hosts.length);
-    this.ranks = {};
-    this.byName = this.#ranksOf("name");
-    this.atName = new Uint32Array(hosts.length);
-    this.byName.forEach((rank, row) => (this.atName[rank] = row));
+    this.places = new Int32Array(hosts.length);
+    this.#ranks = {};
+    const { ranks } = this.#ranked("name");
+    this.#byName = Uint32Array.from(hosts.keys()).sort((a, b) => ranks[a] - ranks[b]);
     this.narrow(this.view ?? {});
   }
 
@@ -72,32 +69,41 @@ export class Order {
   arrange(frame, sort) {
     const descending = sort.startsWith("-");
     const key = descending ? sort.slice(1) : sort;
-    const known = KNOWN.includes(key);
     const level = Object.hasOwn(LEVELS, key) ? LEVELS[key] : null;
-    const ranks = level ? null : this.#ranksOf(Object.hasOwn(TEXTS, key) ? key : "name");
-    let count = 0;
-    for (let row = 0; row < this.hosts.length; row += 1) {
-      if (!this.fits[row] || !isIn(this.view.state, frame.state[row])) continue;
-      const value = level ? level(frame, row) : ranks[row];
-      const place = level && !known && value === UNKNOWN ? LAST : descending ? LAST - 1 - value : FIRST + value;
-      this.keys[count] = place * NAMES + this.byName[row];
-      count += 1;
+    const { ranks, most } = level ? { most: UNKNOWN } : this.#ranked(Object.hasOwn(TEXTS, key) ? key : "name");
+    const last = level && !KNOWN.includes(key) ? UNKNOWN : OUT;
+    const { state } = this.view;
+    const begins = new Uint32Array(most + 3);
+    for (let each = 0; each < this.hosts.length; each += 1) {
+      const row = this.#byName[each];
+      let place = OUT;
+      if (this.fits[row] && (!state || isIn(state, frame.state[row]))) {
+        const value = level ? level(frame, row) : ranks[row];
+        place = value === last ? most + 1 : descending ? most - value : value;
+        begins[place + 1] += 1;
+      }
+      this.places[each] = place;
     }
-    const keys = this.keys.subarray(0, count).sort();
-    for (let each = 0; each < count; each += 1) this.found[each] = this.atName[keys[each] % NAMES];
+    for (let place = 1; place < begins.length; place += 1) begins[place] += begins[place - 1];
+    const count = begins[most + 2];
+    for (let each = 0; each < this.hosts.length; each += 1) {
+      const place = this.places[each];
+      if (place !== OUT) this.found[begins[place]++] = this.#byName[each];
+    }
     this.rows = this.found.subarray(0, count);
   }
 
-  #ranksOf(key) {
-    this.ranks[key] ??= rank(this.hosts.map(TEXTS[key]));
-    return this.ranks[key];
+  /** ranks: by row, the same for the same text; most: the highest. */
+  #ranked(key) {
+    this.#ranks[key] ??= rank(this.hosts.map(TEXTS[key]));
+    return this.#ranks[key];
   }
 }
 
-/** The same number for the same text. */
 function rank(texts) {
-  const places = new Map([...new Set(texts)].sort((a, b) => (a < b ? -1 : 1)).map((text, place) => [text, place]));
-  return Uint32Array.from(texts, (text) => places.get(text));
+  const sorted = [...new Set(texts)].sort((a, b) => (a < b ? -1 : 1));
+  const places = new Map(sorted.map((text, place) => [text, place]));
+  return { ranks: Uint32Array.from(texts, (text) => places.get(text)), most: sorted.length };
 }
 
 function split(label) {
