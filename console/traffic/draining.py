@@ -11,8 +11,12 @@ from console.traffic.models import Endpoint
 
 
 def is_draining(endpoint: Endpoint) -> bool:
-    """Whether it gets no new requests, by its own state or its host's."""
-    return endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+    """Whether it gets no new requests: by its own state, its host's, or because nothing is left of its weight."""
+    return (
+        endpoint.state == Endpoint.State.DRAINING
+        or endpoint.host.state == Host.State.DRAINING
+        or not endpoint.weight_percent
+    )
 
 
 def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainWord | None:
@@ -22,7 +26,8 @@ def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainW
     by_host = endpoint.host.state == Host.State.DRAINING
     since = endpoint.draining_since
     if since is None:
-        return DrainWord(by_host)
+        by_weight = not by_host and endpoint.state != Endpoint.State.DRAINING
+        return DrainWord(by_host, by_weight=by_weight)
     for_s = max(0.0, (now - since).total_seconds())
     return DrainWord(by_host, for_s, None if drain_s is None else max(0.0, drain_s - for_s))
 
