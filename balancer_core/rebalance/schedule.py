@@ -12,7 +12,9 @@ Theory of operation
   of allowed moves passes. Hosts that stay short pay more and more; late in the run none may be short again.
 - Spread and needs are kept from the start (KEPT), or may be broken at a price as well (BENT). Bending finds better
   places where groups need each other; where there are very many needs it can't be mended in time. Nobody knows
-  beforehand: both ways are tried on a short run each, and the long run goes the better one.
+  beforehand: both ways are tried on a short run each, and the long runs go the better one.
+- A run freezes where chance leads it, and cooling it slower than some thousand tries a pair does not lead it better:
+  a budget for more is shared among several long runs, of which the best counts.
 - What stays broken too long is given up: back to the best so far, whose rules hold.
 Idea: simulated annealing (Kirkpatrick et al., Science 1983) with strategic oscillation across the border of what is
 allowed (Glover); measured on the challenge's sets by bench/reassignment.py.
@@ -20,11 +22,15 @@ allowed (Glover); measured on the challenge's sets by bench/reassignment.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Where each run ends, as shares of the budget: a trial of each way, and the long one.
-RUNS: Final = (0.1, 0.2, 1.0)
+#: Where the trials of the two ways end, as shares of the budget; the rest is for the long runs.
+TRIALS: Final = (0.1, 0.2)
+
+#: What a long run tries for each pair of a load and a host, and the most long runs.
+TRIES, LONG_RUNS = 9_000.0, 5
 
 #: Temperatures, in the cost of a usual load above safety; COLD for LOADS loads a host or fewer.
 HOT, COLD, LOADS = 0.2, 0.002, 15.0
@@ -67,11 +73,11 @@ class Stage:
     doubled: float
 
     @classmethod
-    def at(cls, spent: float, loads: int, hosts: int) -> Stage:
-        """spent: share of the budget, in [0, 1). O(1)."""
-        run = next(number for number, end in enumerate(RUNS) if spent < end)
-        start = RUNS[run - 1] if run else 0.0
-        share = (spent - start) / (RUNS[run] - start)
+    def at(cls, spent: float, ends: Sequence[float], loads: int, hosts: int) -> Stage:
+        """spent: share of the budget, in [0, 1). ends: of the runs, the last 1. O(1)."""
+        run = next(number for number, end in enumerate(ends) if spent < end)
+        start = ends[run - 1] if run else 0.0
+        share = (spent - start) / (ends[run] - start)
         cold = COLD * min(1.0, LOADS * hosts / max(loads, hosts))
         hot = max(cold, HOT * min(HOTTER, PAIRS / (loads * hosts)))
         return cls(
@@ -81,6 +87,13 @@ class Stage:
             shortage=between(SHORT_FIRST, SHORT_LAST, share),
             doubled=between(DOUBLED_FIRST, DOUBLED_LAST, share),
         )
+
+
+def ends_of_runs(tries: float) -> tuple[float, ...]:
+    """Where the runs end, as shares of a budget that is enough for so many tries of each pair."""
+    start = TRIALS[-1]
+    count = min(LONG_RUNS, max(1, round((1.0 - start) * tries / TRIES)))
+    return (*TRIALS, *(start + (1.0 - start) * number / count for number in range(1, count)), 1.0)
 
 
 def between(first: float, last: float, share: float) -> float:

@@ -62,11 +62,15 @@ def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
     load_cost = max(1.0, float((problem.demand * problem.load_weight).sum(axis=1).mean()))
     way, begun, pressed = schedule.KEPT, 0, (0, 0)
     best, given_up = search.best_total, False
+    tried, ends = 0, schedule.ends_of_runs(0.0)
     while 0.0 <= (spent := budget()) < 1.0:
-        stage = Stage.at(spent, problem.loads, problem.hosts)
+        if begun < len(schedule.TRIALS) and spent > 0.0:
+            ends = schedule.ends_of_runs(tried / spent / (problem.loads * problem.hosts))
+        stage = Stage.at(spent, ends, problem.loads, problem.hosts)
         if stage.run > begun:
             pays = search.best_total < best and not given_up
-            way = schedule.BENT if stage.run == 1 or pays else schedule.KEPT
+            if stage.run <= len(schedule.TRIALS) or given_up:
+                way = schedule.BENT if stage.run == 1 or pays else schedule.KEPT
             search.go_back()
             begun, best, given_up = stage.run, search.best_total, False
         if search.broken and stage.share >= way.over:
@@ -87,3 +91,4 @@ def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
             stage.share >= way.firm,
             CHUNK,
         )
+        tried += CHUNK

@@ -11,7 +11,7 @@ from balancer_core.lifecycle import JOB, is_final
 from console.accounts.models import Role
 from console.api.views import find
 from console.events.models import Event
-from console.jobs.actions.submit import Cancel
+from console.jobs.actions.submit import RETRIED, Cancel
 from console.jobs.models import Job
 from console.pages.frame import act, offer, page
 from console.pages.lists import choice_of, rows_of, text_of
@@ -56,6 +56,7 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
             "job": found,
             "steps": steps(found.state),
             "ended": ended,
+            "why_not_retried": "" if found.state in RETRIED else f"This job is {found.state}.",
             "offer": offer(request, Cancel, "cancel", "Cancel", why_not),
             "events": Event.objects.filter(subject_kind="job", subject=str(found.pk))[:20],
         },

@@ -22,6 +22,10 @@ class Listing:
     record: Callable[[Any], Mapping[str, Any]]
     facets: tuple[Facet, ...] = ()
 
+    def chosen(self, query: Mapping[str, str]) -> dict[str, str]:
+        """What the URL asks for by facet, "" for nothing."""
+        return {facet.key: facet.value(query) for facet in self.facets}
+
     def narrowed(self, query: Mapping[str, str]) -> Any:
         """What of the list the URL asks for."""
         found = self.found()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
+
+from balancer_core.load import KINDS as KINDS_OF_LOADS
 from console.events.models import Event
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.fleet.models import Host
@@ -17,10 +20,16 @@ from console.multi import MultiAction
 from console.placements.actions.release import Release
 from console.placements.models import Decision, Placement
 from console.storage.models import Shard
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
 from console.traffic.models import Endpoint, Service
 
 Kind = type[MultiAction[Any]]
-KINDS: dict[str, Kind] = {kind.NAME: kind for kind in (Cordon, Drain, Uncordon, Cancel, Retry, Release)}
+KINDS: dict[str, Kind] = {
+    kind.NAME: kind
+    for kind in (
+        Cordon, Drain, Uncordon, Cancel, Retry, Release, DrainEndpoint, CloseEndpoint, ResumeEndpoint,
+    )
+}  # fmt: skip
 
 
 def _host(host: Host) -> dict[str, Any]:
@@ -34,6 +43,14 @@ def _host(host: Host) -> dict[str, Any]:
 
 def _hosts(**asked: str) -> Any:
     return filtered(asked.get("state", ""), asked.get("label", ""), asked.get("q", ""))
+
+
+def _in_state(found: Any, state: str) -> Any:
+    """The endpoints that are in it, by their own state or their host's."""
+    by_host = Q(host__state=Host.State.DRAINING)
+    if state == Endpoint.State.DRAINING:
+        return found.filter(Q(state=state) | Q(state=Endpoint.State.ACTIVE) & by_host)
+    return found.filter(state=state).exclude(by_host & Q(state=Endpoint.State.ACTIVE))
 
 
 def _fields(*names: str) -> Any:
@@ -69,7 +86,12 @@ LISTINGS = {
     "endpoints": Listing(
         lambda: Endpoint.objects.select_related("service", "host"),
         _fields("service__name", "host__name", "port", "state", "priority", "draining_since"),
-        (having("q", "service__name", "host__name"), equal("state", choices=Endpoint.State.values)),
+        (
+            having("q", "service__name", "host__name"),
+            equal("service", "service__name"),
+            equal("host", "host__name"),
+            Facet("state", _in_state, Endpoint.State.values),
+        ),
     ),
     "jobs": Listing(
         lambda: Job.objects.select_related("placement__host"),
@@ -91,7 +113,7 @@ LISTINGS = {
         lambda: Decision.objects.defer("document"),
         _fields("id", "at", "kind", "name", "policy", "outcome", "host", "group", "together", "sentence"),
         (
-            equal("kind", choices=("service", "job", "shard")),
+            equal("kind", choices=KINDS_OF_LOADS),
             equal("outcome", choices=Decision.Outcome.values),
             equal("host"),
             equal("group"),
@@ -102,7 +124,13 @@ LISTINGS = {
     "placements": Listing(
         lambda: Placement.objects.select_related("host"),
         _fields("id", "kind", "name", "host__name", "demand", "group", "priority", "state", "created_at"),
-        (equal("state", choices=Placement.State.values), equal("host", "host__name"), having("name", "name")),
+        (
+            equal("state", choices=Placement.State.values),
+            equal("kind", choices=KINDS_OF_LOADS),
+            equal("host", "host__name"),
+            equal("group"),
+            having("name", "name"),
+        ),
     ),
     "events": Listing(
         Event.objects.all,

@@ -16,10 +16,10 @@ from console.engines.target.settings import settings_of
 from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
+from console.traffic.actions.endpoints import DrainEndpoint, ResumeEndpoint
 from console.traffic.actions.services import (
     AddEndpoint,
     CreateService,
-    DrainEndpoint,
     RemoveEndpoint,
     SetTier,
 )
@@ -180,7 +180,7 @@ def endpoint_action(request: HttpRequest, name: str) -> HttpResponse:
             case "drain":
                 act(request, DrainEndpoint(name, host, number), f"{key} gets no new requests.")
             case "resume":
-                act(request, DrainEndpoint(name, host, number, drain=False), f"{key} gets requests again.")
+                act(request, ResumeEndpoint(name, host, number), f"{key} gets requests again.")
     return redirect("service", name=name)
 
 
@@ -203,20 +203,22 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
     by_key = {(each.host, each.port): each for each in current.endpoints} if current else {}
     weights = sum(each.weight for each in by_key.values()) or 1
     return [
-        _row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights)
+        endpoint_row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights)
         for endpoint in found.endpoints.all()
     ]
 
 
-def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
+def endpoint_row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
+    """known: None where the controller has not spoken lately. weights: the sum of its service's."""
     draining = is_draining(endpoint)
+    own = Endpoint.State(endpoint.state)
     health = joined_health(endpoint, known)
     row: dict[str, Any] = {
         "host": endpoint.host.name,
         "port": endpoint.port,
-        "key": f"{endpoint.host.name}:{endpoint.port}",
-        "state": "draining" if draining else "active",
-        "resumable": endpoint.state == Endpoint.State.DRAINING,
+        "key": endpoint.at,
+        "state": "draining" if draining and own == Endpoint.State.ACTIVE else own.value,
+        "resumable": own != Endpoint.State.ACTIVE,
         "health": health.state,
         "health_reasons": " ".join(health.reasons),
     }

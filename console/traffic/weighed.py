@@ -15,7 +15,6 @@ from console.pages.shown import UNKNOWN, age, figure, percent
 from console.traffic.draining import is_draining
 from console.traffic.models import Endpoint, Service
 from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of
-from console.traffic.weights import key_of
 
 SERVICES = Service.objects.prefetch_related("endpoints__host__ledger")
 #: The controller speaks once a second: three that did not come.
@@ -105,7 +104,7 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, total: int) -> Row:
         asked = known.weight / (total or 1) if _takes(endpoint, known) else 0.0
         got = known.share
     return Row(
-        key=key_of(endpoint),
+        key=endpoint.at,
         host=host,
         port=endpoint.port,
         ticks=_ticks(endpoint, known, host),
@@ -127,12 +126,12 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, total: int) -> Row:
 
 def _ticks(endpoint: Endpoint, known: EndpointSeen | None, host: HostSeen) -> list[tuple[str, Verdict, str]]:
     nothing = not endpoint.weight_percent
-    drained = endpoint.state == Endpoint.State.DRAINING
+    drained = endpoint.state != Endpoint.State.ACTIVE
     leaving = endpoint.host.state == Host.State.DRAINING
     health = joined_health(endpoint, known)
     well: Verdict = "unknown" if known is None else "yes" if known.health == "healthy" else "no"
     words = (
-        ("no", "it is drained by itself")
+        ("no", f"it is {endpoint.state} by itself")
         if drained
         else ("no", "an operator leaves it nothing of its weight")
         if nothing

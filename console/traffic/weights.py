@@ -17,24 +17,19 @@ SET = "service.set-weights"
 UNDONE = "service.undo-weights"
 
 
-def key_of(endpoint: Endpoint) -> str:
-    """HOST:PORT, as people and the audit trail name it."""
-    return f"{endpoint.host.name}:{endpoint.port}"
-
-
 def takes_requests(endpoint: Endpoint, health: str) -> bool:
     """Whether it gets new requests, but for its weight. health: the engines' word, "" where there is none."""
-    drains = endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+    drains = endpoint.state != Endpoint.State.ACTIVE or endpoint.host.state == Host.State.DRAINING
     return not drains and health in ("", "healthy", "unknown")
 
 
 def changes(endpoints: Sequence[Endpoint], wanted: Mapping[str, int]) -> dict[str, int]:
-    """What of wanted is not so already, by the names of key_of(). wanted: hosts by name or address.
+    """What of wanted is not so already, by HOST:PORT. wanted: hosts by name or address.
 
     Raises Unknown and Invalid.
     """
     by_key = {f"{each.host.address}:{each.port}": each for each in endpoints}
-    by_key |= {key_of(each): each for each in endpoints}
+    by_key |= {each.at: each for each in endpoints}
     found = {}
     for key, percent in wanted.items():
         endpoint = by_key.get(key)
@@ -45,7 +40,7 @@ def changes(endpoints: Sequence[Endpoint], wanted: Mapping[str, int]) -> dict[st
                 f"weights.{key}", "out-of-range", f"per cent of what is learnt: 0 to {WHOLE_PERCENT}"
             )
         if percent != endpoint.weight_percent:
-            found[key_of(endpoint)] = percent
+            found[endpoint.at] = percent
     return found
 
 
@@ -56,7 +51,7 @@ def foresee(service: Service, endpoints: Sequence[Endpoint], wanted: Mapping[str
         known = None if now.is_stale else now.endpoints.get((service.name, endpoint.host.name, endpoint.port))
         parts.append(
             Part(
-                key=key_of(endpoint),
+                key=endpoint.at,
                 percent=endpoint.weight_percent,
                 learnt=known.learnt or known.weight if known else 1,
                 capacity_per_s=known.capacity_per_s if known else None,

@@ -1,4 +1,5 @@
 // What every page loads: the custom elements, keys, dialogs and copy buttons.
+import "./bulk.js";
 import "./cluster-map.js";
 import "./host-page.js";
 import "./live-elements.js";

@@ -10,7 +10,7 @@ from console.actions import Actor, Conflict
 from console.traffic.actions.services import ServiceAction, find_service
 from console.traffic.models import Service
 from console.traffic.view import seen
-from console.traffic.weights import SET, UNDONE, changes, foresee, key_of, last_change
+from console.traffic.weights import SET, UNDONE, changes, foresee, last_change
 
 
 class _WeightsAction(ServiceAction):
@@ -27,7 +27,7 @@ class _WeightsAction(ServiceAction):
             raise Conflict("cannot-carry", f"{' '.join(objections)} Force it if that is meant.")
         before = {}
         for endpoint in endpoints:
-            if (key := key_of(endpoint)) in changed:
+            if (key := endpoint.at) in changed:
                 before[key], endpoint.weight_percent = endpoint.weight_percent, changed[key]
                 endpoint.save(update_fields=["weight_percent"])
         after: dict[str, Any] = {"weights": changed}
@@ -73,7 +73,7 @@ class UndoWeights(_WeightsAction):
         last = last_change(service)
         if last is None:
             raise Conflict("nothing-to-undo", f"nobody has changed the weights of {service.name}")
-        present = {key_of(each): each.weight_percent for each in service.endpoints.select_related("host")}
+        present = {each.at: each.weight_percent for each in service.endpoints.select_related("host")}
         gone = [key for key, percent in last.after["weights"].items() if present.get(key) != percent]
         if gone:
             raise Conflict(

@@ -33,9 +33,7 @@ def test_who_cannot_carry_more_is_named_with_figures() -> None:
     parts = [part("a", capacity_per_s=20.0), part("b", capacity_per_s=95.0)]
     found = outcome(parts, {"a": 11}, 100.0)
 
-    assert found.objections == (
-        "b could not carry it: it would get 90 requests/s, and could serve 95.",
-    )
+    assert found.objections == ("b could not carry it: it would get 90 requests/s, and could serve 95.",)
     assert outcome(parts, {"b": 90}, 20.0).objections == ()
 
 
@@ -82,4 +80,6 @@ def test_shares_are_whole_or_nothing(parts: list[Part], percent: int) -> None:
     found = outcome(parts, {part.key: percent for part in parts[:3]}, 100.0)
     total = sum(shares(found).values())
 
-    assert total == pytest.approx(0.0 if found.objections[:1] == ("No endpoint would take new requests.",) else 1.0)
+    assert total == pytest.approx(
+        0.0 if found.objections[:1] == ("No endpoint would take new requests.",) else 1.0
+    )

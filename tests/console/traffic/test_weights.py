@@ -20,7 +20,8 @@ from console.fleet.models import Host
 from console.live.picture import picture
 from console.traffic import weights as weights_module
 from console.traffic.actions import weights as actions
-from console.traffic.actions.services import CreateService, DrainEndpoint
+from console.traffic.actions.endpoints import DrainEndpoint
+from console.traffic.actions.services import CreateService
 from console.traffic.draining import is_draining, wanted_state
 from console.traffic.models import Endpoint, Service
 from console.traffic.view import EndpointSeen, Seen, ServiceSeen, TrafficSeen, joined_health
@@ -133,7 +134,13 @@ def test_last_endpoint_is_not_set_to_nothing_by_mistake(api: Any, web: Service, 
 
 @pytest.mark.parametrize(
     ("weights", "status"),
-    [({"web-1:80": 101}, 400), ({"web-1:80": -1}, 400), ({"web-9:80": 50}, 404), ({}, 400), ({"<b>": 1}, 404)],
+    [
+        ({"web-1:80": 101}, 400),
+        ({"web-1:80": -1}, 400),
+        ({"web-9:80": 50}, 404),
+        ({}, 400),
+        ({"<b>": 1}, 404),
+    ],
 )
 def test_what_is_no_weight_is_refused_whole(
     api: Any, web: Service, spoken: Any, weights: dict[str, int], status: int
@@ -174,7 +181,9 @@ async def test_a_new_leader_learns_on_without_what_operators_took(web: Any, tmp_
     in_force = {"127.0.8.1:80": 2_500, "127.0.8.2:80": 10_000}
 
     async def observe() -> dict[str, ServiceStats]:
-        return {"web": ServiceStats({k: EndpointStats(health="healthy", weight=w) for k, w in in_force.items()})}
+        return {
+            "web": ServiceStats({k: EndpointStats(health="healthy", weight=w) for k, w in in_force.items()})
+        }
 
     engine.observe = observe  # type: ignore[method-assign]
     seen = await Steerer(picture, engine, epoch=1).step(await in_thread(services_now), 0.0)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('traffic', '0006_tier'),
+        ('traffic', '0007_closed_endpoints'),
     ]
 
     operations = [

@@ -1,0 +1,42 @@
+"""Placements: what holds parts of which host, why it is there, and for whom."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from balancer_core.load import KINDS
+from console.lists.registry import LISTINGS
+from console.pages.frame import page
+from console.pages.lists import Rows, rows_of
+from console.placements.models import Placement
+from console.traffic.models import Service
+
+
+@page()
+def placements(request: HttpRequest) -> HttpResponse:
+    """Newest first; the filters are in the URL."""
+    listing, query = LISTINGS["placements"], request.GET.dict()
+    found = listing.narrowed(query).select_related("host", "replica__shard").prefetch_related("jobs")
+    rows = rows_of(request, found)
+    services = _services(rows)
+    context = {
+        "rows": rows,
+        "placements": [(each, _service_of(each, services)) for each in rows],
+        "chosen": listing.chosen(query),
+        "states": Placement.State.values,
+        "kinds": KINDS,
+    }
+    return render(request, "placements/placements.html", context)
+
+
+def _services(rows: Rows) -> set[str]:
+    """The services that carry the names of these loads, or of their groups. One query, where any is a service's."""
+    named = {name for each in rows if each.kind == "service" for name in (each.name, each.group) if name}
+    return set(Service.objects.filter(name__in=named).values_list("name", flat=True)) if named else set()
+
+
+def _service_of(placement: Placement, services: set[str]) -> str:
+    if placement.kind != "service":
+        return ""
+    return next((name for name in (placement.name, placement.group) if name in services), "")
