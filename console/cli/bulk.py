@@ -15,12 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="One action on many things.")
 @app.command("run")
 def bulk_run(
     action: Annotated[str, typer.Argument(help="For instance host.drain, job.cancel, placement.release.")],
-    items: Annotated[
-        list[str],
-        typer.Argument(
-            help="Hosts by name, jobs and placements by identity, endpoints as SERVICE/HOST:PORT."
-        ),
-    ],
+    items: Annotated[list[str], typer.Argument(help="Hosts by name, jobs and placements by identity, endpoints as SERVICE/HOST:PORT.")],
     apply: Annotated[bool, typer.Option("--apply", help="Do it; else only say what would happen.")] = False,
     reason: Why = "",
     as_json: Json = False,

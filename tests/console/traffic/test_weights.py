@@ -1,4 +1,4 @@
-"""What operators leave of learnt weights: set, guarded, taken back, told to the engine; over REST as operators do it."""
+"""What operators leave of learnt weights: set, guarded, taken back, told to the engine; as operators do it, by REST."""
 
 from __future__ import annotations
 
