@@ -47,7 +47,7 @@ class HostShown(serializers.ModelSerializer):
         model = Host
         fields = [
             "name", "address", "labels", "state", "lost", "lost_since", "report_age_s", "agent_version", "joined_at",
-            "resources",
+            "drain_ends_at", "drain_ended_at", "resources",
         ]  # fmt: skip
 
     def get_report_age_s(self, host: Host) -> float | None:
@@ -126,7 +126,11 @@ class UncordonHost(_HostVerb):
 
 class DrainRequest(Reason):
     deadline_s = serializers.FloatField(
-        default=None, allow_null=True, help_text="By when it shall be empty; nothing is ended by force."
+        default=None, allow_null=True, help_text="By when it shall be empty; what is late is said."
+    )
+    then_end = serializers.BooleanField(
+        default=False,
+        help_text="What is late is ended: jobs start anew elsewhere, endpoints are closed.",
     )
 
 

@@ -98,6 +98,8 @@ def host_action(request: HttpRequest, name: str, verb: str) -> HttpResponse:
         except ValueError as error:
             messages.error(request, f"Not done: {error}")
             return redirect("host", name=name)
+    if isinstance(action, Drain):
+        action.then_end = request.POST.get("then") == "end"
     done = act(request, action, DONE[verb].format(name))
     return redirect("hosts") if done and verb == "remove" else redirect("host", name=name)
 
@@ -155,9 +157,14 @@ def left_in_words(found: Host, standing: Standing) -> str:
     words = f"Still there: {standing.words}."
     if closes is not None:
         words += f" Its endpoints are closed in {age(closes)}."
-    due_s = due_in_s(found, timezone.now())
+    now = timezone.now()
+    if found.drain_ended_at is not None:
+        return f"What was left was ended {age((now - found.drain_ended_at).total_seconds())} ago. {words}"
+    due_s = due_in_s(found, now)
     if due_s is None:
         return words
+    ends = found.drain_ends_at is not None
     if due_s >= 0:
-        return f"{words} It shall be empty in {age(due_s)}."
-    return f"Late by {age(-due_s)}; nothing is ended by force. {words}"
+        return f"{words} {'What is left is ended' if ends else 'It shall be empty'} in {age(due_s)}."
+    then = "the controller ends what is left" if ends else "nothing is ended by force"
+    return f"Late by {age(-due_s)}; {then}. {words}"

@@ -28,6 +28,8 @@ def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainW
     if endpoint.state == Endpoint.State.CLOSED:
         return DrainWord(False, for_s, 0.0, closed=True)
     by_host = endpoint.host.state == Host.State.DRAINING
+    if by_host and endpoint.host.drain_ended_at is not None:
+        return DrainWord(by_host, for_s, 0.0)
     if for_s is None:
         return DrainWord(by_host, by_weight=not by_host and endpoint.state == Endpoint.State.ACTIVE)
     return DrainWord(by_host, for_s, None if drain_s is None else max(0.0, drain_s - for_s))
