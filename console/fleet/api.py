@@ -7,7 +7,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from console.api.views import ActionView, find
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
 from console.fleet.models import Host
+from console.live.parts import document_of
 from console.live.picture import SILENT_AFTER_S, picture
 from console.placements.models import Ledger
 
@@ -64,6 +65,49 @@ HOSTS = Host.objects.prefetch_related(
 )
 
 
+class MountShown(serializers.Serializer):
+    path = serializers.CharField()
+    used_bytes = serializers.FloatField()
+    size_bytes = serializers.FloatField(help_text="what can be used")
+    used_share = serializers.FloatField()
+    full = serializers.BooleanField()
+
+
+class DiskShown(serializers.Serializer):
+    name = serializers.CharField()
+    read_per_s = serializers.FloatField(help_text="bytes")
+    written_per_s = serializers.FloatField(help_text="bytes")
+
+
+class CardShown(serializers.Serializer):
+    name = serializers.CharField()
+    in_per_s = serializers.FloatField(help_text="bytes")
+    out_per_s = serializers.FloatField(help_text="bytes")
+
+
+class PartsShown(serializers.Serializer):
+    """At most sixteen of each: the fullest mounts, the busiest disks and network cards."""
+
+    age_s = serializers.FloatField()
+    mounts = MountShown(many=True)
+    disks = DiskShown(many=True)
+    cards = CardShown(many=True)
+
+
+class HostDocument(HostShown):
+    """parts: its single disks and cards; null while they are not known, as of an older agent."""
+
+    parts = serializers.SerializerMethodField()
+
+    class Meta(HostShown.Meta):
+        fields = [*HostShown.Meta.fields, "parts"]
+
+    @extend_schema_field(PartsShown(allow_null=True))
+    def get_parts(self, host: Host) -> dict[str, Any] | None:
+        known = picture.parts(host.name)
+        return document_of(*known) if known else None
+
+
 class HostFilter(django_filters.FilterSet):
     lost = django_filters.BooleanFilter(field_name="lost_since", lookup_expr="isnull", exclude=True)
 
@@ -93,9 +137,9 @@ class Hosts(generics.ListAPIView):
 class OneHost(ActionView):
     permission_classes = [Viewer]
 
-    @extend_schema(responses=HostShown)
+    @extend_schema(responses=HostDocument)
     def get(self, request: Request, name: str) -> Response:
-        return Response(HostShown(find(HOSTS, "host", name=name)).data)
+        return Response(HostDocument(find(HOSTS, "host", name=name)).data)
 
 
 class Reason(serializers.Serializer):
