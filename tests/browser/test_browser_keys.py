@@ -66,7 +66,7 @@ def test_a_number_that_may_go_on_waits_for_shift(stack: Any, browser: Any) -> No
         });
         const table = Object.assign(document.createElement("table"), { className: "list" });
         table.createTBody().append(...rows);
-        document.getElementById("work").append(table);
+        document.getElementById("work").replaceChildren(table);
     """)
     hold(browser).send_keys("1").perform()
     waiting = browser.driver.current_url

@@ -110,7 +110,7 @@ def test_no_cell_is_a_formula(text: str) -> None:
         "certificates",
         "engines",
         "alerts",
-    ],  # fmt: skip
+    ],
 )
 def test_every_list_is_exported(listing: str, three: None, user: Any) -> None:
     """CSV and JSON have the same rows; strangers get none."""
