@@ -64,7 +64,7 @@ def _happen(plane: ControlPlane, name: str) -> None:
 async def _type(plane: ControlPlane, texts: tuple[str, ...]) -> list[float]:
     parts = urlsplit(plane.url)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, parts.hostname, parts.port)
+    _, connection = await loop.create_connection(Connection, str(parts.hostname), int(parts.port or 80))
     seconds = []
     try:
         for typed in (text[:length] for text in texts for length in range(1, len(text) + 1)):

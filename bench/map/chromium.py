@@ -33,7 +33,7 @@ WATCH = """
     const [seconds, done] = given;
     const [begun, drawn] = [[], []];
     let since = null;
-    const drawer = document.querySelector("cluster-map, #peer");
+    const drawer = document.querySelector("cluster-map, host-grid, #peer");
     const { feed } = await import("/static/js/live.js");
     feed.addEventListener("frame", () => { since ??= performance.now(); });
     drawer.addEventListener("painted", () => {

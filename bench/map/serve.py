@@ -10,18 +10,19 @@ from pathlib import Path
 import uvicorn
 
 from bench.map.fleet import Fleet
-from bench.map.pages import SCRIPTS, render
+from bench.map.pages import GRID, MAP, render
 from bench.map.server import MapServer
 
 #: Other ways to draw the same, and how they are called in the results.
+TABLE = "a plain table with a row of the document a host"
 PEERS = {"svg": "an element of SVG a host", "echarts": "ECharts' heatmap"}
 DRAWERS = Path(__file__).parent / "peers"
 
 
 async def serve(hosts: int, updates_per_s: float, port: int, modules: Path) -> None:
     """Until the process is told to end."""
-    pages = {"/": render("fleet/map.html", SCRIPTS, hosts)}
-    pages |= {f"/{name}/": render("peer.html", (f"/peers/{name}.js",), hosts) for name in PEERS}
+    pages = {"/": render("fleet/map.html", MAP, hosts), "/hosts/": render("fleet/hosts.html", GRID, hosts)}
+    pages |= {f"/{name}/": render("peer.html", (f"/peers/{name}.js",), hosts) for name in (*PEERS, "table")}
     folders = {"/peers/": DRAWERS, "/npm/": modules}
     application = MapServer(Fleet(hosts, time.monotonic()), pages, folders)
     config = uvicorn.Config(

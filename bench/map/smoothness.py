@@ -10,26 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 from bench.figures import Compared
 from bench.map.chromium import Chromium, Watched
+from bench.map.light import light_server
 from bench.map.serve import PEERS
 from bench.registry import Settings
 from bench.results import Limit, Row, row
-from console.supervisor.ports import free_port
 
 HOSTS, UPDATES_PER_S = 10_000, 2000.0
 ROUND_S, ROUND_FAST_S = 10.0, 2.0
 SETTLE_S, SETTLE_FAST_S = 3.0, 1.0
-START_S = 30.0
-LOOPBACK = "127.0.0.1"
 ECHARTS = "6.1.0"
 #: When a page has drawn everything once.
 OURS_READY = "document.querySelector('cluster-map')?.painter?.painted >= 10000"
@@ -66,7 +61,7 @@ def _run(settings: Settings) -> list[Row]:
     watched: dict[str, list[Watched]] = {name: [] for name in ("ours", *PEERS)}
     seconds = settings.pick(ROUND_S, ROUND_FAST_S)
     settle = settings.pick(SETTLE_S, SETTLE_FAST_S)
-    with _echarts() as modules, _server(modules) as url, Chromium() as browser:
+    with _echarts() as modules, light_server(HOSTS, UPDATES_PER_S, modules) as url, Chromium() as browser:
         for _ in range(settings.rounds):
             for name, seen in watched.items():
                 path = "/" if name == "ours" else f"/{name}/"
@@ -101,30 +96,3 @@ def _echarts() -> Iterator[Path]:
         command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(command, cwd=folder, check=True, timeout=300)
         yield Path(folder) / "node_modules"
-
-
-@contextmanager
-def _server(modules: Path) -> Iterator[str]:
-    """The light server in a process of its own; its address."""
-    port = free_port(LOOPBACK)
-    arguments = [str(HOSTS), str(UPDATES_PER_S), str(port), str(modules)]
-    process = subprocess.Popen([sys.executable, "-m", "bench.map.serve", *arguments])
-    url = f"http://{LOOPBACK}:{port}"
-    try:
-        deadline = time.monotonic() + START_S
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise TimeoutError("the light server did not start")
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of our own making
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -68,6 +68,12 @@ DECLARED = (
     Declared("density", Literal["roomy", "compact"], "roomy", "Height of the rows of lists."),
     Declared("keys", bool, True, "Whether single keys act: g and a letter, /, ?, Shift."),
     Declared(
+        "hosts",
+        Literal["live", "pages"],
+        "live",
+        "Hosts: all of them in one live table, or pages of fifty.",
+    ),
+    Declared(
         "recents",
         Annotated[list[Recent], msgspec.Meta(max_length=MOST_RECENTS)],
         [],

@@ -14,6 +14,7 @@ from console.actions import Unknown
 from console.alerts.actions.channels import PutChannel, RemoveChannel, TryChannel
 from console.alerts.actions.handling import Acknowledge, ChangeRule, EndSilence, SilenceAlerts
 from console.alerts.limits import limits_of
+from console.alerts.listing import ALERTS
 from console.alerts.models import Alert, Channel, RuleSettings, Silence
 from console.alerts.rules import RULES, SEVERITIES, WARNING
 from console.api.strict import StrictSerializer
@@ -39,7 +40,8 @@ class Alerts(generics.ListAPIView):
     permission_classes = [Viewer]
     queryset = Alert.objects.all()
     serializer_class = AlertShown
-    filterset_fields = ["state", "rule", "severity", "subject_kind", "subject", "domain"]
+    filterset_fields = ["subject_kind", "subject", "domain"]
+    listing = ALERTS
 
 
 class OneAlert(ActionView):

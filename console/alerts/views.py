@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from django.db.models import Case, IntegerField, Value, When
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
@@ -12,47 +11,26 @@ from django.utils import timezone
 
 from console.accounts.models import Role
 from console.alerts.actions.handling import Acknowledge
+from console.alerts.listing import ALERTS
 from console.alerts.models import Alert
 from console.alerts.notices import active_silences, is_silenced
 from console.alerts.pulse import pulse
 from console.alerts.rules import RULES, SEVERITIES
 from console.api.views import find
 from console.events.models import Event
+from console.lists.page import listed
 from console.pages.frame import act, offer, page
-from console.pages.lists import choice_of, rows_of, text_of
 
 WITH_PAGE = ("host", "service", "job", "shard")
-#: What fires stands first, then what may, then what is over.
-_ORDER = Case(
-    When(state=Alert.State.FIRING, then=Value(0)),
-    When(state=Alert.State.PENDING, then=Value(1)),
-    default=Value(2),
-    output_field=IntegerField(),
-)
 
 
 @page()
 def alerts(request: HttpRequest) -> HttpResponse:
     """The alerts, what fires first; the filters are in the URL."""
-    chosen = {
-        "state": choice_of(request, "state", Alert.State.values),
-        "severity": choice_of(request, "severity", SEVERITIES),
-        "rule": choice_of(request, "rule", list(RULES)),
-        "q": text_of(request, "q"),
-    }
     beat = pulse.beat()  # before the rows: what changes in between is then read again
-    found = Alert.objects.annotate(place=_ORDER).order_by("place", "-id")
-    for key in ("state", "severity", "rule"):
-        if chosen[key]:
-            found = found.filter(**{key: chosen[key]})
-    if chosen["q"]:
-        found = found.filter(subject__icontains=chosen["q"])
-    rows = rows_of(request, found)
-    silences = active_silences(timezone.now())
-    context = {
-        "rows": rows,
-        "alerts": [(each, link_to(each), is_silenced(each, silences)) for each in rows],
-        "chosen": chosen,
+    context, silences = listed(request, ALERTS), active_silences(timezone.now())
+    context |= {
+        "alerts": [(each, link_to(each), is_silenced(each, silences)) for each in context["rows"]],
         "states": Alert.State.values,
         "severities": SEVERITIES,
         "rules": RULES,

@@ -129,6 +129,12 @@ def service_drain(name: str, endpoint: str, as_json: Json = False) -> None:
     _endpoint_verb("drain", name, endpoint, as_json)
 
 
+@app.command("close")
+def service_close(name: str, endpoint: str, as_json: Json = False) -> None:
+    """Nothing for the endpoint HOST:PORT any more, without the time of a drain."""
+    _endpoint_verb("close", name, endpoint, as_json)
+
+
 @app.command("resume")
 def service_resume(name: str, endpoint: str, as_json: Json = False) -> None:
     """Requests for the endpoint HOST:PORT again."""

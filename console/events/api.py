@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import Viewer
 from console.api.views import ActionView
+from console.events.listing import EVENTS
 from console.events.models import Event
 from console.events.status import status
 
@@ -28,7 +29,8 @@ class Events(generics.ListAPIView):
     permission_classes = [Viewer]
     queryset = Event.objects.all()
     serializer_class = EventShown
-    filterset_fields = ["action", "actor", "subject", "subject_kind", "act"]
+    filterset_fields = ["act"]
+    listing = EVENTS
 
 
 class StatusShown(serializers.Serializer):

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
+from console.events.listing import EVENTS
 from console.events.models import Event
+from console.lists.page import listed
 from console.pages.frame import page
-from console.pages.lists import rows_of, text_of, uuid_of
+from console.pages.lists import uuid_of
 
 #: Kinds of subjects whose pages are named like them.
-WITH_PAGE = ("host", "service", "job", "shard")
+WITH_PAGE = ("host", "service", "job", "shard", "policy")
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,9 @@ class Difference:
 @page()
 def events(request: HttpRequest) -> HttpResponse:
     """Who did what, newest first; the filters are in the URL."""
-    chosen = {key: text_of(request, key) for key in ("action", "actor", "subject_kind", "subject", "act")}
-    found = Event.objects.all()
-    for key in ("action", "actor", "subject_kind", "subject"):
-        if chosen[key]:
-            found = found.filter(**{key: chosen[key]})
-    if chosen["act"]:
-        found = found.filter(act=uuid_of(chosen["act"]))
-    rows = rows_of(request, found)
-    listed = [(event, differences(event), link_to(event)) for event in rows]
-    return render(request, "events/events.html", {"rows": rows, "events": listed, "chosen": chosen})
+    context = listed(request, EVENTS)
+    context["events"] = [(event, differences(event), link_to(event)) for event in context["rows"]]
+    return render(request, "events/events.html", context)
 
 
 def differences(event: Event) -> list[Difference]:

@@ -16,6 +16,7 @@ from console.accounts.permissions import Admin, Operator, Viewer
 from console.api.views import ActionView, find
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
+from console.fleet.listing import HOSTS as HOSTS_LISTING
 from console.fleet.models import Host
 from console.live.picture import SILENT_AFTER_S, picture
 from console.placements.models import Ledger
@@ -71,7 +72,7 @@ class HostFilter(django_filters.FilterSet):
 
     class Meta:
         model = Host
-        fields = ["state", "name", "address"]
+        fields = ["name", "address"]
 
     def at_address(self, hosts: QuerySet[Host], _: str, text: str) -> QuerySet[Host]:
         """None where text is no address: PostgreSQL would not compare the two."""
@@ -88,6 +89,7 @@ class Hosts(generics.ListAPIView):
     queryset = HOSTS
     serializer_class = HostShown
     filterset_class = HostFilter
+    listing = HOSTS_LISTING
 
 
 class OneHost(ActionView):

@@ -63,6 +63,12 @@ class HostSeen:
         )
         return [Line(line.resource, line.capacity, line.reserved, used.get(line.resource)) for line in ledger]
 
+    @property
+    def shares(self) -> dict[str, float | None]:
+        """Used and reserved of each bar, by the column that shows it."""
+        bars = self.strip.bars
+        return {bar.name: bar.used for bar in bars} | {f"{bar.name}_reserved": bar.reserved for bar in bars}
+
     @cached_property
     def strip(self) -> Strip:
         return strip_of(

@@ -5,59 +5,34 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
-from django.db.models.fields.json import KeyTransform
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from console.accounts.preferences import preferences_of
+from console.fleet.columns import told
+from console.fleet.listing import HOSTS, STATES
 from console.fleet.models import Host
 from console.fleet.seen import HostSeen
+from console.lists.bulk import MOST
+from console.lists.page import listed
 from console.live.picture import picture
 from console.pages.frame import page
-from console.pages.lists import choice_of, rows_of, text_of
-
-STATES = ("active", "cordoned", "draining", "lost", "silent")
 
 
 @page()
 def hosts(request: HttpRequest) -> HttpResponse:
-    """The hosts, 50 a page; every filter is in the URL."""
-    chosen = {
-        "state": choice_of(request, "state", STATES),
-        "label": text_of(request, "label"),
-        "q": text_of(request, "q"),
+    """The hosts, 50 a page, or with the script all of them live; filters, order and columns are one URL's."""
+    context = listed(request, HOSTS)
+    context |= {
+        "hosts": [HostSeen(host) for host in context["rows"]],
+        "states": STATES,
+        "total": Host.objects.count(),
+        "live": preferences_of(request.user).get("hosts") == "live",
+        "most": MOST,
+        "grid_columns": told(context["columns"]),
     }
-    rows = rows_of(
-        request, filtered(chosen["state"], chosen["label"], chosen["q"]).prefetch_related("ledger")
-    )
-    seen = [HostSeen(host) for host in rows]
-    total = Host.objects.count()
-    return render(
-        request,
-        "fleet/hosts.html",
-        {"rows": rows, "hosts": seen, "chosen": chosen, "states": STATES, "total": total},
-    )
-
-
-def filtered(state: str, label: str, text: str) -> QuerySet[Host]:
-    """The hosts of a state, with a label (KEY=VALUE, or KEY alone), and a text in name or address."""
-    found = Host.objects.all()
-    if state == "lost":
-        found = found.exclude(lost_since=None)
-    elif state == "silent":
-        found = found.filter(name__in=picture.silent(time.monotonic()))
-    elif state:
-        found = found.filter(state=state)
-    if label:
-        key, equals, value = label.partition("=")
-        # Not labels__KEY=: a label may be called like a lookup.
-        chosen = found.annotate(chosen_label=KeyTransform(key.strip(), "labels"))
-        found = (
-            chosen.filter(chosen_label=value.strip()) if equals else found.filter(labels__has_key=key.strip())
-        )
-    if text:
-        found = found.filter(Q(name__icontains=text) | Q(address__icontains=text))
-    return found
+    return render(request, "fleet/hosts.html", context)
 
 
 def state_counts() -> dict[str, Any]:

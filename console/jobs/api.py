@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from console.accounts.permissions import Operator, ReadOrOperate, Viewer
 from console.api.views import ActionView, find, idempotency_key
 from console.jobs.actions.submit import Cancel, Submit
+from console.jobs.listing import JOBS
 from console.jobs.models import Job
 
 
@@ -21,7 +22,9 @@ class JobRequest(serializers.Serializer):
     kwargs = serializers.DictField(default=dict)
     demand = serializers.DictField(child=serializers.FloatField())
     labels = serializers.DictField(child=serializers.CharField(max_length=100), default=dict)
-    policy = serializers.CharField(max_length=64, default="spread")
+    policy = serializers.CharField(
+        max_length=64, allow_blank=True, default="", help_text="Left out: the default when it is placed."
+    )
     dispatch = serializers.BooleanField(
         default=True, help_text="False: the application publishes the message itself."
     )
@@ -46,7 +49,8 @@ class Jobs(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = Job.objects.select_related("placement__host")
     serializer_class = JobShown
-    filterset_fields = {"state": ["exact"], "task": ["exact"], "placement__host__name": ["exact"]}
+    filterset_fields = ["task", "placement__host__name"]
+    listing = JOBS
 
     @extend_schema(request=JobRequest, responses={201: JobShown})
     def post(self, request: Request) -> Response:

@@ -11,12 +11,12 @@ from balancer_core.lifecycle import JOB, is_final
 from console.accounts.models import Role
 from console.api.views import find
 from console.events.models import Event
-from console.jobs.actions.submit import Cancel
+from console.jobs.actions.submit import RETRIED, Cancel
+from console.jobs.listing import JOBS
 from console.jobs.models import Job
+from console.lists.page import listed
 from console.pages.frame import act, offer, page
-from console.pages.lists import choice_of, rows_of, text_of
 
-JOBS = Job.objects.select_related("placement__host")
 #: The way a job goes when all is well; the stepper shows it, and what else became of it.
 WAY = ("queued", "placed", "dispatched", "running", "succeeded")
 
@@ -24,29 +24,14 @@ WAY = ("queued", "placed", "dispatched", "running", "succeeded")
 @page()
 def jobs(request: HttpRequest) -> HttpResponse:
     """The jobs, newest first."""
-    chosen = {
-        "state": choice_of(request, "state", Job.State.values),
-        "task": text_of(request, "task"),
-        "host": text_of(request, "host"),
-    }
-    found = JOBS.defer("args", "kwargs", "result")
-    if chosen["state"]:
-        found = found.filter(state=chosen["state"])
-    if chosen["task"]:
-        found = found.filter(task__icontains=chosen["task"])
-    if chosen["host"]:
-        found = found.filter(placement__host__name=chosen["host"])
-    return render(
-        request,
-        "jobs/jobs.html",
-        {"rows": rows_of(request, found), "chosen": chosen, "states": Job.State.values},
-    )
+    found = JOBS.found().defer("args", "kwargs", "result")
+    return render(request, "jobs/jobs.html", {**listed(request, JOBS, found), "states": Job.State.values})
 
 
 @page()
 def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
     """One job."""
-    found: Job = find(JOBS, "job", pk=job)
+    found: Job = find(JOBS.found(), "job", pk=job)
     ended = is_final(JOB, found.state)
     why_not = f"The job has {found.state}." if ended else ""
     return render(
@@ -56,6 +41,7 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
             "job": found,
             "steps": steps(found.state),
             "ended": ended,
+            "why_not_retried": "" if found.state in RETRIED else f"This job is {found.state}.",
             "offer": offer(request, Cancel, "cancel", "Cancel", why_not),
             "events": Event.objects.filter(subject_kind="job", subject=str(found.pk))[:20],
         },

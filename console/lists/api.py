@@ -27,6 +27,9 @@ class BulkRequest(StrictSerializer):
 
 class BulkResult(serializers.Serializer):
     item = serializers.CharField()
+    title = serializers.CharField(
+        allow_blank=True, default="", help_text="What people call it, where the item is an identity."
+    )
     done = serializers.BooleanField()
     before = serializers.CharField(allow_blank=True)
     after = serializers.CharField(allow_blank=True, help_text="In a dry run: what it would be.")

@@ -24,13 +24,14 @@ Kind = type[MultiAction[Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one thing. reason: why it was refused."""
+    """What became of one thing. reason: why it was refused. title: what people call it, as in Foreseen."""
 
     item: str
     done: bool
     before: str = ""
     after: str = ""
     reason: str = ""
+    title: str = ""
 
 
 def foresee(kind: Kind, actor: Actor, items: Sequence[str]) -> tuple[list[Foreseen], list[str]]:
@@ -48,29 +49,41 @@ def perform(kind: Kind, actor: Actor, items: Sequence[str], reason: str) -> Bulk
     return _kept(actor, kind.NAME, reason, outcomes)
 
 
+def no_undo(act: BulkAct, kinds: dict[str, Kind]) -> Conflict | None:
+    """Why the act can't be taken back; None where it can."""
+    if BulkAct.objects.filter(undoes=act).exists():
+        return Conflict("undone", "this was taken back already")
+    kind = kinds.get(act.action)
+    if kind is None or not _undoable(act, kind):
+        return Conflict("no-undo", (kind.NO_UNDO if kind else "") or "nothing of it can be taken back")
+    return None
+
+
 def undo(act: BulkAct, kinds: dict[str, Kind], actor: Actor) -> BulkAct:
     """Bring back what the act did. What somebody has changed since stays as it is. Raises NotAllowed, Conflict."""
-    if BulkAct.objects.filter(undoes=act).exists():
-        raise Conflict("undone", "this was taken back already")
-    kind = kinds.get(act.action)
-    ways = kind.UNDO if kind else {}
-    done = [each for each in act.results if each["done"] and each["before"] in ways]
-    if kind is None or not done:
-        raise Conflict("no-undo", (kind.NO_UNDO if kind else "") or "nothing of it can be taken back")
+    if refusal := no_undo(act, kinds):
+        raise refusal
+    kind = kinds[act.action]
+    done = _undoable(act, kind)
     now = {each.item: each.before for each in kind.foresee([each["item"] for each in done])}
     steps, refused = [], []
     for each in done:
-        back, item = kinds[ways[each["before"]]], each["item"]
+        back, item, title = kinds[kind.UNDO[each["before"]]], each["item"], each.get("title", "")
         if not back.of(item, "").allows(actor):
             raise NotAllowed(f"{back.NAME} is not for {actor.kind} {actor.name}")
         if now[item] != each["after"]:
             why = f"it was changed since: {now[item] or 'it is gone'}, no longer {each['after']}"
-            refused.append(Outcome(item, False, now[item], reason=why))
+            refused.append(Outcome(item, False, now[item], reason=why, title=title))
         else:
-            steps.append((back, Foreseen(item, each["after"], each["before"]), f"undo of act {act.pk}"))
+            seen = Foreseen(item, each["after"], each["before"], title=title)
+            steps.append((back, seen, f"undo of act {act.pk}"))
     actor = replace(actor, act=uuid.uuid4())
     outcomes = _each(actor, steps) + refused
     return _kept(actor, f"undo {act.action}", "", outcomes, act)
+
+
+def _undoable(act: BulkAct, kind: Kind) -> list[dict[str, Any]]:
+    return [each for each in act.results if each["done"] and each["before"] in kind.UNDO]
 
 
 def _checked(kind: Kind, actor: Actor, items: Sequence[str]) -> list[str]:
@@ -91,16 +104,17 @@ def _each(actor: Actor, steps: Sequence[tuple[Kind, Foreseen, str]]) -> list[Out
 
 
 def _one(actor: Actor, kind: Kind, seen: Foreseen, reason: str) -> Outcome:
+    refused = Outcome(seen.item, False, seen.before, reason=seen.why_not, title=seen.title)
     if seen.why_not:
-        return Outcome(seen.item, False, seen.before, reason=seen.why_not)
+        return refused
     try:
         with transaction.atomic():
             kind.of(seen.item, reason).run(actor)
     except (Conflict, Invalid) as error:
-        return Outcome(seen.item, False, seen.before, reason=error.reason)
+        return replace(refused, reason=error.reason)
     except Unknown as error:
-        return Outcome(seen.item, False, reason=str(error))
-    return Outcome(seen.item, True, seen.before, seen.after)
+        return replace(refused, before="", reason=str(error))
+    return Outcome(seen.item, True, seen.before, seen.after, title=seen.title)
 
 
 def _kept(

@@ -28,8 +28,8 @@ from balancer_core.placement import InvalidLoad, Load, decide
 from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host
+from console.live.intent import HostRow, Intent, Lines
 from console.live.ticks import Tick
-from console.placements.models import Ledger
 
 #: Older reports than this are shown as unknown, never as healthy: three keepalives.
 SILENT_AFTER_S = 15.0
@@ -86,6 +86,9 @@ class Picture:
         self.directory_version = 0
         self._directory: dict[str, tuple[object, ...]] = {}
         self._measured: dict[str, Measured] = {}
+        # What the last load read, and the hosts that were mirrored since: they are read again in any case.
+        self._intent = Intent()
+        self._mirrored: set[str] = set()
 
     # -- from the database ---------------------------------------------------------------------
 
@@ -96,27 +99,35 @@ class Picture:
             self._load()
 
     def _load(self) -> None:
-        hosts = list(Host.objects.all())
-        ledger: dict[int, dict[str, tuple[float, float]]] = {}
-        for host_id, resource, capacity, reserved in Ledger.objects.values_list(
-            "host_id", "resource", "capacity", "reserved"
-        ):
-            ledger.setdefault(host_id, {})[resource] = (capacity, reserved)
         with self._lock:
-            extras = sorted(
-                {r for lines in ledger.values() for r in lines} - set(self.cluster.dimensions.names)
+            # What is mirrored from here on may be read as well: it stays for the next load.
+            mirrored, self._mirrored = self._mirrored, set()
+        try:
+            intent = Intent.read()
+        except Exception:
+            with self._lock:
+                self._mirrored |= mirrored
+            raise
+        with self._lock:
+            touched = intent.since(self._intent)
+            extras = (
+                sorted(intent.resources() - set(self.cluster.dimensions.names))
+                if intent.ledger != self._intent.ledger
+                else []
             )
-            if extras:
-                self._widen(extras)
-            gone = set(self._directory) - {host.name for host in hosts}
+            if extras and self._widen(extras):
+                touched = {host.pk for host in intent.hosts}
+            gone = set(self._directory) - {host.name for host in intent.hosts}
             for name in gone:
                 self.cluster.remove_host(name)
                 del self._directory[name]
                 self._measured.pop(name, None)
             changed = bool(gone)
             known = set(self.cluster.dimensions.names)
-            for host in hosts:
-                lines = ledger.get(host.pk, {})
+            stale = [host for host in intent.hosts if host.pk in touched or host.name in mirrored]
+            ledger = intent.lines_of(host.pk for host in stale)
+            for host in stale:
+                lines = ledger[host.pk]
                 try:
                     changed |= self._load_host(host, {name: lines[name] for name in lines if name in known})
                 except InvalidInput:
@@ -126,34 +137,37 @@ class Picture:
                 self._report_again()
             if changed:
                 self.directory_version += 1
+            self._intent = intent
 
-    def _load_host(self, host: Host, lines: dict[str, tuple[float, float]]) -> bool:
+    def _load_host(self, host: HostRow, lines: Lines) -> bool:
         """Bring one row up to date. True where what a browser's directory shows has changed."""
         capacity = {resource: line[0] for resource, line in lines.items()}
         reserved = {resource: line[1] for resource, line in lines.items()}
-        entry = (host.address, host.labels, host.state, host.lost_since is not None, capacity)
+        labels = host.labelled()
+        entry = (host.address, labels, host.state, host.lost_since is not None, capacity)
         known = self._directory.get(host.name)
         if known is None:
-            self.cluster.add_host(host.name, capacity, host.labels)
+            self.cluster.add_host(host.name, capacity, labels)
         elif known[4] != capacity:
             self.cluster.set_capacity(host.name, capacity)
-        if known is not None and known[1] != host.labels:
-            self.cluster.set_labels(host.name, host.labels)
+        if known is not None and known[1] != labels:
+            self.cluster.set_labels(host.name, labels)
         flags = _FLAG_OF_STATE[Host.State(host.state)] | (LOST if host.lost_since else 0)
         self.cluster.set_flags(host.name, flags)
         self.cluster.set_reserved(host.name, self.cluster.dimensions.vector(reserved))
         self._directory[host.name] = entry
         return known is None or known[:2] != entry[:2] or known[4] != capacity
 
-    def _widen(self, extras: list[str]) -> None:
-        """Start the columns again with further named resources, as many as the core can hold."""
+    def _widen(self, extras: list[str]) -> bool:
+        """Start the columns again with further resources, as many as the core can hold. False where it has no room."""
         room = MAX_RESOURCES - len(self.cluster.dimensions)
         if not room:
-            return
+            return False
         more = (extra(name) for name in extras[:room])
         self.cluster = Cluster(Dimensions((*self.cluster.dimensions.resources, *more)))
         self._directory.clear()
         self.directory_version += 1
+        return True
 
     def _report_again(self) -> None:
         """Put the last measurements into columns that were just made."""
@@ -235,6 +249,7 @@ class Picture:
         with self._lock:
             if host in self._directory:
                 self.ahead = True
+                self._mirrored.add(host)
                 vector = self.cluster.dimensions.vector(demand)
                 if sign > 0:
                     self.cluster.reserve(host, vector)
@@ -306,7 +321,7 @@ class Picture:
         with self._lock:
             if host not in self._directory:
                 return None
-            at = float(self.cluster.snapshot().reported_at[self.cluster.row(host)])
+            at = float(self.cluster.view().reported_at[self.cluster.row(host)])
         return time.monotonic() - at if np.isfinite(at) else None
 
     def silent(self, now: float) -> list[str]:
@@ -319,6 +334,11 @@ class Picture:
     def names(self) -> list[str]:
         with self._lock:
             return list(self.cluster.names)
+
+    def addresses(self) -> dict[str, str]:
+        """Every host's address."""
+        with self._lock:
+            return {name: str(entry[0]) for name, entry in self._directory.items()}
 
     def labels(self) -> dict[str, dict[str, str]]:
         """Every host's labels."""

@@ -14,8 +14,8 @@ ROWS = 50
 #: Offsets cost the database what they skip; who looks for something this far back filters.
 LAST_PAGE = 200
 LONGEST_TEXT = 200
-#: What a list's URL may also say: which page of it, and which moment of the past is shown.
-NO_FILTERS = ("page", "t")
+#: What a list's URL may also say: which page of it, in which order, and which moment of the past is shown.
+NO_FILTERS = ("page", "sort", "t")
 
 
 @dataclass(frozen=True)

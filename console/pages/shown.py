@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +88,12 @@ def said(value: Any) -> str:
             return ", ".join(said(each) for each in value) or "none"
         case _:
             return str(value)
+
+
+@register.filter
+def of(values: Mapping[str, Any], key: str) -> Any:
+    """One value of a mapping, None where there is none."""
+    return values.get(key)
 
 
 @register.filter

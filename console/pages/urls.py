@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.accounts import look_page, settings_page
+from console.accounts import look_page, second_factor_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
@@ -15,12 +15,16 @@ from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
 from console.jobs import views as jobs
+from console.lists import bulk_page
 from console.lists import views as lists
 from console.nodes import views as nodes
+from console.placements import placements_page
 from console.placements import views as placements
 from console.plans import views as plans
+from console.policies import views as policies
 from console.search import views as search
 from console.storage import views as storage
+from console.traffic import endpoints_page
 from console.traffic import secrets_page as traffic_secrets
 from console.traffic import settings_page as traffic_settings
 from console.traffic import views as traffic
@@ -55,6 +59,7 @@ urlpatterns: list[URLPattern] = [
     path("services/<slug:name>/endpoint/", traffic.endpoint_action, name="endpoint-action"),
     path("services/<slug:name>/weights/", traffic_weights.weights, name="weights"),
     path("services/<slug:name>/settings/", traffic_settings.service_settings, name="service-settings"),
+    path("endpoints/", endpoints_page.endpoints, name="endpoints"),
     path("certificates/", traffic_secrets.certificates, name="certificates"),
     path("certificates/new/", traffic_secrets.new_certificate, name="new-certificate"),
     path("api-keys/new/", traffic_secrets.new_api_key, name="new-api-key"),
@@ -67,6 +72,7 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("placements/", placements_page.placements, name="placements"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),
     path("alerts/", alerts.alerts, name="alerts"),
@@ -83,11 +89,21 @@ urlpatterns: list[URLPattern] = [
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
     path("settings/", settings_page.settings, name="settings"),
+    path("settings/second-factor/", second_factor_page.second_factor, name="second-factor"),
     path("settings/people/new/", settings_page.new_person, name="new-person"),
     path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
     path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
     path("settings/tokens/new/", settings_page.new_token, name="new-token"),
     path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
+    path("settings/policies/", policies.policies, name="policies"),
+    path("settings/policies/<slug:kind>/", policies.policy, name="policy"),
+    path("settings/policies/<slug:kind>/restore/", policies.restore, name="restore-policy"),
     path("events/", events.events, name="events"),
+    path("lists/<slug:listing>/views/", lists.list_views, name="list-views"),
+    path("lists/<slug:listing>/columns/", lists.list_columns, name="list-columns"),
+    path("bulk/", bulk_page.bulk, name="bulk"),
+    path("bulk/do/", bulk_page.do_bulk, name="do-bulk"),
+    path("bulk/<uuid:act>/", bulk_page.bulk_act, name="bulk-act"),
+    path("bulk/<uuid:act>/undo/", bulk_page.undo_bulk, name="undo-bulk"),
     path("lists/<slug:listing>/<slug:form>/", lists.export, name="export"),
 ]

@@ -18,6 +18,7 @@ from console.placements.actions.place import Place
 from console.placements.actions.place_many import PlaceMany
 from console.placements.actions.release import Release
 from console.placements.actions.together import PlaceGang, PlaceReplicas, Together
+from console.placements.listing import DECISIONS, PLACEMENTS
 from console.placements.models import Decision, Placement
 from console.placements.proposals import propose
 from console.placements.requests import GangRequest, LoadRequest, load_from, loads_from
@@ -122,12 +123,11 @@ _load_request, _gang_request, _placement_shown = LoadRequest(), GangRequest(), P
 
 
 class PlacementFilter(django_filters.FilterSet):
-    host = django_filters.CharFilter(field_name="host__name")
     together = django_filters.UUIDFilter(field_name="decision__together")
 
     class Meta:
         model = Placement
-        fields = ["kind", "state", "name", "group"]
+        fields = ["kind", "name", "group"]
 
 
 class Placements(ActionView, generics.ListAPIView):
@@ -140,6 +140,7 @@ class Placements(ActionView, generics.ListAPIView):
     queryset = Placement.objects.select_related("host", "decision")
     serializer_class = PlacementShown
     filterset_class = PlacementFilter
+    listing = PLACEMENTS
 
     @extend_schema(
         request=PolymorphicProxySerializer(
@@ -233,7 +234,8 @@ class Decisions(generics.ListAPIView):
     permission_classes = [Viewer]
     queryset = Decision.objects.defer("document")
     serializer_class = DecisionLine
-    filterset_fields = ["kind", "outcome", "host", "name", "group", "together"]
+    filterset_fields = ["name", "together"]
+    listing = DECISIONS
 
 
 class OneDecision(ActionView):

@@ -7,16 +7,17 @@ import uuid
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from balancer_core.load import KINDS
 from console.events.tasks import KEEP_DECISIONS
+from console.lists.page import listed
 from console.pages.frame import page
-from console.pages.lists import choice_of, rows_of, text_of, uuid_of
 from console.placements.again import again
+from console.placements.listing import DECISIONS
 from console.placements.models import Decision, Placement
 from console.placements.nearest import nearest_loser
 from console.placements.shown import asked_in_words, candidates_of
 from console.placements.ticks import judged, rules_of
 
-KINDS = ("service", "job", "shard")
 #: A decision keeps up to 200 rejections; the page shows this many, the JSON has the rest.
 MOST_REJECTIONS = 100
 #: Decisions of one replica set or gang that the page links.
@@ -26,30 +27,8 @@ MOST_TOGETHER = 50
 @page()
 def decisions(request: HttpRequest) -> HttpResponse:
     """Every decision, newest first; the filters are in the URL."""
-    chosen = {
-        "kind": choice_of(request, "kind", KINDS),
-        "outcome": choice_of(request, "outcome", Decision.Outcome.values),
-        "host": text_of(request, "host"),
-        "name": text_of(request, "name"),
-        "group": text_of(request, "group"),
-        "together": text_of(request, "together"),
-    }
-    found = Decision.objects.defer("document")
-    for key in ("kind", "outcome", "host", "group"):
-        if chosen[key]:
-            found = found.filter(**{key: chosen[key]})
-    if chosen["name"]:
-        found = found.filter(name__icontains=chosen["name"])
-    if chosen["together"]:
-        together = uuid_of(chosen["together"])
-        found = found.filter(together=together) if together else found.none()
-    context = {
-        "rows": rows_of(request, found),
-        "chosen": chosen,
-        "kinds": KINDS,
-        "outcomes": Decision.Outcome.values,
-    }
-    return render(request, "placements/decisions.html", context)
+    more = {"kinds": KINDS, "outcomes": Decision.Outcome.values}
+    return render(request, "placements/decisions.html", {**listed(request, DECISIONS), **more})
 
 
 @page()

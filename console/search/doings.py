@@ -18,12 +18,15 @@ from console.actions import Action
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.actions.tokens import IssueHostToken
 from console.fleet.models import Host
-from console.jobs.actions.submit import Cancel
+from console.jobs.actions.submit import RETRIED, Cancel, Retry
 from console.jobs.models import Job
 from console.nodes.actions.publish import PublishByForce
+from console.placements.actions.release import Release
+from console.policies.actions.defaults import SetDefaultPolicy
 from console.search.kinds import KINDS
 from console.traffic.actions.certificates import PutCertificate
-from console.traffic.actions.services import AddEndpoint, CreateService, DrainEndpoint, RemoveEndpoint
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
+from console.traffic.actions.services import AddEndpoint, CreateService, RemoveEndpoint
 
 States = dict[str, str]
 
@@ -80,10 +83,15 @@ DOINGS = (
     Doing(Remove, "remove", "host", "#actions"),
     Doing(AddEndpoint, "add endpoint to", "service"),
     Doing(DrainEndpoint, "drain", "endpoint"),
+    Doing(CloseEndpoint, "close", "endpoint"),
+    Doing(ResumeEndpoint, "resume", "endpoint"),
     Doing(RemoveEndpoint, "remove", "endpoint"),
     Doing(Cancel, "cancel", "job", why_not=_if_job_runs),
+    Doing(Retry, "retry", "job", why_not=lambda state: "" if state in RETRIED else f"The job is {state}."),
+    Doing(Release, "release", "placement"),
     Doing(IssueHostToken, "add host", at="add-host"),
     Doing(CreateService, "new service", at="new-service"),
     Doing(PutCertificate, "new certificate", at="new-certificate"),
+    Doing(SetDefaultPolicy, "change default policy", at="policies"),
     Doing(PublishByForce, "publish what is held back", at="engines"),
 )

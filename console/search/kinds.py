@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.db.models import Count, Max, QuerySet
 from django.urls import reverse
@@ -57,6 +57,12 @@ def _below(name: str) -> Callable[[str], str]:
         return f"{reverse(name)}{quote(key, safe='')}/"
 
     return path
+
+
+def _endpoint_page(key: str) -> str:
+    """Its row in the list of endpoints, where it is drained, closed and resumed."""
+    service, _, at = key.partition(" ")
+    return f"{reverse('endpoints')}?{urlencode({'service': service, 'host': at.rpartition(':')[0]})}"
 
 
 def _said(labels: dict[str, str]) -> str:
@@ -157,15 +163,16 @@ KINDS = {
         Kind("host", _below("hosts"), _hosts, lambda: picture.directory_version, listed=("hosts", "q")),
         Kind("service", _below("services"), _services, _count_and_last(Service.objects.all()),
              listed=("services", "q")),
-        Kind("endpoint", lambda key: _below("services")(key.partition(" ")[0]), _endpoints,
-             _count_and_last(Endpoint.objects.all())),
+        Kind("endpoint", _endpoint_page, _endpoints, _count_and_last(Endpoint.objects.all()),
+             listed=("endpoints", "q")),
         Kind("shard", _below("shards"), _shards, _count_and_last(Shard.objects.all()), listed=("shards", "q")),
         Kind("certificate", lambda _: reverse("certificates"), _certificates,
              _count_and_last(Certificate.objects.all())),
         Kind("job", _below("jobs"), _jobs, _newest(Job.objects.all(), "created_at"), by_length=False,
              listed=("jobs", "task")),
         Kind("placement", _below("decisions"), _placements,
-             _count_and_last(Placement.objects.filter(state=Placement.State.HELD), "created_at"), by_length=False),
+             _count_and_last(Placement.objects.filter(state=Placement.State.HELD), "created_at"), by_length=False,
+             listed=("placements", "name")),
         Kind("decision", _below("decisions"), _decisions, _newest(Decision.objects.all(), "at"), by_length=False,
              listed=("decisions", "name")),
         Kind("event", lambda act: f"{reverse('events')}?act={act}", _events, _newest(Event.objects.all(), "id"),

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate
 from console.api.views import ActionView, find
+from console.storage import listing
 from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard
 from console.storage.models import Replica, Shard
 
@@ -24,7 +25,9 @@ class ShardRequest(serializers.Serializer):
     spread = serializers.CharField(
         max_length=63, default="host", help_text='zone, rack or another label, or "host".'
     )
-    policy = serializers.CharField(max_length=64, default="spread")
+    policy = serializers.CharField(
+        max_length=64, allow_blank=True, default="", help_text="Left out: the default of shards."
+    )
 
 
 class ReplicaShown(serializers.ModelSerializer):
@@ -63,6 +66,7 @@ class Shards(ActionView, generics.ListAPIView):
 
     permission_classes = [ReadOrOperate]
     queryset = SHARDS
+    listing = listing.SHARDS
     serializer_class = ShardShown
 
     @extend_schema(request=ShardRequest, responses={201: ShardShown})

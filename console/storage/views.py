@@ -9,28 +9,29 @@ from django.shortcuts import render
 
 from console.api.views import find
 from console.events.models import Event
+from console.lists.page import listed
 from console.pages.frame import page
-from console.pages.lists import rows_of, text_of
+from console.storage.listing import SHARDS
 from console.storage.models import Shard
 
-SHARDS = Shard.objects.select_related("source_host").prefetch_related("replicas__placement__host")
+WITH_REPLICAS = SHARDS.found().prefetch_related("replicas__placement__host")
 
 
 @page()
 def shards(request: HttpRequest) -> HttpResponse:
     """The shards by name."""
-    text = text_of(request, "q")
-    rows = rows_of(request, SHARDS.filter(name__icontains=text) if text else SHARDS.all())
-    listed = [
-        (shard, sorted(Counter(replica.state for replica in shard.replicas.all()).items())) for shard in rows
+    context = listed(request, SHARDS, WITH_REPLICAS)
+    context["shards"] = [
+        (shard, sorted(Counter(replica.state for replica in shard.replicas.all()).items()))
+        for shard in context["rows"]
     ]
-    return render(request, "storage/shards.html", {"rows": rows, "shards": listed, "text": text})
+    return render(request, "storage/shards.html", context)
 
 
 @page()
 def shard(request: HttpRequest, name: str) -> HttpResponse:
     """One shard: each replica's host, domain, state, attempt and what went wrong."""
-    found: Shard = find(SHARDS, "shard", name=name)
+    found: Shard = find(WITH_REPLICAS, "shard", name=name)
     replicas = [
         (replica, _domain(found.spread_level, replica.placement.host.name, replica.placement.host.labels))
         for replica in found.replicas.all()

@@ -15,10 +15,11 @@ from console.actions import Invalid, is_storable
 from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.engines.target import MAX_PRIORITY
+from console.traffic import listing
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
 from console.traffic.actions.services import (
     AddEndpoint,
     CreateService,
-    DrainEndpoint,
     RemoveEndpoint,
     RemoveService,
     SetTier,
@@ -169,6 +170,7 @@ class Services(ActionView, generics.ListAPIView):
     permission_classes = [ReadOrOperate]
     queryset = SERVICES
     serializer_class = ServiceShown
+    listing = listing.SERVICES
     filterset_fields = ["protocol", "tier"]
 
     @extend_schema(request=ServiceRequest, responses={201: ServiceShown})
@@ -211,7 +213,7 @@ class OneService(ActionView):
 
 
 class EndpointAction(ActionView):
-    """Add, remove, drain or resume one endpoint of a service."""
+    """Add, remove, drain, close or resume one endpoint of a service."""
 
     permission_classes = [Operator]
     verb = "add"
@@ -226,8 +228,12 @@ class EndpointAction(ActionView):
                 action: Any = AddEndpoint(name, host, port, asked.validated_data["priority"])
             case "remove":
                 action = RemoveEndpoint(name, host, port)
-            case "drain" | "resume":
-                action = DrainEndpoint(name, host, port, drain=self.verb == "drain")
+            case "drain":
+                action = DrainEndpoint(name, host, port)
+            case "close":
+                action = CloseEndpoint(name, host, port)
+            case "resume":
+                action = ResumeEndpoint(name, host, port)
             case other:
                 raise Invalid("verb", "unknown", other)
         service = self.act(request, action)

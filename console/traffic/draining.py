@@ -12,18 +12,20 @@ from console.traffic.models import Endpoint
 
 def is_draining(endpoint: Endpoint) -> bool:
     """Whether it gets no new requests, by its own state or its host's."""
-    return endpoint.state == Endpoint.State.DRAINING or endpoint.host.state == Host.State.DRAINING
+    return endpoint.state != Endpoint.State.ACTIVE or endpoint.host.state == Host.State.DRAINING
 
 
 def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainWord | None:
     """The drain that is under way; None if none is. drain_s: the pool's, None for ever."""
     if not is_draining(endpoint):
         return None
-    by_host = endpoint.host.state == Host.State.DRAINING
     since = endpoint.draining_since
-    if since is None:
+    for_s = None if since is None else max(0.0, (now - since).total_seconds())
+    if endpoint.state == Endpoint.State.CLOSED:
+        return DrainWord(False, for_s, 0.0, closed=True)
+    by_host = endpoint.host.state == Host.State.DRAINING
+    if for_s is None:
         return DrainWord(by_host)
-    for_s = max(0.0, (now - since).total_seconds())
     return DrainWord(by_host, for_s, None if drain_s is None else max(0.0, drain_s - for_s))
 
 

@@ -53,11 +53,12 @@ class HostWord:
 @dataclass(frozen=True, slots=True)
 class DrainWord:
     """A drain that is under way. by_host: it is the host's. for_s: since when, None if unknown. left_s: until what is
-    left is closed, None if that never happens."""
+    left is closed, None if that never happens. closed: an operator would not wait for the end of it."""
 
     by_host: bool
     for_s: float | None = None
     left_s: float | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def _where(words: Sequence[EngineWord], all_words: Sequence[EngineWord]) -> str:
 
 
 def _drain_says(drain: DrainWord) -> str:
+    if drain.closed:
+        return "Gets nothing because an operator closed it, without the time of a drain."
     whose = "its host is draining" if drain.by_host else "an operator drains it"
     since = "" if drain.for_s is None else f" for {_duration(drain.for_s)}"
     if drain.left_s is None:

@@ -58,12 +58,14 @@ class Service(models.Model):
 class Endpoint(models.Model):
     """One address of a service on a host. priority: 0 is used first; the next when too few of it are well.
 
+    state: what it is wanted for; a draining one gets no new requests, a closed one nothing.
     draining_since: when it got its last new request, by its own drain or its host's; None while it gets some.
     """
 
     class State(models.TextChoices):
         ACTIVE = "active"
         DRAINING = "draining"
+        CLOSED = "closed"
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="endpoints")
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="endpoints")
@@ -75,6 +77,16 @@ class Endpoint(models.Model):
     class Meta:
         ordering = ["host__name", "port"]
         constraints = [models.UniqueConstraint(fields=["service", "host", "port"], name="endpoint_once")]
+
+    @property
+    def at(self) -> str:
+        """HOST:PORT. Reads its host."""
+        return f"{self.host.name}:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """What it is called among all: SERVICE/HOST:PORT. Reads its service and host."""
+        return f"{self.service.name}/{self.at}"
 
 
 class Certificate(models.Model):

@@ -13,22 +13,23 @@ from console.accounts.models import Role
 from console.actions import Conflict, Invalid
 from console.api.views import actor_of, find
 from console.engines.target.settings import settings_of
+from console.lists.page import listed
 from console.pages.frame import act, offer, page
-from console.pages.lists import rows_of, text_of
 from console.pages.shown import age, figure, percent
+from console.traffic.actions.endpoints import DrainEndpoint, ResumeEndpoint
 from console.traffic.actions.services import (
     AddEndpoint,
     CreateService,
-    DrainEndpoint,
     RemoveEndpoint,
     SetTier,
 )
 from console.traffic.draining import is_draining
+from console.traffic.listing import SERVICES
 from console.traffic.models import Endpoint, Service
 from console.traffic.sentences import sentences
 from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen, warnings_now
 
-SERVICES = Service.objects.prefetch_related("endpoints__host")
+WITH_ENDPOINTS = SERVICES.found().prefetch_related("endpoints__host")
 MOST_ENDPOINTS = 100
 #: What stands behind applications, and hardly ever speaks HTTP.
 BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
@@ -37,19 +38,20 @@ BEHIND = (Service.Tier.CACHE, Service.Tier.DATABASE)
 @page()
 def services(request: HttpRequest) -> HttpResponse:
     """The services with their rates, and whether the engines listen to us."""
-    text = text_of(request, "q")
-    rows = rows_of(request, SERVICES.filter(name__icontains=text) if text else SERVICES.all())
-    now = seen()
-    listed = [(service, None if stale(now) else now.service(service.name)) for service in rows]
-    context = {"rows": rows, "services": listed, "text": text, "traffic": now.traffic, "stale": stale(now),
-               "offer": offer(request, CreateService, "new", "New service")}  # fmt: skip
+    context, now = listed(request, SERVICES, WITH_ENDPOINTS), seen()
+    context |= {
+        "services": [(each, None if stale(now) else now.service(each.name)) for each in context["rows"]],
+        "traffic": now.traffic,
+        "stale": stale(now),
+        "offer": offer(request, CreateService, "new", "New service"),
+    }
     return render(request, "traffic/services.html", context)
 
 
 @page()
 def service(request: HttpRequest, name: str) -> HttpResponse:
     """One service; the figures are the engine's of the last second, and are gone when they are old."""
-    found: Service = find(SERVICES, "service", name=name)
+    found: Service = find(WITH_ENDPOINTS, "service", name=name)
     now = seen()
     rows = endpoint_rows(found, now)
     return render(
@@ -80,7 +82,7 @@ def service_live(request: HttpRequest, name: str) -> JsonResponse:
     Polled once a second by that page alone: the socket's frames are for all hosts and all browsers and know
     no services, and a poll that fails or comes late shows itself, while a silent socket does not.
     """
-    found: Service = find(SERVICES, "service", name=name)
+    found: Service = find(WITH_ENDPOINTS, "service", name=name)
     now = seen()
     current = None if stale(now) else now.service(name)
     return JsonResponse(
@@ -180,7 +182,7 @@ def endpoint_action(request: HttpRequest, name: str) -> HttpResponse:
             case "drain":
                 act(request, DrainEndpoint(name, host, number), f"{key} gets no new requests.")
             case "resume":
-                act(request, DrainEndpoint(name, host, number, drain=False), f"{key} gets requests again.")
+                act(request, ResumeEndpoint(name, host, number), f"{key} gets requests again.")
     return redirect("service", name=name)
 
 
@@ -203,20 +205,22 @@ def endpoint_rows(found: Service, now: Seen) -> list[dict[str, Any]]:
     by_key = {(each.host, each.port): each for each in current.endpoints} if current else {}
     weights = sum(each.weight for each in by_key.values()) or 1
     return [
-        _row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights)
+        endpoint_row(endpoint, by_key.get((endpoint.host.name, endpoint.port)), weights)
         for endpoint in found.endpoints.all()
     ]
 
 
-def _row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
+def endpoint_row(endpoint: Endpoint, known: EndpointSeen | None, weights: int) -> dict[str, Any]:
+    """known: None where the controller has not spoken lately. weights: the sum of its service's."""
     draining = is_draining(endpoint)
+    own = Endpoint.State(endpoint.state)
     health = joined_health(endpoint, known)
     row: dict[str, Any] = {
         "host": endpoint.host.name,
         "port": endpoint.port,
-        "key": f"{endpoint.host.name}:{endpoint.port}",
-        "state": "draining" if draining else "active",
-        "resumable": endpoint.state == Endpoint.State.DRAINING,
+        "key": endpoint.at,
+        "state": "draining" if draining and own == Endpoint.State.ACTIVE else own.value,
+        "resumable": own != Endpoint.State.ACTIVE,
         "health": health.state,
         "health_reasons": " ".join(health.reasons),
     }

@@ -110,12 +110,12 @@ def _row(endpoint: Endpoint, known: EndpointSeen | None, total: int) -> Row:
 
 
 def _ticks(endpoint: Endpoint, known: EndpointSeen | None, host: HostSeen) -> list[tuple[str, Verdict, str]]:
-    drained = endpoint.state == Endpoint.State.DRAINING
+    drained = endpoint.state != Endpoint.State.ACTIVE
     leaving = endpoint.host.state == Host.State.DRAINING
     health = joined_health(endpoint, known)
     well: Verdict = "unknown" if known is None else "yes" if known.health == "healthy" else "no"
     words = (
-        ("no", "it is drained by itself") if drained else ("yes", "nobody drains it"),
+        ("no", f"it is {endpoint.state} by itself") if drained else ("yes", "nobody drains it"),
         ("no", f"{host.name} is draining") if leaving else ("yes", f"{host.name} is {endpoint.host.state}"),
         ("no", "its agent is silent: its share of the cores counts")
         if host.silent

@@ -1,5 +1,5 @@
 // Small elements that follow the live feed: the indicator of the feed itself, a host's state, age and worst share.
-import { ageText, feed, percent, worst } from "./live.js";
+import { BARS, ageText, feed, percent, worst } from "./live.js";
 
 class LiveIndicator extends HTMLElement {
   connectedCallback() {
@@ -62,6 +62,14 @@ class LiveWorst extends OfHost {
   }
 }
 
+/** of: the bar whose used share it shows, or bar_reserved. */
+class LiveShare extends OfHost {
+  show({ used, reserved }) {
+    const [bar, kind] = this.getAttribute("of").split("_");
+    this.text(percent((kind ? reserved : used)[BARS.indexOf(bar)]));
+  }
+}
+
 class LiveState extends OfHost {
   show({ words }) {
     const said = words.join(" ");
@@ -99,4 +107,5 @@ feed.addEventListener("frame", count);
 customElements.define("live-indicator", LiveIndicator);
 customElements.define("live-age", LiveAge);
 customElements.define("live-worst", LiveWorst);
+customElements.define("live-share", LiveShare);
 customElements.define("live-state", LiveState);

@@ -1,5 +1,6 @@
 // What every page loads: the elements that stand on several pages, keys, dialogs and copy buttons. What only one page has,
 // that page loads.
+import "./bulk.js";
 import "./live-elements.js";
 import "./live-part.js";
 import "./load-strip.js";

@@ -42,6 +42,18 @@ def browser(stack: Stack) -> Iterator[Browser]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    """A Chromium of one file's own, for pages of a light server."""
+    folder = Path(tempfile.mkdtemp(prefix="chromium"))
+    made = Browser(folder)
+    try:
+        yield made
+    finally:
+        made.driver.quit()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A page goes on asking and complaining until it is left: no test leaves one open for the next."""

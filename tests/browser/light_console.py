@@ -11,7 +11,7 @@ from typing import Any, Self
 import uvicorn
 
 from bench.map.fleet import Fleet
-from bench.map.pages import SCRIPTS, render
+from bench.map.pages import GRID, MAP, render
 from bench.map.server import MapServer
 from console.supervisor.ports import free_port
 
@@ -19,11 +19,17 @@ START_S = 20.0
 
 
 class LightConsole:
-    """For the length of a block, in a thread of its own. choice: the map's group, colour and size."""
+    """For the length of a block, in a thread of its own. choice: of the map, and the table's columns."""
 
     def __init__(self, hosts: int, names: list[str] | None = None, **choice: str) -> None:
         self.fleet = Fleet(hosts, time.monotonic())
-        self.server = MapServer(self.fleet, {"/": render("fleet/map.html", SCRIPTS, hosts, **choice)})
+        self.server = MapServer(
+            self.fleet,
+            {
+                "/": render("fleet/map.html", MAP, hosts, **choice),
+                "/hosts/": render("fleet/hosts.html", GRID, hosts, **choice),
+            },
+        )
         if names:
             self.server.directory = self.fleet.directory(names)
         self.url = ""

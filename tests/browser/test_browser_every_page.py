@@ -22,8 +22,11 @@ LISTS = [
     "/chain/?q=none",
     "/services/",
     "/services/new/",
+    "/endpoints/",
     "/engines/",
     "/jobs/",
+    "/placements/",
+    "/bulk/",
     "/shards/",
     "/decisions/",
 ]
@@ -36,6 +39,8 @@ LISTS += [
     "/alerts/channels/",
     "/api/",
     "/settings/",
+    "/settings/policies/",
+    "/settings/policies/job/?policy=tenant_fair",
     "/api/explorer/",
     "/events/",
     "/hosts/add/",
@@ -168,7 +173,7 @@ def test_colours_on_canvas_follow_the_scheme(stack: Any, browser: Any) -> None:
     """The drawn strips change with the scheme, without a reload."""
     browser.driver.get(stack.url + "/hosts/")
     pixels = """
-        const canvas = document.querySelector("load-strip canvas");
+        const canvas = document.querySelector("host-grid .rows canvas");
         return canvas ? canvas.toDataURL() : "";
     """
     light = browser.wait(lambda: browser.script(pixels), "a strip")
@@ -211,4 +216,4 @@ def test_lost_connection_shows_itself_and_heals(stack: Any, browser: Any) -> Non
         os.kill(web, signal.SIGCONT)
 
     browser.wait(lambda: browser.text("live-indicator") == "Live", "the live feed again", 30)
-    assert "active" in browser.text("live-state")
+    assert "active" in browser.text("host-grid .rows .state")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from browser_rig import Browser
 from light_console import LightConsole
@@ -34,18 +29,6 @@ PIXELS = f"""
     for (const each of data) sum = (Math.imul(sum, 31) + each) | 0;
     return `${{copy.width}}x${{copy.height}} ${{sum}}`;
 """
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Browser]:
-    """A Chromium of this file's own."""
-    folder = Path(tempfile.mkdtemp(prefix="chromium"))
-    made = Browser(folder)
-    try:
-        yield made
-    finally:
-        made.driver.quit()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def look(window: Browser, console: LightConsole) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from console.accounts.models import Preference, Role, User
 from console.accounts.preferences import MOST_KEYS, MOST_RECENTS, checked, declared
-from console.actions import Action, Actor, Conflict, NotAllowed
+from console.actions import Action, Actor, Conflict, NotAllowed, Unknown
 
 
 class _OwnAction(Action[Any]):
@@ -59,6 +59,48 @@ class ForgetPreference(_OwnAction):
         default = declared(self.key).default
         Preference.objects.filter(user=self._user(actor), key=self.key).delete()
         return default
+
+
+@dataclass
+class SaveView(_OwnAction):
+    """Keep a view of a list under a name; one of that name is replaced. Returns the views of that list."""
+
+    listing: str
+    name: str
+    query: str
+
+    NAME = "view.save"
+
+    def execute(self, actor: Actor) -> Any:
+        view = {"name": self.name, "query": self.query}
+        return _keep_views(self._user(actor), actor, self.listing, self.name, [view])
+
+
+@dataclass
+class ForgetView(_OwnAction):
+    """Forget the view of that name. Returns the views of that list that are left. Raises Unknown."""
+
+    listing: str
+    name: str
+
+    NAME = "view.forget"
+
+    def execute(self, actor: Actor) -> Any:
+        user = self._user(actor)
+        if not any(each["name"] == self.name for each in _views(user, self.listing)):
+            raise Unknown("view", self.name)
+        return _keep_views(user, actor, self.listing, self.name, [])
+
+
+def _views(user: User, listing: str) -> list[dict[str, str]]:
+    kept = Preference.objects.select_for_update().filter(user=user, key=f"views.{listing}").first()
+    return list(kept.document) if kept else []
+
+
+def _keep_views(user: User, actor: Actor, listing: str, name: str, new: list[dict[str, str]]) -> Any:
+    """The views of another name as they were, then the new ones."""
+    others = [each for each in _views(user, listing) if each["name"] != name]
+    return SetPreference(f"views.{listing}", [*others, *new]).execute(actor)
 
 
 @dataclass

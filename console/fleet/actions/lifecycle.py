@@ -61,10 +61,15 @@ class _ManyHosts(_HostAction, MultiAction[Host]):
     """A step in the table of hosts, which can be taken back. EVENT: its name there."""
 
     EVENT: ClassVar[str]
+    LIST = "hosts"
     UNDO = {"active": "host.uncordon", "cordoned": "host.cordon", "draining": "host.drain"}
 
     def execute(self, actor: Actor) -> Host:
         return self._advance(actor, self.EVENT)
+
+    @classmethod
+    def item_of(cls, row: Host) -> str:
+        return row.name
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
@@ -82,12 +87,12 @@ def _foreseen(item: str, state: str | None, event: str) -> Foreseen:
 
 
 def _count_drains(host: Host) -> None:
-    """The time that its endpoints have to drain begins, or ends unless they drain by themselves."""
+    """The time that its endpoints have to drain begins, or ends unless they are out by themselves."""
     endpoints = Endpoint.objects.filter(host=host)
     if host.state == Host.State.DRAINING:
         endpoints.filter(draining_since=None).update(draining_since=timezone.now())
     else:
-        endpoints.exclude(state=Endpoint.State.DRAINING).update(draining_since=None)
+        endpoints.filter(state=Endpoint.State.ACTIVE).update(draining_since=None)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from console.multi import Foreseen, MultiAction
 from console.pages.lists import uuid_of
 from console.placements.actions.commit import commit, keep, overtaken, refusal
 from console.placements.actions.release import announce_release, release
+from console.policies.defaults import chosen
 
 #: With the job's identity it must fit a load's name.
 TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,149}")
@@ -37,6 +38,7 @@ class Submit(Action[Job]):
     """Keep a job. It will run: now if a host has room, else when one has.
 
     demand: amounts by resource that one run needs.
+    policy: "" for the default that holds when it is placed.
     dispatch: False where the application publishes the message itself, as the client library's router does;
     such a job can't wait, so FitsNowhere is raised and the job cancelled when no host has room now.
     request_key: a caller's own name for this request; a repeat gives the same job.
@@ -47,7 +49,7 @@ class Submit(Action[Job]):
     kwargs: dict[str, Any] = field(default_factory=dict)
     demand: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    policy: str = "spread"
+    policy: str = ""
     dispatch: bool = True
     request_key: str | None = None
 
@@ -124,14 +126,14 @@ class PlaceJob(Action[Job | None]):
         job = Job.objects.select_for_update().filter(pk=self.job, state=Job.State.QUEUED).first()
         if job is None:
             return None
-        load = load_of(job)
         try:
+            load = load_of(job)
             decided = picture.decide(load)
             if not decided.ranking and picture.ahead:
                 picture.load()
                 decided = picture.decide(load)
         except InvalidLoad as error:
-            # It was right when it was handed in: the resource has gone with the last host that had it.
+            # It was right when it was handed in: the resource has gone with the last host that had it, or the policy.
             self._wait_for(job, str(error))
             return None
         for host in decided.ranking:
@@ -176,19 +178,12 @@ class Cancel(MultiAction[Job]):
 
     NAME = "job.cancel"
     LABEL = "Cancel"
+    LIST = "jobs"
     NO_UNDO = "a cancelled job does not come back to life; retry hands it in anew"
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
-        states = _states(items)
-        return [
-            _unknown(item)
-            if item not in states
-            else Foreseen(item, states[item], why_not=f"this job has {states[item]}")
-            if states[item] in Job.ENDED
-            else Foreseen(item, states[item], advance(JOB, states[item], "cancel"))
-            for item in items
-        ]
+        return [_foreseen(item, job, _end) for item, job in _named(items)]
 
     def execute(self, actor: Actor) -> Job:
         job = Job.objects.select_for_update().filter(pk=self.job).first()
@@ -218,6 +213,7 @@ class Retry(MultiAction[Job]):
 
     NAME = "job.retry"
     LABEL = "Retry"
+    LIST = "jobs"
     NO_UNDO = "cancel the new jobs instead"
 
     def run(self, actor: Actor) -> Job:
@@ -237,32 +233,40 @@ class Retry(MultiAction[Job]):
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
-        states = _states(items)
-        return [
-            _unknown(item)
-            if item not in states
-            else Foreseen(item, states[item], "handed in anew")
-            if states[item] in RETRIED
-            else Foreseen(item, states[item], why_not=f"this job is {states[item]}")
-            for item in items
-        ]
+        return [_foreseen(item, job, _again) for item, job in _named(items)]
 
 
-def _states(items: Sequence[str]) -> dict[str, str]:
-    """The jobs' states, by what they were asked for as."""
+def _named(items: Sequence[str]) -> list[tuple[str, Job | None]]:
+    """Each with the job that it names. One query."""
     named = {item: found for item in items if (found := uuid_of(item))}
-    states = dict(Job.objects.filter(pk__in=named.values()).values_list("pk", "state"))
-    return {item: states[found] for item, found in named.items() if found in states}
+    jobs = Job.objects.only("state", "task").in_bulk(named.values())
+    return [(item, jobs.get(named[item]) if item in named else None) for item in items]
 
 
-def _unknown(item: str) -> Foreseen:
-    return Foreseen(item, why_not="there is no such job")
+def _foreseen(item: str, job: Job | None, step: Callable[[str], tuple[str, str]]) -> Foreseen:
+    """step: from a state to the next one and why not."""
+    if job is None:
+        return Foreseen(item, why_not="there is no such job")
+    after, why_not = step(job.state)
+    return Foreseen(item, job.state, after, why_not, title=f"{job.task} {str(job.pk)[:8]}")
+
+
+def _end(state: str) -> tuple[str, str]:
+    return ("", f"this job has {state}") if state in Job.ENDED else (advance(JOB, state, "cancel"), "")
+
+
+def _again(state: str) -> tuple[str, str]:
+    return ("handed in anew", "") if state in RETRIED else ("", f"this job is {state}")
 
 
 def load_of(job: Job) -> Load:
     """The core's view of a job. Raises InvalidLoad naming the field."""
     return Load(
-        kind="job", name=f"{job.task}/{job.pk}", demand=job.demand, labels=job.labels, policy=job.policy
+        kind="job",
+        name=f"{job.task}/{job.pk}",
+        demand=job.demand,
+        labels=job.labels,
+        **chosen("job", job.policy, {}),
     )
 
 

@@ -26,13 +26,14 @@ class Release(MultiAction[Placement]):
 
     NAME = "placement.release"
     LABEL = "Release"
+    LIST = "placements"
     NO_UNDO = "the room is given back, and others may have taken it; place the load again"
 
     @classmethod
     def foresee(cls, items: Sequence[str]) -> list[Foreseen]:
         named = {item: found for item in items if (found := uuid_of(item))}
-        states = dict(Placement.objects.filter(pk__in=named.values()).values_list("pk", "state"))
-        return [_foreseen(item, states.get(named[item]) if item in named else None) for item in items]
+        held = Placement.objects.select_related("host").in_bulk(named.values())
+        return [_foreseen(item, held.get(named[item]) if item in named else None) for item in items]
 
     def execute(self, actor: Actor) -> Placement:
         placement = Placement.objects.select_related("host", "decision").filter(pk=self.placement).first()
@@ -54,12 +55,13 @@ class Release(MultiAction[Placement]):
             announce_release(result)
 
 
-def _foreseen(item: str, state: str | None) -> Foreseen:
-    if state is None:
+def _foreseen(item: str, found: Placement | None) -> Foreseen:
+    if found is None:
         return Foreseen(item, why_not="there is no such placement")
-    if state == Placement.State.RELEASED:
-        return Foreseen(item, state, why_not="it was released before")
-    return Foreseen(item, state, Placement.State.RELEASED)
+    title = f"{found.name} on {found.host.name}"
+    if found.state == Placement.State.RELEASED:
+        return Foreseen(item, found.state, why_not="it was released before", title=title)
+    return Foreseen(item, found.state, Placement.State.RELEASED, title=title)
 
 
 def release(placement: Placement) -> bool:

@@ -156,35 +156,6 @@ class RemoveEndpoint(ServiceAction):
 
 
 @dataclass
-class DrainEndpoint(ServiceAction):
-    """No new requests for this endpoint (drain=True), or again some (drain=False).
-
-    What is under way has the pool's drain_s to end, counted from the first of its own drain and its host's.
-    """
-
-    service: str
-    host: str
-    port: int
-    drain: bool = True
-    reason: str = ""
-
-    NAME = "service.drain-endpoint"
-
-    def execute(self, actor: Actor) -> Service:
-        service = find_service(self.service)
-        found = find_endpoint(service, self.host, self.port)
-        found.state = Endpoint.State.DRAINING if self.drain else Endpoint.State.ACTIVE
-        if self.drain or found.host.state == Host.State.DRAINING:
-            found.draining_since = found.draining_since or timezone.now()
-        else:
-            found.draining_since = None
-        found.save(update_fields=["state", "draining_since"])
-        after = {"endpoint": f"{found.host.name}:{self.port}", "state": found.state}
-        self.record(actor, "service", service.name, after=after, reason=self.reason)
-        return service
-
-
-@dataclass
 class RemoveService(ServiceAction):
     """Close the address. What is under way there is cut off."""
 

@@ -19,7 +19,8 @@ from console.fleet.models import Host
 from console.fleet.spans import parse_span
 from console.placements.actions.place import Place
 from console.placements.actions.release import Release
-from console.traffic.actions.services import CreateService, DrainEndpoint
+from console.traffic.actions.endpoints import DrainEndpoint
+from console.traffic.actions.services import CreateService
 from console.traffic.models import Endpoint
 from console.traffic.view import EndpointSeen, Seen, TrafficSeen
 

@@ -50,7 +50,7 @@ def test_one_index_of_everything(api: Any, furnished: Any) -> None:
     for typed, kind, path in (
         ("web-1", "host", "/hosts/web-1/"),
         ("shop", "service", "/services/shop/"),
-        ("web-1:8080", "endpoint", "/services/shop/"),
+        ("web-1:8080", "endpoint", "/endpoints/?service=shop&host=web-1"),
         ("photos", "shard", "/shards/photos/"),
         ("report", "decision", f"/decisions/{furnished.placed}/"),
         ("report", "placement", f"/decisions/{furnished.placed}/"),

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from console.actions import SYSTEM, Invalid
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
-from console.traffic.actions.services import AddEndpoint, CreateService, DrainEndpoint
+from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
+from console.traffic.actions.services import AddEndpoint, CreateService
 from console.traffic.draining import drain_of, wanted_state
 from console.traffic.models import Endpoint, Service
 
@@ -37,7 +38,7 @@ def test_the_drain_of_an_endpoint_begins_once_and_ends_with_resume(web: Service)
 
     assert first is not None
     assert _endpoint().draining_since == first
-    DrainEndpoint("web", "web-1", 80, drain=False).run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
     assert _endpoint().draining_since is None
 
 
@@ -53,7 +54,7 @@ def test_a_hosts_drain_is_its_endpoints(web: Service, ends: Any) -> None:
 
     assert _endpoint("web-2").draining_since == by_itself
     assert Endpoint.objects.filter(draining_since=None).count() == 0
-    DrainEndpoint("late", "web-1", 81, drain=False).run(SYSTEM)
+    ResumeEndpoint("late", "web-1", 81).run(SYSTEM)
     late.refresh_from_db()
     assert late.draining_since is not None, "its host still drains"
 
@@ -81,6 +82,28 @@ def test_state_follows_the_clock(web: Service) -> None:
     assert wanted_state(endpoint, 0.0, now) == "closed"
     assert drain is not None
     assert (drain.by_host, drain.for_s, drain.left_s) == (True, 100.0, 200.0)
+
+
+def test_closed_gets_nothing_at_once_and_stays_when_its_host_returns(web: Service, api: Any) -> None:
+    """Whatever the pool's time to drain; resumed, it serves again, or drains while its host does."""
+    now = timezone.now()
+    answer = api.operator.post(f"{URL}web/close-endpoint/", {"endpoint": "web-1:80"}).json()["endpoints"][0]
+    assert (answer["state"], answer["health"]) == ("closed", "closed")
+    assert wanted_state(_endpoint(), None, now) == "closed"
+
+    Drain("web-1").run(SYSTEM)
+    Uncordon("web-1").run(SYSTEM)
+    assert wanted_state(_endpoint(), 300.0, now) == "closed"
+    assert _endpoint().draining_since is not None
+
+    Drain("web-1").run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
+    assert wanted_state(_endpoint(), None, now) == "draining"
+    Uncordon("web-1").run(SYSTEM)
+    assert wanted_state(_endpoint(), None, now) == "healthy"
+    CloseEndpoint("web", "web-1", 80).run(SYSTEM)
+    ResumeEndpoint("web", "web-1", 80).run(SYSTEM)
+    assert (wanted_state(_endpoint(), None, now), _endpoint().draining_since) == ("healthy", None)
 
 
 def test_api_says_draining_where_the_engine_was_told_so(web: Service, api: Any) -> None:
