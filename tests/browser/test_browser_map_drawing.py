@@ -225,8 +225,7 @@ def test_hostile_names_are_text(window: Browser) -> None:
         assert window.faults() == []
 
 
-#: The map as SVG beside the same map on canvas: how many of a hundred pixels differ, and what an XML parser makes of
-#: it.
+#: The map as SVG beside the map on canvas: how many of a hundred pixels differ, and what an XML parser makes of it.
 REDRAWN = f"""
     const done = arguments[0];
     (async () => {{
