@@ -103,7 +103,9 @@ def take(browser: Browser, url: str, client: Steelyard, shot: Shot) -> None:
     browser.scheme("dark" if shot.dark else "light")
     browser.size(*shot.size)
     browser.driver.get(url + path)
-    browser.wait(lambda: browser.text("live-indicator") == "Live", f"the live feed for {shot.name}")
+    browser.wait(
+        lambda: not browser.text("live-indicator").startswith("Not live"), f"the feed for {shot.name}"
+    )
     if shot.doing:
         browser.script(shot.doing)
     browser.wait(lambda: browser.script(f"return Boolean({shot.ready})"), f"{shot.name}: {shot.ready}")
