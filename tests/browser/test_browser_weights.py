@@ -134,22 +134,3 @@ def test_figures_that_stop_coming_are_unknown(stack: Any, browser: Any, weighed:
         os.kill(pid, signal.SIGCONT)
     browser.wait(lambda: shown(browser, "weight").isdigit(), "the weights again", 40)
     assert browser.driver.find_elements(By.CSS_SELECTOR, "weights-live .verdict.refused") == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_zz_host(scheme, stack, browser):
-    """Pictures."""
-    import time
-
-    browser.scheme(scheme)
-    browser.driver.get(stack.url + "/hosts/web-1/")
-    browser.wait(lambda: browser.driver.find_elements(By.CSS_SELECTOR, "[data-kind=mounts] li"), "mounts", 40)
-    time.sleep(6)
-    browser.script("document.querySelector('[data-opens=confirm-drain]').click()")
-    time.sleep(2)
-    browser.size(390, 800)
-    browser.driver.get(stack.url + "/hosts/web-1/")
-    browser.script("document.querySelector('host-parts').scrollIntoView()")
-    time.sleep(3)
-    browser.size(1440, 900)
-    browser.scheme("light")
