@@ -62,14 +62,16 @@ class Row:
             "apart": self.apart,
             "shares": [self.got, self.asked],
             "rate": figure(self.rate_per_s),
-            "in_flight": str(self.in_flight) if is_known else UNKNOWN,
-            "latency": figure(self.latency_ms),
+            "under_way": f"{self.in_flight} in flight, mean {figure(self.latency_ms)} ms" if is_known else UNKNOWN,
             "capacity": "nothing learnt yet" if is_known and self.capacity_per_s is None else self._capacity,
-            "trust": percent(self.trust),
-            "report_age": age(self.report_age_s) if is_known else UNKNOWN,
+            "grounds": f"{percent(self.trust)} learnt here, report {self._report_age}" if is_known else UNKNOWN,
             "reason": self.reason,
             "ticks": [list(tick) for tick in self.ticks],
         }
+
+    @property
+    def _report_age(self) -> str:
+        return "missing" if self.report_age_s is None else f"{age(self.report_age_s)} old"
 
     @property
     def _capacity(self) -> str:

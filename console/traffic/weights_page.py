@@ -92,7 +92,8 @@ def _set(request: HttpRequest, name: str) -> HttpResponse:
     except Invalid as error:
         messages.error(request, f"Not done: {error.reason}")
     else:
-        act(request, action, "The weights are set; the engines are told at once.")
+        done = "The weights are set; the engines are told at once." if action.weights else "No weight is another one."
+        act(request, action, done)
     return redirect("weights", name=name)
 
 

@@ -47,7 +47,7 @@ class WeightsTry extends HTMLElement {
     this.addEventListener("input", ({ target }) => {
       const row = target.closest("tr[data-key]");
       if (!row) return;
-      for (const input of row.querySelectorAll("input")) if (input !== target) input.value = target.value;
+      for (const input of row.querySelectorAll("[type=range], [type=number]")) if (input !== target) input.value = target.value;
       clearTimeout(this.due);
       this.due = setTimeout(() => this.ask(), TRY_AFTER_MS);
     });

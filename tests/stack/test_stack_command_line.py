@@ -92,6 +92,12 @@ def test_every_command_works(
     )
     assert made["listen_port"] == int(address.rpartition(":")[2])
     assert len(steelyard.json("service", "add", "by-hand", other)["endpoints"]) == 2
+    words = ("service", "weights", "by-hand")
+    assert steelyard.json(*words, f"{other}=40", "--dry-run")["endpoints"][1]["percent"] == 40
+    for more, percent in (((f"{other}=40", "--force", "--reason", "a test"), 40), (("--undo", "--force"), 100)):
+        assert steelyard.json(*words, *more)["endpoints"] != []
+        shown = {each["endpoint"]: each["percent"] for each in steelyard.json(*words)["endpoints"]}
+        assert shown[other] == percent
     for verb, state in (("drain", "draining"), ("resume", "active")):
         states = {
             each["host"]: each["state"]
@@ -322,6 +328,8 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         ),
         (("service", "show", "none"), "none"),
         (("host", "drain", "omega"), "omega"),
+        (("host", "drain", "alpha", "--then-end"), "--then-end"),
+        (("service", "weights", "web", "alpha:1=5", "beta=5"), "WEIGHTS"),
         (("host", "token", "--life", "0"), "life_s"),
         (("host", "remove", "alpha"), "alpha still holds"),
         (("job", "run", "not a task", "--demand", "cpu=1"), "task"),
