@@ -101,7 +101,7 @@ def test_every_command_works(
         assert steelyard.json(*words, *more)["endpoints"] != []
         shown = {each["endpoint"]: each["percent"] for each in steelyard.json(*words)["endpoints"]}
         assert shown[other] == percent
-    for verb, state in (("drain", "draining"), ("resume", "active")):
+    for verb, state in (("drain", "draining"), ("close", "closed"), ("resume", "active")):
         states = {
             each["host"]: each["state"]
             for each in steelyard.json("service", verb, "by-hand", other)["endpoints"]
@@ -154,7 +154,17 @@ def test_every_command_works(
     alert_people(steelyard)
     look_and_ask(steelyard)
     manage_people(steelyard)
+    choose_policies(steelyard)
     assert commands() - {"up"} == steelyard.used
+
+
+def choose_policies(steelyard: Steelyard) -> None:
+    """Another default for a kind of load, and back to what was built in."""
+    assert "pack" in json.dumps(steelyard.json("policy", "list"))
+    steelyard.json("policy", "set", "shard", "pack", "--reason", "a test")
+    assert "pack" in json.dumps(steelyard.json("policy", "show", "shard"))
+    steelyard.json("policy", "restore", "shard", "0", "--reason", "a test")
+    assert "a test" in json.dumps(steelyard.json("policy", "history", "shard"))
 
 
 def alert_people(steelyard: Steelyard) -> None:
@@ -202,6 +212,8 @@ def manage_people(steelyard: Steelyard) -> None:
     for verb, is_active in (("disable", False), ("enable", True)):
         assert steelyard.json("person", verb, "by-hand")["is_active"] is is_active
     assert "/password/" in steelyard.json("person", "link", "by-hand")["url"]
+    reset = steelyard("person", "reset-second-factor", "by-hand", "--json")
+    assert (reset.exit_code, "has no second factor" in reset.stderr) == (1, True)
     assert "by-hand" in {each["username"] for each in steelyard.json("person", "list")}
     assert steelyard.json("preference", "set", "density", "compact")["document"] == "compact"
     chosen = {each["key"]: each["chosen"] for each in steelyard.json("preference", "list")}
