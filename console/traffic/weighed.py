@@ -62,9 +62,7 @@ class Row:
             "apart": self.apart,
             "shares": [self.got, self.asked],
             "rate": figure(self.rate_per_s),
-            "under_way": f"{self.in_flight} in flight, mean {figure(self.latency_ms)} ms"
-            if is_known
-            else UNKNOWN,
+            "under_way": self._under_way if is_known else UNKNOWN,
             "capacity": "nothing learnt yet" if is_known and self.capacity_per_s is None else self._capacity,
             "grounds": f"{percent(self.trust)} learnt here, report {self._report_age}"
             if is_known
@@ -72,6 +70,11 @@ class Row:
             "reason": self.reason,
             "ticks": [list(tick) for tick in self.ticks],
         }
+
+    @property
+    def _under_way(self) -> str:
+        mean = "" if self.latency_ms is None else f", mean {figure(self.latency_ms)} ms"
+        return f"{self.in_flight} in flight{mean}"
 
     @property
     def _report_age(self) -> str:
