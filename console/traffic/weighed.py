@@ -63,7 +63,7 @@ class Row:
             "shares": [self.got, self.asked],
             "rate": figure(self.rate_per_s),
             "under_way": self._under_way if is_known else UNKNOWN,
-            "capacity": "nothing learnt yet" if is_known and self.capacity_per_s is None else self._capacity,
+            "capacity": "not learnt yet" if is_known and self.capacity_per_s is None else self._capacity,
             "grounds": f"{percent(self.trust)} learnt here, report {self._report_age}"
             if is_known
             else UNKNOWN,
