@@ -38,6 +38,7 @@ class Load:
     priority: who may be proposed to leave for whom, -1,000,000 to 1,000,000; nothing leaves by itself.
     tenant: whose it is, for the policy tenant_fair.
     policy: a name in POLICIES; options: as its SCHEMA says.
+    default_version: of the caller's own default policies, the one that both are of, 0 for none; only kept for who asks.
     Errors: InvalidLoad with the field.
     """
 
@@ -56,6 +57,7 @@ class Load:
     group: str = ""
     priority: int = 0
     tenant: str = ""
+    default_version: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

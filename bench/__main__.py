@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bench import machine, results
+from bench import curves, machine, results
 from bench.page import page
 from bench.picture import draw
 from bench.registry import Settings, UnknownBenchmark, chosen, runner
@@ -44,6 +44,9 @@ def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     for row in kept:
         (pictures / f"{row['id']}.svg").write_text(draw(row))
+    against_load = curves.draw(kept)
+    if against_load is not None:
+        (pictures / f"{curves.NAME}.svg").write_text(against_load)
     (pictures / "README.md").write_text(page(kept))
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bench import curves
 from bench.table import amount, bound
 
 HEAD = """# Figures
 
 Made from `bench/results.json` by every `make bench`; what a row means is in [bench/README.md](../../bench/README.md).
 Medians of the rounds; the ratio is ours / peer's, of rounds taken in turn. A row that is outside its limit says so.
+"""
 
+TABLE = """
 | id | ours | peer's | ratio | unit | limit | inside | beside | command |
 |---|---|---|---|---|---|---|---|---|
 """
 
 
 def page(rows: Iterable[dict[str, Any]]) -> str:
-    """Markdown, a line a row."""
-    return HEAD + "".join(_line(row) for row in rows)
+    """Markdown: the picture of p99 against load where there is one, then a line a row."""
+    rows = list(rows)
+    picture = "\n![p99 against load](B1.p99.svg)\n" if curves.curves(rows) else ""
+    return HEAD + picture + TABLE + "".join(_line(row) for row in rows)
 
 
 def _line(row: dict[str, Any]) -> str:

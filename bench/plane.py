@@ -28,10 +28,11 @@ class NotStarted(RuntimeError):
 class ControlPlane:
     """All processes of the console, on SQLite and the embedded broker, started and ended with the block.
 
-    address: where hosts reach it.
+    address: where hosts reach it. settings: more of its environment.
     """
 
-    def __init__(self, address: str = LOOPBACK) -> None:
+    def __init__(self, address: str = LOOPBACK, **settings: str) -> None:
+        self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="steelyard-bench-"))
         self.place = Place(self._folder / "data")
         self.address, self.port = address, free_port(address)
@@ -42,7 +43,9 @@ class ControlPlane:
         self._process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("steelyard")), "up",
             env=clean_environment(
-                STEELYARD_DATA=str(self.place.data), STEELYARD_LISTEN=f"{self.address}:{self.port}"
+                STEELYARD_DATA=str(self.place.data),
+                STEELYARD_LISTEN=f"{self.address}:{self.port}",
+                **self._settings,
             ),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip

@@ -60,12 +60,17 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B1.sim.swing.{late_s}" for late_s in (5, 15, 30)), "B1.sim.pickers.2", "B1.sim.pickers.4",
         *(f"B1.sim.cpu_max_avg.{load}" for load in (60, 80, 92)),
     ),
+    "bench.traffic.quota_windows": tuple(f"B1.sim.quota.{load}" for load in (30, 60, 80, 92)),
     "bench.engine": ("B1.weight_change_ms", "B1.changes_failed", "B1.away_failed", "B1.restart_s"),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
         "B2.bytes_per_host",
     ),
+    "bench.traffic.four_envoys": ("B1.four_envoys.vs_envoy_lr", "B1.four_envoys.vs_envoy_lr_weights"),
     "bench.traffic.faults": ("B1.fast_fail_share", "B1.antagonist_recovery_s"),
+    "bench.traffic.thin_link": ("B1.thin_link_p99", "B1.thin_link_recovery_s"),
+    "bench.traffic.newcomer": ("B1.newcomer_p99",),
+    "bench.traffic.late_reports": tuple(f"B1.swing.{late_s}" for late_s in (5, 15, 30)),
     "bench.traffic.slow_server": ("B1.linkerd_success",),
     "bench.traffic.ramp": ("B1.prequal_127.ratio",),
     "bench.batching": ("B2.batch.placed", "B2.batch.cost", "B2.batch.rate", "B2.batch.rate_full"),
@@ -94,6 +99,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     ),
     "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
     "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
+    "bench.searching": ("B9.search_ms",),
+    "bench.first_load": ("B9.js_kb", "B9.css_kb"),
     "bench.placing": ("B8.place_one", "B8.place_one.4", "B8.p99", "B8.p99.4"),
 }  # fmt: skip
 

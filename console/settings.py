@@ -11,6 +11,11 @@ STEELYARD_HISTORY_HOURS  how long the past is kept: hours at 10 s, at 2 min and 
 STEELYARD_XDS_LISTEN  ADDR:PORT where engines on other machines connect (none unless set), over TLS:
                     STEELYARD_XDS_CERTIFICATE and STEELYARD_XDS_KEY are its PEM files; STEELYARD_XDS_CLIENTS, if set,
                     is the authority that must have signed a node's own certificate, beside its token
+STEELYARD_SECOND_FACTOR  the least role that must have a second factor: admin (none unless set)
+STEELYARD_OIDC_ISSUER  URL of an OpenID provider (none unless set); with it go STEELYARD_OIDC_CLIENT_ID, _SECRET_FILE,
+                    _ROLES (ops=operator,root=admin: a value of the claim STEELYARD_OIDC_CLAIM, groups unless set,
+                    gives a role), STEELYARD_OIDC_NAME, what the button says, and STEELYARD_OIDC_SCOPES
+                    beside openid and profile
 DATABASE_URL        PostgreSQL instead of SQLite
 REDIS_URL           Redis or Valkey instead of the embedded one
 """
@@ -22,6 +27,7 @@ from pathlib import Path
 
 import environ
 
+from console.oidc_settings import demanded_role, oidc_from
 from console.secrets import read_or_make_secret
 
 env = environ.Env()
@@ -43,6 +49,10 @@ STEELYARD_XDS_CERTIFICATE = env.str("STEELYARD_XDS_CERTIFICATE", "")
 STEELYARD_XDS_KEY = env.str("STEELYARD_XDS_KEY", "")
 STEELYARD_XDS_CLIENTS = env.str("STEELYARD_XDS_CLIENTS", "")
 
+#: Single sign-on, None where none is configured; and the least role that must have a second factor, "" for none.
+STEELYARD_OIDC = oidc_from(env)
+STEELYARD_SECOND_FACTOR = demanded_role(env)
+
 DEBUG = False
 SECRET_KEY = env.str("STEELYARD_SECRET_KEY", "") or read_or_make_secret(STEELYARD_DATA / "secrets/django")
 #: Opens what the database keeps sealed; every machine of the control plane needs the same.
@@ -63,6 +73,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "rest_framework",
     "knox",
@@ -74,6 +89,7 @@ INSTALLED_APPS = [
     "console.events",
     "console.fleet",
     "console.placements",
+    "console.policies",
     "console.traffic",
     "console.nodes",
     "console.jobs",
@@ -99,6 +115,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "console.accounts.demand.SecondFactorDemanded",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -147,6 +165,17 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "map"
 LOGOUT_REDIRECT_URL = "login"
+
+# Of allauth only what logging in needs: its own pages have no URLs, and its counting is per process where ours is not.
+ACCOUNT_ADAPTER = "console.accounts.oidc.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_RATE_LIMITS = False
+SOCIALACCOUNT_ADAPTER = "console.accounts.oidc.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = STEELYARD_OIDC.providers if STEELYARD_OIDC else {}
+MFA_ADAPTER = "console.accounts.second_factor.SealingAdapter"
+# A phone's clock may be half a minute wrong.
+MFA_TOTP_TOLERANCE = 1
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -94,10 +94,12 @@ def live() -> Iterator[None]:
     from console.live import feed, ingest
     from console.live.link import links
     from console.live.picture import picture
+    from console.policies.defaults import defaults
     from console.search.index import index
 
     def renew() -> None:
         picture.__init__()  # type: ignore[misc]  (modules hold the object itself)
+        defaults.__init__()  # type: ignore[misc]
         index.__init__()  # type: ignore[misc]
         links.__init__()  # type: ignore[misc]
         ingest.refused.clear()

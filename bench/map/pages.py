@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ TEMPLATES = [
     *(ROOT / f"console/{app}/templates" for app in ("fleet", "history", "lists", "pages")),
 ]
 MOST = 1000
+#: What the console gives its own map page, and its table of hosts.
+MAP = ("/static/js/main.js", "/static/js/cluster-map.js")
+GRID = ("/static/js/main.js", "/static/js/host-grid.js")
 LIBRARIES = {"static": "django.templatetags.static"}
 register = Library()
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
@@ -43,8 +46,8 @@ def bulk_bar(listing: str) -> dict[str, Any]:
     return {"listing": listing, "query": "", "offers": offers, "most": MOST}
 
 
-def render(template: str, scripts: Iterable[str], hosts: int, **choice: str) -> str:
-    """A page of this template with the scripts at those paths. choice: group, colour and size; columns, by key."""
+def render(template: str, scripts: Sequence[str], hosts: int, **choice: str) -> str:
+    """A page of this template with the scripts at these paths. choice: group, colour and size; columns, by key."""
     if not settings.configured:
         settings.configure(ROOT_URLCONF=__name__, USE_I18N=False)
     set_urlconf(__name__)  # the page's links, without the product behind them

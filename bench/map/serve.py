@@ -10,21 +10,19 @@ from pathlib import Path
 import uvicorn
 
 from bench.map.fleet import Fleet
-from bench.map.pages import render
+from bench.map.pages import GRID, MAP, render
 from bench.map.server import MapServer
 
 #: Other ways to draw the same, and how they are called in the results.
 PEERS = {"svg": "an element of SVG a host", "echarts": "ECharts' heatmap"}
-MAIN = "/static/js/main.js"
-GRID = [MAIN, "/static/js/host-grid.js"]
-SCRIPTS = Path(__file__).parent / "peers"
+DRAWERS = Path(__file__).parent / "peers"
 
 
 async def serve(hosts: int, updates_per_s: float, port: int, modules: Path) -> None:
     """Until the process is told to end."""
-    pages = {"/": render("fleet/map.html", [MAIN], hosts), "/hosts/": render("fleet/hosts.html", GRID, hosts)}
-    pages |= {f"/{name}/": render("peer.html", [f"/peers/{name}.js"], hosts) for name in PEERS}
-    folders = {"/peers/": SCRIPTS, "/npm/": modules}
+    pages = {"/": render("fleet/map.html", MAP, hosts), "/hosts/": render("fleet/hosts.html", GRID, hosts)}
+    pages |= {f"/{name}/": render("peer.html", (f"/peers/{name}.js",), hosts) for name in PEERS}
+    folders = {"/peers/": DRAWERS, "/npm/": modules}
     application = MapServer(Fleet(hosts, time.monotonic()), pages, folders)
     config = uvicorn.Config(
         application, host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio"

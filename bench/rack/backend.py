@@ -11,6 +11,7 @@ GET or POST, HTTP/1.1 with keep-alive:
     /hold?s=2           200 after 2 s without using CPU
     /usual              what the server was last told to do with it, at first 200 at once
     /tell?s=2&code=500  from now on /usual answers 500 after 2 s; and so does /burn, unless code is 200
+    /tell?cold=50       the next 50 of /burn cost COLD times as much, as on a host whose caches are empty
 Every answer names the host: in its JSON body {"host": ...} and, since large answers have no JSON, in x-host.
 One thread and no queue of its own: requests that arrive while one burns wait in the kernel, first come first served.
 --tcp-port adds a port that echoes. Prints "ready" once it listens; ends on SIGTERM.
@@ -38,6 +39,9 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_BURN_MS = 10_000.0
 MAX_HOLD_S = 60.0
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
+#: What a request costs on a cold server, in that of a warm one.
+COLD = 3.0
+MAX_COLD = 10_000
 CHUNK = bytes(64 * 1024)
 REASONS = {int(status): status.phrase for status in HTTPStatus}
 
@@ -97,10 +101,11 @@ def parse_head(head: bytes) -> tuple[str, str, int, bool]:
 
 
 class Mood:
-    """What the server was told to do with usual requests: how long to hold them, what to answer."""
+    """What the server was told: how long to hold usual requests, what to answer, how many to come find it cold."""
 
     hold_s = 0.0
     status = 200
+    cold = 0
 
 
 class HttpConnection(asyncio.Protocol):
@@ -170,6 +175,9 @@ class HttpConnection(asyncio.Protocol):
         if path == "/burn" and self.mood.status == 200:
             mean, deviation = (number(query, name, 0.0, MAX_BURN_MS) for name in ("ms", "sd"))
             milliseconds = max(0.0, random.gauss(mean, deviation)) if deviation else mean
+            if self.mood.cold:
+                self.mood.cold -= 1
+                milliseconds *= COLD
             burn(milliseconds)
             report["burned_ms"] = milliseconds
         elif path == "/bytes":
@@ -181,6 +189,7 @@ class HttpConnection(asyncio.Protocol):
         elif path == "/tell":
             self.mood.hold_s = number(query, "s", 0.0, MAX_HOLD_S)
             self.mood.status = status_of(query)
+            self.mood.cold = int(number(query, "cold", 0, MAX_COLD))
         elif path == "/status":
             status = status_of(query)
         elif path == "/hold":

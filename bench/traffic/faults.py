@@ -54,7 +54,7 @@ async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row
     for number in range(settings.rounds):
         for door, kept in shares.items():
             plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + failing_s, number + 1, 20.0, 20_000)
-            records = await _struck(stage, plan, failing(victim))
+            records = await struck(stage, plan, failing(victim))
             # The first second is the time that anybody needs to see it.
             late = [each for each in records if each.scheduled_s > BEFORE_S + 1.0]
             early = [each for each in records if each.scheduled_s < BEFORE_S]
@@ -74,8 +74,8 @@ async def _fast_fail(stage: Stage, rate_per_s: float, settings: Settings) -> Row
     )
 
 
-async def _struck(stage: Stage, plan: LoadPlan, fault: AbstractAsyncContextManager[None]) -> list[Record]:
-    """The load of the plan, with the fault from BEFORE_S on; returns when the hosts are idle again."""
+async def struck(stage: Stage, plan: LoadPlan, fault: AbstractAsyncContextManager[None]) -> list[Record]:
+    """The load of the plan, with the fault from BEFORE_S on; returns what came of it when the hosts are idle again."""
     generator = Generator(plan)
     running = asyncio.create_task(generator.run())
     try:
@@ -110,7 +110,7 @@ async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Ro
     for number in range(settings.rounds):
         for door, kept in taken.items():
             plan = LoadPlan(stage.url(door), rate_per_s, BEFORE_S + seconds, number + 1, 20.0, 20_000)
-            records = await _struck(stage, plan, other_work(stage.hosts[0], ANTAGONIST_SHARE))
+            records = await struck(stage, plan, other_work(stage.hosts[0], ANTAGONIST_SHARE))
             kept.append(recovery_s(records, BEFORE_S, BEFORE_S + seconds))
         settings.say(
             f"  antagonist, round {number + 1}: ours {taken[OURS][-1]:g} s, {PEER} {taken[PEER][-1]:g} s"
@@ -128,16 +128,17 @@ async def _antagonist(stage: Stage, rate_per_s: float, settings: Settings) -> Ro
 def recovery_s(records: list[Record], start_s: float, end_s: float) -> float:
     """Seconds from start_s after which no second's 90th percentile is above SETTLED times that of the last half."""
     half = (start_s + end_s) / 2
-    settled = _slow(records, half, end_s)
+    settled = p90_s(records, half, end_s)
     seconds = range(int(end_s - start_s))
     late = [
-        each for each in seconds if _slow(records, start_s + each, start_s + each + 1) > SETTLED * settled
+        each for each in seconds if p90_s(records, start_s + each, start_s + each + 1) > SETTLED * settled
     ]
     # The last half is what it settles at: a bad second there is noise.
     return float(max((each + 1 for each in late if start_s + each < half), default=0))
 
 
-def _slow(records: list[Record], start_s: float, end_s: float) -> float:
+def p90_s(records: list[Record], start_s: float, end_s: float) -> float:
+    """Of the latencies of what was due in that time."""
     found = sorted(each.latency_s for each in records if start_s <= each.scheduled_s < end_s)
     return percentile(found, 90)
 

@@ -23,29 +23,32 @@ from bench.traffic.turns import take, until_idle
 
 HOSTS, CORES = 4, 0.25
 MEAN_MS: Final = 17.0
-TAKEN, PERIOD_S = 0.6, 20.0
-STEP, STEPS, KNEE, BASE_S, RUNG_S = 1.2, 10, 4.0, 10.0, 15.0
+#: Of the other work. Whatever is measured lasts whole periods: half of one would see half of the hosts taken, or none.
+TAKEN, PERIOD_S, PERIOD_FAST_S = 0.6, 20.0, 5.0
+STEP, STEPS, KNEE = 1.2, 10, 4.0
 LOAD: Final = 1.27
-#: Two periods of the other work.
-SECONDS, SECONDS_FAST = 40.0, 10.0
+#: How long a turn is.
+PERIODS: Final = 2
 PATH: Final = f"/burn?ms={MEAN_MS:g}&sd={MEAN_MS:g}"
 PEER: Final = "envoy_rr"
 
 
 async def run(settings: Settings) -> list[Row]:
     specs = [HostSpec(f"p{number}", CORES, 256 * 2**20, 25e6) for number in range(1, HOSTS + 1)]
-    seconds = settings.pick(SECONDS, SECONDS_FAST)
+    period_s = settings.pick(PERIOD_S, PERIOD_FAST_S)
     p99: dict[str, list[float]] = {OURS: [], PEER: []}
     failures = dict.fromkeys(p99, 0)
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(Stage(specs))
         for number, host in enumerate(stage.hosts):
-            phase_s = number * PERIOD_S / HOSTS
-            await stack.enter_async_context(other_work(host, TAKEN, PERIOD_S / 2, PERIOD_S / 2, phase_s))
-        knee = await _knee(stage, settings)
+            phase_s = number * period_s / HOSTS
+            await stack.enter_async_context(other_work(host, TAKEN, period_s / 2, period_s / 2, phase_s))
+        knee = await _knee(stage, period_s, settings)
         for number in range(settings.rounds):
             for door, kept in p99.items():
-                turn = await take(stage.url(door, PATH), LOAD * knee, seconds, number + 1, stage.spent)
+                turn = await take(
+                    stage.url(door, PATH), LOAD * knee, PERIODS * period_s, number + 1, stage.spent
+                )
                 await until_idle(stage.spent)
                 kept.append(turn.summary.p99_ms)
                 failures[door] += turn.summary.failures
@@ -65,13 +68,13 @@ async def run(settings: Settings) -> list[Row]:
     ]
 
 
-async def _knee(stage: Stage, settings: Settings) -> float:
-    """Requests a second that random choice carries."""
+async def _knee(stage: Stage, period_s: float, settings: Settings) -> float:
+    """Requests a second that random choice carries. Each rung lasts a period of the other work."""
     url = stage.url("envoy_random", PATH)
     rate = 0.2 * HOSTS * CORES / (MEAN_MS / 1000)
-    idle = await take(url, rate, settings.pick(BASE_S, 5.0), 0, stage.spent)
+    idle = await take(url, rate, period_s, 0, stage.spent)
     for _ in range(STEPS):
-        rung = await take(url, rate * STEP, settings.pick(RUNG_S, 5.0), 0, stage.spent)
+        rung = await take(url, rate * STEP, period_s, 0, stage.spent)
         await until_idle(stage.spent)
         if rung.summary.p50_ms > KNEE * idle.summary.p50_ms or rung.summary.failures:
             break

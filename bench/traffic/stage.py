@@ -19,12 +19,12 @@ from typing import Any, Final, Self
 
 import psutil
 
-from bench.plane import ControlPlane
 from bench.rack.rack import Host, Rack
 from bench.rack.specs import HostSpec
 from bench.rack.unequal import UNEQUAL
-from bench.traffic.peers import Peers, Server
-from clients.rest import Steelyard
+from bench.traffic.peers import Peers
+from bench.traffic.product import Product
+from bench.traffic.ways import WAYS, Server
 from console.engines.envoy.doors import Door
 from console.engines.envoy.engine import EnvoyEngine
 from console.engines.envoy.process import EnvoyProcess
@@ -33,16 +33,18 @@ from console.supervisor.ports import free_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PORT: Final = 8080
-BURN_MS: Final = 5.0
+BURN: Final = "/burn?ms=5"
 OURS, PERFECT = "ours", "perfect_picker"
-REPORTING_S: Final = 30.0
+SERVING_S: Final = 30.0
 
 
 class Stage:
-    """An async context manager. doors: name -> (address, port): ours, perfect_picker, and the peers' ways.
+    """An async context manager. doors: name -> (address, port) of each balancer: ours, perfect_picker, the peers' ways.
 
     specs: the hosts, by default the six unequal ones; the picker that knows is told their cores. limited: servers
-    live under the hosts' quotas. settings: of our service.
+    live under the hosts' quotas. settings: of our service. balancers: hosts with an engine of ours and an Envoy of
+    the peers' each, instead of one of either beside the control plane; HAProxy and perfect_picker are not there then.
+    report_s: the least time between two reports of an agent.
     """
 
     def __init__(
@@ -51,29 +53,37 @@ class Stage:
         *,
         limited: bool = True,
         settings: Mapping[str, Any] | None = None,
+        balancers: Sequence[HostSpec] = (),
+        report_s: float = 0.0,
     ) -> None:
-        self._specs, self._limited, self._settings = specs, limited, settings
+        self._specs, self._limited, self._settings = specs, limited, settings or {}
+        self._balancers, self._report_s = balancers, report_s
         self._stack = AsyncExitStack()
         self._servers: dict[str, psutil.Process] = {}
-        self.doors: dict[str, tuple[str, int]] = {}
+        self._peers: list[Peers] = []
+        self.doors: dict[str, list[tuple[str, int]]] = {}
         self.hosts: list[Host] = []
 
     async def __aenter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix="steelyard-stage-"))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
-            rack = await self._stack.enter_async_context(Rack(self._specs, prefix="b", kind="namespaces"))
-            self.hosts = list(rack)
-            for host in rack:
+            specs = [*self._specs, *self._balancers]
+            rack = await self._stack.enter_async_context(Rack(specs, prefix="b", kind="namespaces"))
+            hosts = list(rack)
+            self.hosts, balancers = hosts[: len(self._specs)], hosts[len(self._specs) :]
+            for host in self.hosts:
                 server = await _serve(host, folder)
                 if self._limited:
                     await host.adopt(server.pid)
                 self._servers[host.name] = psutil.Process(server.pid)
-            peers = [Server(host.address, PORT, host.spec.cores) for host in rack]
-            await self._open_ours(rack, folder)
-            await self._open_perfect(rack, folder)
-            standing = await self._stack.enter_async_context(Peers(rack.gateway, peers, folder / "peers"))
-            self.doors |= standing.doors
+            await self._open_ours(rack.gateway, folder, balancers)
+            if balancers:
+                for host in balancers:
+                    await self._open_peers(host.address, folder / f"peers-{host.name}", host)
+            else:
+                await self._open_perfect(rack.gateway, folder)
+                await self._open_peers(rack.gateway, folder / "peers")
         except BaseException:
             await self._stack.aclose()
             raise
@@ -82,9 +92,30 @@ class Stage:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def url(self, door: str, path: str = f"/burn?ms={BURN_MS:g}") -> str:
-        address, port = self.doors[door]
-        return f"http://{address}:{port}{path}"
+    def url(self, door: str, path: str = BURN) -> str:
+        """Of a door that one balancer has."""
+        (url,) = self.urls(door, path)
+        return url
+
+    def urls(self, door: str, path: str = BURN) -> list[str]:
+        """Of every balancer that has the door."""
+        return [f"http://{address}:{port}{path}" for address, port in self.doors[door]]
+
+    async def leave(self, host: Host) -> None:
+        """Take the host's server from behind ours and the peers' Envoys."""
+        await self._ours.remove(host)
+        for peers in self._peers:
+            peers.serve(self._as_servers(without=host))
+
+    async def join(self, host: Host) -> None:
+        """Put it back: nobody knows any more what it can do."""
+        for peers in self._peers:
+            peers.serve(self._as_servers())
+        await self._ours.add(host)
+
+    async def weights(self) -> dict[str, float]:
+        """Each host's weight in ours at present."""
+        return await self._ours.weights()
 
     def spent(self) -> dict[str, float]:
         """Cpu seconds of each host's server so far."""
@@ -95,30 +126,17 @@ class Stage:
         """Each host's quota."""
         return {host.name: host.spec.cores for host in self.hosts}
 
-    async def _open_ours(self, rack: Rack, folder: Path) -> None:
-        """The product as it is used: agents report, nobody says a weight."""
-        plane = await self._stack.enter_async_context(ControlPlane(rack.gateway))
-        door = (rack.gateway, free_port(rack.gateway))
-        with Steelyard(plane.url, plane.token) as client:
-            for host in rack:
-                token = await asyncio.to_thread(client.create_host_token, host_name=host.name)
-                await _report(host, plane.url, token["token"], folder / host.name)
-            async with asyncio.timeout(REPORTING_S):
-                while not all(each["report_age_s"] is not None for each in await _hosts(client, len(rack))):
-                    await asyncio.sleep(0.2)
-            body: dict[str, Any] = {
-                "name": "work", "protocol": "http", "listen": f"{door[0]}:{door[1]}",
-                "endpoints": [f"{host.name}:{PORT}" for host in rack],
-            }  # fmt: skip
-            if self._settings:
-                body["settings"] = self._settings
-            await asyncio.to_thread(client.create_service, body)
-        await _until_serving(*door)
-        self.doors[OURS] = door
+    def _as_servers(self, without: Host | None = None) -> list[Server]:
+        return [Server(host.address, PORT, host.spec.cores) for host in self.hosts if host is not without]
 
-    async def _open_perfect(self, rack: Rack, folder: Path) -> None:
+    async def _open_ours(self, gateway: str, folder: Path, balancers: Sequence[Host]) -> None:
+        product = Product(self.hosts, gateway, PORT, folder, self._settings, balancers, self._report_s)
+        self._ours = await self._stack.enter_async_context(product)
+        await self._open(OURS, *product.doors)
+
+    async def _open_perfect(self, gateway: str, folder: Path) -> None:
         """Our own picker in an Envoy of its own, told the hosts' speeds once and for all."""
-        door = (rack.gateway, free_port(rack.gateway))
+        door = (gateway, free_port(gateway))
         engine = EnvoyEngine((Door(f"unix:{folder / 'xds.sock'}"),))
         await engine.start()
         self._stack.push_async_callback(engine.stop)
@@ -126,13 +144,26 @@ class Stage:
         self._stack.push_async_callback(envoy.stop)
         endpoints = tuple(
             EndpointTarget(host.name, host.address, PORT, weight=max(1, round(1000 * host.spec.cores)))
-            for host in rack
+            for host in self.hosts
         )
         engine.apply(TrafficTarget((ServiceTarget("work", "http", *door, endpoints),), epoch=1))
         await envoy.start()
         await envoy.wait_ready()
-        await _until_serving(*door)
-        self.doors[PERFECT] = door
+        await self._open(PERFECT, door)
+
+    async def _open_peers(self, address: str, folder: Path, host: Host | None = None) -> None:
+        """All peers beside the control plane; on a host of their own those that are Envoy's."""
+        ways = [name for name, way in WAYS.items() if host is None or way.product == "envoy"]
+        peers = Peers(address, self._as_servers(), folder, ways, host)
+        self._peers.append(await self._stack.enter_async_context(peers))
+        for name, door in peers.doors.items():
+            await self._open(name, door)
+
+    async def _open(self, name: str, *doors: tuple[str, int]) -> None:
+        """These doors are that way's as well, as soon as they answer."""
+        for address, port in doors:
+            await _until_serving(address, port)
+        self.doors.setdefault(name, []).extend(doors)
 
 
 async def _serve(host: Host, folder: Path) -> Process:
@@ -144,24 +175,8 @@ async def _serve(host: Host, folder: Path) -> Process:
     )
 
 
-async def _report(host: Host, url: str, token: str, own: Path) -> None:
-    await host.start(
-        [
-            sys.executable, "-m", "agents", "join", url, "--token", token, "--name", host.name,
-            "--address", host.address, "--data", str(own), "--cgroup", host.cgroup,
-            "--capacity", f"net_in={host.spec.net_bytes_s:.0f}", "--capacity", f"net_out={host.spec.net_bytes_s:.0f}",
-        ],
-        log=own / "agent.log", cwd=ROOT, limited=False,
-    )  # fmt: skip
-
-
-async def _hosts(client: Steelyard, least: int) -> list[dict[str, object]]:
-    found = (await asyncio.to_thread(client.hosts))["results"]
-    return found if len(found) >= least else [{"report_age_s": None}]
-
-
 async def _until_serving(address: str, port: int) -> None:
-    async with asyncio.timeout(REPORTING_S):
+    async with asyncio.timeout(SERVING_S):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(address, port)

@@ -7,13 +7,14 @@ which is measured first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from bench.figures import Compared
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 from bench.traffic.stage import OURS, PERFECT, Stage
-from bench.traffic.turns import Turn, take, until_idle
+from bench.traffic.turns import Turn, take, take_through, until_idle
 
 LOADS = (30, 60, 80, 92)
 LOADS_FAST = (60,)
@@ -46,7 +47,7 @@ async def run(settings: Settings) -> list[Row]:
         await take(stage.url(OURS), 0.6 * capacity, seconds, 0, stage.spent)
         for load in loads:
             turns = await _at_load(stage, load, capacity * load / 100, seconds, settings)
-            rows += [_row(load, name, turns) for name in GOALS]
+            rows += [tail_row(f"B1.p99.{load}.vs_{name}", name, turns) for name in GOALS]
             if load == EVEN:
                 rows.append(_evenness(stage, turns[OURS]))
     return rows
@@ -58,10 +59,10 @@ def _wanted(settings: Settings, load: int) -> bool:
     return even or any(settings.wants(f"B1.p99.{load}.vs_{name}") for name in GOALS)
 
 
-async def calibrate(stage: Stage) -> float:
+async def calibrate(stage: Stage, door: str = PERFECT) -> float:
     """Cpu seconds that one request costs: of all hosts together, at a load that none of them minds."""
     before = stage.spent()
-    turn = await take(stage.url(PERFECT), 30.0, CALIBRATING_S, 0, stage.spent)
+    turn = await take_through(stage.urls(door), 30.0, CALIBRATING_S, 0, stage.spent)
     await until_idle(stage.spent)
     after = stage.spent()
     answered = sum(not record.failed for record in turn.records)
@@ -81,7 +82,8 @@ async def _at_load(
     return turns
 
 
-def _row(load: int, peer: str, turns: dict[str, list[Turn]]) -> Row:
+def tail_row(identity: str, peer: str, turns: Mapping[str, Sequence[Turn]]) -> Row:
+    """p99 of ours beside a peer's, and how far from its goal."""
     ours, theirs = ([turn.summary for turn in turns[name]] for name in (OURS, peer))
     medians = ", ".join(
         f"p{percent} {fmean(getattr(each, f'p{percent}_ms') for each in ours):.0f} beside "
@@ -90,7 +92,7 @@ def _row(load: int, peer: str, turns: dict[str, list[Turn]]) -> Row:
     )
     failed = [sum(each.failures for each in side) for side in (ours, theirs)]
     return row(
-        f"B1.p99.{load}.vs_{peer}",
+        identity,
         Compared.of([each.p99_ms for each in ours], [each.p99_ms for each in theirs]),
         "ms",
         GOALS[peer],

@@ -33,11 +33,23 @@ class Turn:
 
 async def take(url: str, rate_per_s: float, seconds: float, seed: int, spent: Spent) -> Turn:
     """Open-loop load at that rate for WARM_S and then so many seconds that count."""
-    plan = LoadPlan(
-        url, rate_per_s, WARM_S + seconds, seed=seed, deadline_s=DEADLINE_S, max_outstanding=20_000
-    )
-    generator = Generator(plan)
-    running = asyncio.create_task(generator.run())
+    return await take_through([url], rate_per_s, seconds, seed, spent)
+
+
+async def take_through(
+    urls: Sequence[str], rate_per_s: float, seconds: float, seed: int, spent: Spent
+) -> Turn:
+    """The same through several doors at once, each with its even part of the rate and arrivals of its own."""
+    generators = [
+        Generator(
+            LoadPlan(
+                url, rate_per_s / len(urls), WARM_S + seconds,
+                seed=seed * len(urls) + number, deadline_s=DEADLINE_S, max_outstanding=20_000,
+            )
+        )
+        for number, url in enumerate(urls)
+    ]  # fmt: skip
+    running = asyncio.gather(*(generator.run() for generator in generators))
     try:
         await asyncio.sleep(WARM_S)
         before = spent()
@@ -47,10 +59,13 @@ async def take(url: str, rate_per_s: float, seconds: float, seed: int, spent: Sp
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    records = sorted(generator.records, key=lambda record: record.scheduled_s)
+    records = sorted(
+        (record for generator in generators for record in generator.records),
+        key=lambda record: record.scheduled_s,
+    )
     counted = [record for record in records if record.scheduled_s >= WARM_S]
     used = {host: after[host] - before[host] for host in after}
-    return Turn(summarise(counted, generator.max_lag_s), records, used)
+    return Turn(summarise(counted, max(each.max_lag_s for each in generators)), records, used)
 
 
 async def until_idle(spent: Spent) -> None:

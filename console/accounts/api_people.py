@@ -17,6 +17,8 @@ from console.accounts.actions.people import (
     EnablePerson,
     IssuePasswordLink,
 )
+from console.accounts.actions.second_factor import ResetSecondFactor
+from console.accounts.everybody import everybody
 from console.accounts.models import Role, User
 from console.accounts.permissions import Admin
 from console.api.strict import StrictSerializer
@@ -24,9 +26,21 @@ from console.api.views import ActionView
 
 
 class PersonShown(serializers.ModelSerializer):
+    second_factor = serializers.BooleanField(help_text="Logging in asks for a code.")
+    single_sign_on = serializers.BooleanField(help_text="The OpenID provider says who it is, and its role.")
+
     class Meta:
         model = User
-        fields = ["id", "username", "role", "is_active", "last_login", "date_joined"]
+        fields = [
+            "id",
+            "username",
+            "role",
+            "is_active",
+            "second_factor",
+            "single_sign_on",
+            "last_login",
+            "date_joined",
+        ]
 
 
 class PersonRequest(StrictSerializer):
@@ -42,11 +56,16 @@ class PasswordLinkShown(serializers.Serializer):
     url = serializers.CharField(help_text="Shown this once; its owner sets a password there, within a day.")
 
 
+def _shown(person: User) -> dict[str, Any]:
+    shown: dict[str, Any] = PersonShown(everybody().get(pk=person.pk)).data
+    return shown
+
+
 class People(generics.ListAPIView, ActionView):
     """The accounts of people and programs; make one, without a password."""
 
     permission_classes = [Admin]
-    queryset = User.objects.order_by("username")
+    queryset = everybody()
     serializer_class = PersonShown
     filterset_fields = ["username", "role", "is_active"]
 
@@ -55,7 +74,7 @@ class People(generics.ListAPIView, ActionView):
         asked = PersonRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         made = self.act(request, CreatePerson(**asked.validated_data))
-        return Response(PersonShown(made).data, status=201)
+        return Response(_shown(made), status=201)
 
 
 class PersonRole(ActionView):
@@ -67,7 +86,7 @@ class PersonRole(ActionView):
     def post(self, request: Request, person: int) -> Response:
         asked = RoleRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        return Response(PersonShown(self.act(request, ChangeRole(person, **asked.validated_data))).data)
+        return Response(_shown(self.act(request, ChangeRole(person, **asked.validated_data))))
 
 
 class _Switch(ActionView):
@@ -76,7 +95,7 @@ class _Switch(ActionView):
 
     @extend_schema(request=None, responses=PersonShown)
     def post(self, request: Request, person: int) -> Response:
-        return Response(PersonShown(self.act(request, self.verb(person))).data)
+        return Response(_shown(self.act(request, self.verb(person))))
 
 
 class DisableOnePerson(_Switch):
@@ -89,6 +108,12 @@ class EnableOnePerson(_Switch):
     """Switch an account on again."""
 
     verb = EnablePerson
+
+
+class ResetPersonSecondFactor(_Switch):
+    """Take away an account's second factor, whose owner has lost it."""
+
+    verb = ResetSecondFactor
 
 
 class PersonPasswordLink(ActionView):

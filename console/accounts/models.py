@@ -61,6 +61,13 @@ class LoginTries(models.Model):
     closed_until = models.DateTimeField()
 
 
+class UsedCode(models.Model):
+    """A code of somebody's authenticator app that has opened, as a digest: it opens once."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    used_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+
 class Preference(models.Model):
     """What one person keeps under one key; the keys and their schemas are declared in preferences.py."""
 

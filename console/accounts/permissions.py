@@ -67,6 +67,12 @@ class ReadOrOperate(_ReadOrWrite):
     readers, writers = Viewer, Operator
 
 
+class ReadOrSetPolicies(_ReadOrWrite):
+    """Viewers read; policy administrators write."""
+
+    readers, writers = Viewer, PolicyAdmin
+
+
 class OperateOrAdminister(_ReadOrWrite):
     """Operators read; administrators write."""
 

@@ -26,7 +26,9 @@ from console.accounts.actions.people import (
     IssuePasswordLink,
     SetPassword,
 )
+from console.accounts.actions.second_factor import ResetSecondFactor
 from console.accounts.actions.tokens import LONGEST_LIFE_DAYS, CreateToken, RevokeToken
+from console.accounts.everybody import everybody
 from console.accounts.models import PasswordLink, Role, User
 from console.actions import SYSTEM, Action, Conflict, Invalid
 from console.api.views import actor_of, find
@@ -68,7 +70,7 @@ class PasswordForm(forms.Form):
 @never_cache
 def settings(request: HttpRequest) -> HttpResponse:
     """People and tokens; tokens only for administrators, everybody's own are on the API's page."""
-    rows = rows_of(request, User.objects.annotate(tokens=Count("auth_token_set")).order_by("username"))
+    rows = rows_of(request, everybody().annotate(tokens=Count("auth_token_set")))
     may = offer(request, CreatePerson, "create", "Make the account")
     tokens = AuthToken.objects.select_related("user").order_by("created") if not may.why_not else []
     context = {
@@ -121,11 +123,12 @@ def new_token(request: HttpRequest) -> HttpResponse:
 
 @page(Role.ADMIN, "POST")
 def person_action(request: HttpRequest, person: int, verb: str) -> HttpResponse:
-    """POST: role (role=ROLE), disable or enable."""
+    """POST: role (role=ROLE), disable, enable or reset-second-factor."""
     action: Action[Any] | None = {
         "role": ChangeRole(person, request.POST.get("role", "")),
         "disable": DisablePerson(person),
         "enable": EnablePerson(person),
+        "reset-second-factor": ResetSecondFactor(person),
     }.get(verb)
     if request.method == "POST" and action is not None:
         act(request, action, "Done; it holds from the next request on.")

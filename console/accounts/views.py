@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.utils import perform_login
 from django import forms
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
@@ -51,9 +53,16 @@ class Login(LoginView):
     template_name = "accounts/login.html"
     form_class = LoginForm
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(oidc=settings.STEELYARD_OIDC, **kwargs)  # type: ignore[no-any-return]
+
     def form_valid(self, form: LoginForm) -> HttpResponse:
         TakeBack(*form.who()).run(form.actor())
-        return super().form_valid(form)
+        # Straight in, or by way of the second factor where the account has one.
+        answer: HttpResponse = perform_login(
+            self.request, form.get_user(), redirect_url=self.get_success_url()
+        )
+        return answer
 
     def form_invalid(self, form: LoginForm) -> HttpResponse:
         answer = super().form_invalid(form)

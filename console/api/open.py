@@ -37,8 +37,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @api_view(["GET"])
 @permission_classes([Viewer])
 def metrics(request: Request) -> HttpResponse:
-    """Prometheus' scrape target; needs a token like everything else."""
-    return HttpResponse(exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    """Prometheus' scrape target; needs a token like everything else. ?service=NAME: with that one's endpoints."""
+    return HttpResponse(
+        exposition(request.query_params.get("service", "")),
+        content_type="text/plain; version=0.0.4; charset=utf-8",
+    )
 
 
 @csrf_exempt

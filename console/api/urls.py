@@ -21,6 +21,7 @@ from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
 from console.plans import api as plans
+from console.policies import api as policies
 from console.search import api as search
 from console.storage import api as storage
 from console.traffic import api as traffic
@@ -57,6 +58,7 @@ urlpatterns = [
     path("people/<int:person>/role/", people.PersonRole.as_view()),
     path("people/<int:person>/disable/", people.DisableOnePerson.as_view()),
     path("people/<int:person>/enable/", people.EnableOnePerson.as_view()),
+    path("people/<int:person>/reset-second-factor/", people.ResetPersonSecondFactor.as_view()),
     path("people/<int:person>/password-link/", people.PersonPasswordLink.as_view()),
     path("status/", events.Status.as_view()),
     path("events/", events.Events.as_view()),
@@ -73,6 +75,11 @@ urlpatterns = [
     path("placements/<uuid:placement>/release/", placements.ReleasePlacement.as_view()),
     path("plans/", plans.Plans.as_view()),
     path("plans/apply/", plans.ApplyOnePlan.as_view()),
+    path("policies/", policies.Policies.as_view()),
+    path("policy-defaults/", policies.PolicyDefaults.as_view()),
+    path("policy-defaults/<name:kind>/", policies.OnePolicyDefault.as_view()),
+    path("policy-defaults/<name:kind>/versions/", policies.PolicyVersions.as_view()),
+    path("policy-defaults/<name:kind>/restore/", policies.RestorePolicy.as_view()),
     path("decisions/", placements.Decisions.as_view()),
     path("decisions/<uuid:decision>/", placements.OneDecision.as_view()),
     path("chain/", chain.ChainView.as_view()),

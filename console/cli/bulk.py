@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="One action on many things.")
 @app.command("run")
 def bulk_run(
     action: Annotated[str, typer.Argument(help="For instance host.drain, job.cancel, placement.release.")],
-    items: Annotated[list[str], typer.Argument(help="Names of hosts, identities of jobs or placements.")],
+    items: Annotated[
+        list[str], typer.Argument(help="Names of hosts, identities, SERVICE/HOST:PORT of endpoints.")
+    ],
     apply: Annotated[bool, typer.Option("--apply", help="Do it; else only say what would happen.")] = False,
     reason: Why = "",
     as_json: Json = False,

@@ -18,7 +18,7 @@ def job_run(
     demand: Demand,
     arg: Annotated[list[str], typer.Option(help="A positional argument of the task; repeat for each.")] = [],
     label: Labels = [],
-    policy: Policy = "spread",
+    policy: Policy = "",
     as_json: Json = False,
 ) -> None:
     """Hand in one Celery task; it runs on the host that the core chooses."""

@@ -17,7 +17,7 @@ Demand = Annotated[
     list[str], typer.Option("--demand", "-d", help="RESOURCE=AMOUNT, for instance cpu=0.5 or memory=2Gi.")
 ]
 Labels = Annotated[list[str], typer.Option("--label", "-l", help="KEY=VALUE that the host must carry.")]
-Policy = Annotated[str, typer.Option("--policy", help="How to choose.")]
+Policy = Annotated[str, typer.Option("--policy", help="How to choose; left out: the default.")]
 
 _UNITS = {resource.name: resource.unit for resource in STANDARD}
 

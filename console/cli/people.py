@@ -13,7 +13,7 @@ from console.cli.options import Json
 app = typer.Typer(no_args_is_help=True, help="People: accounts, their roles and passwords.")
 
 Role = Annotated[str, typer.Argument(help="viewer, operator, policy-admin or admin")]
-SHOWN = ("username", "role", "is_active", "last_login")
+SHOWN = ("username", "role", "is_active", "second_factor", "single_sign_on", "last_login")
 
 
 @app.command("list")
@@ -51,6 +51,13 @@ def person_enable(username: str, as_json: Json = False) -> None:
     """Switch an account on again."""
     with api() as client:
         show(client.post(f"people/{_id(client, username)}/enable/"), as_json, *SHOWN)
+
+
+@app.command("reset-second-factor")
+def person_reset_second_factor(username: str, as_json: Json = False) -> None:
+    """Take away an account's second factor: its owner has lost it, and sets up a new one."""
+    with api() as client:
+        show(client.post(f"people/{_id(client, username)}/reset-second-factor/"), as_json, *SHOWN)
 
 
 @app.command("link")

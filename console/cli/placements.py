@@ -57,7 +57,7 @@ def _place(kind: str) -> Callable[..., None]:
         group: Group = "",
         priority: Priority = 0,
         tenant: Tenant = "",
-        policy: Policy = "spread",
+        policy: Policy = "",
         option: Options = [],
         as_json: Json = False,
     ) -> None:

@@ -33,6 +33,7 @@ from console.live.feed import end, forever
 from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
+from console.policies.defaults import defaults
 from console.storage.moves import advance_replicas
 from console.traffic.view import TrafficSeen, encode_traffic
 
@@ -84,6 +85,7 @@ class Controller:
         # What was seen under an earlier leadership is the past.
         self._traffic_seen = None
         await in_thread(picture.load)
+        await in_thread(defaults.load)
         traffic = await Traffic.lead(epoch)
         deposed = asyncio.Event()
         loops = [
@@ -189,6 +191,7 @@ class Controller:
     def _sweep(self, epoch: int) -> None:
         """All that follows from the present state of the database, each step fenced by the epoch."""
         picture.load()
+        defaults.load()
         for step in (self._detect, self._move, self._see_to_attempts, self._place_waiting):
             try:
                 step(epoch)

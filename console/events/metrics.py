@@ -19,6 +19,9 @@ from console.traffic.view import seen
 
 
 class _Collector:
+    def __init__(self, service: str) -> None:
+        self._service = service
+
     def describe(self) -> list[Metric]:
         """Nothing: the registry would else collect once to learn the names, and ask the database twice."""
         return []
@@ -56,11 +59,11 @@ class _Collector:
             for state, count in now[kind].items():
                 family.add_metric([state], count)
             yield family
-        yield from traffic(seen())
+        yield from traffic(seen(), self._service)
 
 
-def exposition() -> bytes:
-    """The text of /metrics."""
+def exposition(service: str = "") -> bytes:
+    """The text of /metrics. service: whose endpoints have series of their own; "" for none."""
     registry = CollectorRegistry()
-    registry.register(_Collector())  # type: ignore[arg-type]
+    registry.register(_Collector(service))  # type: ignore[arg-type]
     return generate_latest(registry)

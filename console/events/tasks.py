@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from console.accounts.models import LoginTries, PasswordLink
+from console.accounts.models import LoginTries, PasswordLink, UsedCode
 from console.actions import SYSTEM
 from console.alerts.models import Alert, Delivery, Silence
 from console.events.models import Outbox
@@ -35,6 +35,7 @@ def keep_house() -> dict[str, int]:
         "commands": ended.exclude(pk__in=_commands_in_use()),
         "host tokens": HostToken.objects.filter(expires_at__lt=month),
         "password links": PasswordLink.objects.filter(expires_at__lt=month),
+        "used codes": UsedCode.objects.filter(used_at__lt=day),
         "login tries": LoginTries.objects.filter(last_at__lt=day),
         "alerts": Alert.objects.filter(resolved_at__lt=month),
         "deliveries": Delivery.objects.filter(created_at__lt=month).exclude(state=Delivery.State.OWED),

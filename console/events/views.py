@@ -16,7 +16,7 @@ from console.pages.frame import page
 from console.pages.lists import uuid_of
 
 #: Kinds of subjects whose pages are named like them.
-WITH_PAGE = ("host", "service", "job", "shard")
+WITH_PAGE = ("host", "service", "job", "shard", "policy")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ class JobRequest(serializers.Serializer):
     kwargs = serializers.DictField(default=dict)
     demand = serializers.DictField(child=serializers.FloatField())
     labels = serializers.DictField(child=serializers.CharField(max_length=100), default=dict)
-    policy = serializers.CharField(max_length=64, default="spread")
+    policy = serializers.CharField(
+        max_length=64, allow_blank=True, default="", help_text="Left out: the default when it is placed."
+    )
     dispatch = serializers.BooleanField(
         default=True, help_text="False: the application publishes the message itself."
     )

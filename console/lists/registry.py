@@ -11,11 +11,12 @@ from console.fleet.listing import HOSTS
 from console.jobs.actions.submit import Cancel, Retry
 from console.jobs.listing import JOBS
 from console.multi import MultiAction
+from console.nodes.listing import ENGINES
 from console.placements.actions.release import Release
 from console.placements.listing import DECISIONS, PLACEMENTS
 from console.storage.listing import SHARDS
 from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
-from console.traffic.listing import ENDPOINTS, SERVICES
+from console.traffic.listing import CERTIFICATES, ENDPOINTS, SERVICES
 
 Kind = type[MultiAction[Any]]
 KINDS: dict[str, Kind] = {
@@ -27,5 +28,17 @@ KINDS: dict[str, Kind] = {
 
 LISTINGS = {
     each.name: each
-    for each in (HOSTS, SERVICES, ENDPOINTS, JOBS, SHARDS, DECISIONS, PLACEMENTS, ALERTS, EVENTS)
+    for each in (
+        HOSTS,
+        SERVICES,
+        ENDPOINTS,
+        JOBS,
+        SHARDS,
+        DECISIONS,
+        PLACEMENTS,
+        ALERTS,
+        EVENTS,
+        CERTIFICATES,
+        ENGINES,
+    )
 }

@@ -16,6 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from console.accounts.models import Role
+from console.accounts.second_factor import is_missing
 from console.live.feed import current
 from console.underway.watch import watch
 
@@ -29,7 +30,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         user = self.scope["user"]
-        if not user.is_authenticated or not user.has_role(Role.VIEWER):
+        held_up = is_missing(user, self.scope["session"])
+        if not user.is_authenticated or not user.has_role(Role.VIEWER) or held_up:
             await self.close(4401)
             return
         await self.accept()
@@ -86,4 +88,4 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Whether the session is there, not run out and not made void by a new password, and its user may look."""
         session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
         user = await get_user({"session": session})
-        return bool(user.is_authenticated and user.has_role(Role.VIEWER))
+        return bool(user.is_authenticated and user.has_role(Role.VIEWER) and not is_missing(user, session))

@@ -20,6 +20,7 @@ from console.live.link import links
 from console.live.picture import picture
 from console.live.threads import hold_open, in_thread
 from console.live.ticks import Tick, decode_tick, encode_tick
+from console.policies.defaults import defaults
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Feed:
     async def start(self) -> None:
         self._let_go = await in_thread(hold_open)
         await in_thread(picture.load)
+        await in_thread(defaults.load)
         for work in (self._tick, self._sweep, self._listen):
             self._tasks.append(asyncio.create_task(forever(work), name=f"feed.{work.__name__}"))
 
@@ -126,7 +128,7 @@ class Feed:
             queue.put_nowait(message)
 
     async def _sweep(self) -> None:
-        """On a bell, and every second without one: the ledger, removed hosts, commands to deliver."""
+        """On a bell, and every second without one: the ledger, default policies, removed hosts, commands to deliver."""
         while True:
             try:
                 async with asyncio.timeout(SWEEP_S):
@@ -135,6 +137,7 @@ class Feed:
                 pass  # no bell: look all the same
             self._look.clear()
             await in_thread(picture.load)
+            await in_thread(defaults.load)
             await in_thread(picture.foresee, time.monotonic())
             known = set(picture.names())
             for host in links.names():

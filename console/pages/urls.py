@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.accounts import look_page, settings_page
+from console.accounts import look_page, second_factor_page, settings_page
 from console.alerts import settings_pages as alert_settings
 from console.alerts import views as alerts
 from console.api import explorer
@@ -21,6 +21,7 @@ from console.nodes import views as nodes
 from console.placements import placements_page
 from console.placements import views as placements
 from console.plans import views as plans
+from console.policies import views as policies
 from console.search import views as search
 from console.storage import views as storage
 from console.traffic import endpoints_page
@@ -88,11 +89,15 @@ urlpatterns: list[URLPattern] = [
     path("api/", explorer.api_page, name="api"),
     path("api/explorer/", explorer.explorer, name="api-explorer"),
     path("settings/", settings_page.settings, name="settings"),
+    path("settings/second-factor/", second_factor_page.second_factor, name="second-factor"),
     path("settings/people/new/", settings_page.new_person, name="new-person"),
     path("settings/people/<int:person>/link/", settings_page.person_link, name="person-link"),
     path("settings/people/<int:person>/<slug:verb>/", settings_page.person_action, name="person-action"),
     path("settings/tokens/new/", settings_page.new_token, name="new-token"),
     path("settings/tokens/<slug:key>/revoke/", settings_page.revoke_token, name="revoke-token"),
+    path("settings/policies/", policies.policies, name="policies"),
+    path("settings/policies/<slug:kind>/", policies.policy, name="policy"),
+    path("settings/policies/<slug:kind>/restore/", policies.restore, name="restore-policy"),
     path("events/", events.events, name="events"),
     path("lists/<slug:listing>/views/", lists.list_views, name="list-views"),
     path("lists/<slug:listing>/columns/", lists.list_columns, name="list-columns"),

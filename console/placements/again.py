@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.placements.models import Decision
+from console.policies.models import flat
 
 _LISTS = ("pin_hosts", "exclude_hosts")
 
@@ -132,19 +133,9 @@ def _words(request: Mapping[str, Any]) -> list[str]:
     for name in ("group", "priority", "tenant", "policy"):
         if name in request:
             words += [f"--{name}", str(request[name])]
-    for path, value in _flat(request.get("options", {})):
+    for path, value in flat(request.get("options", {})):
         words += ["--option", f"{path}={json.dumps(value, ensure_ascii=False)}"]
     return words
-
-
-def _flat(options: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in options.items():
-        if isinstance(value, dict) and value:
-            found += _flat(value, f"{before}{key}.")
-        else:
-            found.append((f"{before}{key}", value))
-    return found
 
 
 def _plain(number: float) -> str:

@@ -18,7 +18,7 @@ def asked_of(load: Load) -> dict[str, Any] | None:
     Long lists are cut at MOST_NAMED, and NAME_more says how many are left out.
     """
     asked: dict[str, Any] = {}
-    for name in ("group", "priority", "tenant", "labels", "options"):
+    for name in ("group", "priority", "tenant", "labels", "options", "default_version"):
         if value := getattr(load, name):
             asked[name] = dict(value) if name in ("labels", "options") else value
     for name in ("pin_hosts", "exclude_hosts"):

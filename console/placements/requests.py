@@ -11,6 +11,7 @@ from balancer_core.constraints import MAX_WEIGHT
 from balancer_core.load import KINDS, MAX_PRIORITY
 from balancer_core.placement import Company, InvalidLoad, Load, Preference, Spread
 from console.placements.actions.together import MOST_LOADS
+from console.policies.defaults import chosen
 
 Constraint = TypeVar("Constraint")
 
@@ -145,8 +146,12 @@ class LoadRequest(Strict):
         default="",
         help_text="Whose it is, for the policy tenant_fair.",
     )
-    policy = serializers.CharField(max_length=64, default="spread")
-    options = serializers.DictField(default=dict, help_text="The policy's own options.")
+    policy = serializers.CharField(
+        max_length=64, allow_blank=True, default="", help_text="Left out: the default of this kind of load."
+    )
+    options = serializers.DictField(
+        default=dict, help_text="The policy's own options; where none is named, over the default's."
+    )
     replicas = serializers.IntegerField(
         min_value=1,
         max_value=MOST_LOADS,
@@ -173,8 +178,6 @@ def load_from(values: dict[str, Any]) -> Load:
         labels=values["labels"],
         exclude_hosts=frozenset(values["exclude_hosts"]),
         spread=_each(Spread, values, "spread"),
-        policy=values["policy"],
-        options=values["options"],
         pin_hosts=frozenset(values["pin_hosts"]),
         near=_each(Company, values, "near"),
         apart=_each(Company, values, "apart"),
@@ -182,6 +185,7 @@ def load_from(values: dict[str, Any]) -> Load:
         group=values["group"],
         priority=values["priority"],
         tenant=values["tenant"],
+        **chosen(values["kind"], values["policy"], values["options"]),
     )
 
 

@@ -88,5 +88,5 @@ def why_not(change: Change) -> str:
     if change.times != 1.0:
         return "Load is what callers ask; it cannot be set here."
     if change.policy:
-        return "Each request names its policy, and no action moves a load that has its place."
+        return "New loads go by their own or the default policy; no action moves a load that has its place."
     return ""

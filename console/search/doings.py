@@ -22,6 +22,7 @@ from console.jobs.actions.submit import RETRIED, Cancel, Retry
 from console.jobs.models import Job
 from console.nodes.actions.publish import PublishByForce
 from console.placements.actions.release import Release
+from console.policies.actions.defaults import SetDefaultPolicy
 from console.search.kinds import KINDS
 from console.traffic.actions.certificates import PutCertificate
 from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
@@ -91,5 +92,6 @@ DOINGS = (
     Doing(IssueHostToken, "add host", at="add-host"),
     Doing(CreateService, "new service", at="new-service"),
     Doing(PutCertificate, "new certificate", at="new-certificate"),
+    Doing(SetDefaultPolicy, "change default policy", at="policies"),
     Doing(PublishByForce, "publish what is held back", at="engines"),
 )

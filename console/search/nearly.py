@@ -89,17 +89,23 @@ def spread(token: str, title: str) -> int:
 
 def slips(token: str, title: str) -> int:
     """The least slips (a character too many, missing, another, or two exchanged) between the token and a part of the
-    title that begins where a word begins. O(len(token) * len(title))."""
-    fewest = len(token)
+    title that begins where a word begins; of more than are forgiven one more. O(len(token) * len(title)) at worst, and
+    most titles are left after a few letters."""
+    most = allowed(token)
+    fewest = most + 1
+    # With no more slips than that, one of the first letters stands among the first ones of the text.
+    first = set(token[: most + 1])
     for begin in range(len(title)):
         if begin and title[begin - 1].isalnum():
             continue
-        fewest = min(fewest, _slips_from(token, title[begin : begin + len(token) + 2]))
+        if first.isdisjoint(title[begin : begin + 2 * most + 1]):
+            continue
+        fewest = min(fewest, _slips_from(token, title[begin : begin + len(token) + 2], fewest))
     return fewest
 
 
-def _slips_from(token: str, text: str) -> int:
-    """Of the token to the best beginning of text."""
+def _slips_from(token: str, text: str, enough: int) -> int:
+    """Of the token to the best beginning of text; `enough` where it is not less."""
     before: list[int] = []
     last = list(range(len(text) + 1))
     for row, letter in enumerate(token, start=1):
@@ -110,6 +116,9 @@ def _slips_from(token: str, text: str) -> int:
                 cost = min(cost, before[column - 2] + 1)
             now.append(cost)
         before, last = last, now
+        # Rows only grow, and an exchange looks back over one: nothing better can come of this.
+        if min(last) >= enough and min(before) >= enough:
+            return enough
     return min(last)
 
 

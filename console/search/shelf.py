@@ -21,7 +21,7 @@ from console.search.nearly import Nearly
 MOST_TOKENS: Final = 8
 LONGEST_TOKEN: Final = 100
 #: Hits that are ranked one by one; of a token that is in more lines, those that begin with it go first.
-MOST_RANKED: Final = 4000
+MOST_RANKED: Final = 1500
 
 TITLE, BEGINNING, WORD, INSIDE, ELSEWHERE, ANYWHERE, NEARLY = range(7)
 

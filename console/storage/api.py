@@ -25,7 +25,9 @@ class ShardRequest(serializers.Serializer):
     spread = serializers.CharField(
         max_length=63, default="host", help_text='zone, rack or another label, or "host".'
     )
-    policy = serializers.CharField(max_length=64, default="spread")
+    policy = serializers.CharField(
+        max_length=64, allow_blank=True, default="", help_text="Left out: the default of shards."
+    )
 
 
 class ReplicaShown(serializers.ModelSerializer):

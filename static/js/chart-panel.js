@@ -1,6 +1,6 @@
 // One panel of a host's charts: what a bar was from least to most, its p95, what is reserved, and marks of what happened.
 import { STATES } from "./live.js";
-import { palette } from "./palette.js";
+import { schemeColours } from "./colours.js";
 import { clock } from "./past.js";
 
 const HEIGHT = 132;
@@ -42,7 +42,7 @@ export function makePanel(uPlot, { figure, bar, key, view, onCursor, onSelect })
       { ...edge },
       { ...edge },
       { stroke: () => colour(1), width: 1.75, points: { show: true, size: 3, filter: alone, fill: () => colour(1) } },
-      { stroke: () => palette()["ink-2"], width: 1, dash: [4, 3], points: { show: false } },
+      { stroke: () => schemeColours()["ink-2"], width: 1, dash: [4, 3], points: { show: false } },
     ],
     bands: [{ series: [1, 2], fill: () => colour(0.22) }],
     hooks: {
@@ -62,9 +62,9 @@ export function makePanel(uPlot, { figure, bar, key, view, onCursor, onSelect })
 
 function axis() {
   return {
-    stroke: () => palette()["ink-3"],
-    font: `11px ${palette().font}`,
-    grid: { stroke: () => palette().line, width: 1 },
+    stroke: () => schemeColours()["ink-3"],
+    font: `11px ${schemeColours().font}`,
+    grid: { stroke: () => schemeColours().line, width: 1 },
     ticks: { show: false },
   };
 }
@@ -90,7 +90,7 @@ function drawStates(chart, past) {
     const bits = past.state[each];
     if (!bits) return;
     const grave = bits & (STATES.lost | STATES.draining);
-    ctx.fillStyle = bits & STATES.lost ? palette().alarm : bits & STATES.silent ? palette()["ink-3"] : palette()["ink-2"];
+    ctx.fillStyle = bits & STATES.lost ? schemeColours().alarm : bits & STATES.silent ? schemeColours()["ink-3"] : schemeColours()["ink-2"];
     const from = Math.max(chart.valToPos(at - past.step, "x", true), bbox.left);
     const thick = STRIP * density * (grave ? 1 : 0.5);
     ctx.fillRect(from, bbox.top + bbox.height - thick, Math.max(chart.valToPos(at, "x", true) - from, 1), thick);
@@ -101,14 +101,14 @@ function drawMarks(chart, marks) {
   const { ctx, bbox } = chart;
   const density = devicePixelRatio || 1;
   ctx.save();
-  ctx.font = `${11 * density}px ${palette().font}`;
+  ctx.font = `${11 * density}px ${schemeColours().font}`;
   ctx.textAlign = "center";
   let signed = -Infinity;
   for (const { seconds, kind } of marks) {
     const x = Math.round(chart.valToPos(seconds, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     const quiet = kind === "placed" || kind === "released";
-    ctx.fillStyle = kind === "lost" ? palette().alarm : quiet ? palette()["ink-3"] : palette().ink;
+    ctx.fillStyle = kind === "lost" ? schemeColours().alarm : quiet ? schemeColours()["ink-3"] : schemeColours().ink;
     ctx.globalAlpha = quiet ? 0.35 : 0.75;
     ctx.fillRect(x, bbox.top, density, bbox.height);
     ctx.globalAlpha = 1;

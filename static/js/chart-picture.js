@@ -1,5 +1,5 @@
 // Charts as one picture in a file.
-import { palette } from "./palette.js";
+import { schemeColours } from "./colours.js";
 
 const MARGIN = 16;
 const TITLE = 28;
@@ -14,7 +14,7 @@ export async function savePng(title, charts) {
   picture.width = 2 * width + 3 * margin;
   picture.height = above + Math.ceil(charts.length / 2) * (caption + height + margin) + margin;
   const ctx = picture.getContext("2d");
-  const { sheet, ink, "ink-2": second, font } = palette();
+  const { sheet, ink, "ink-2": second, font } = schemeColours();
   ctx.fillStyle = sheet;
   ctx.fillRect(0, 0, picture.width, picture.height);
   const write = (text, weight, colour, x, y) => {

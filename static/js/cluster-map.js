@@ -7,8 +7,8 @@ import { layout, neighbour, slotAt } from "./map-layout.js";
 import { Legend } from "./map-legend.js";
 import { Overlay } from "./map-overlay.js";
 import { Painter } from "./map-painter.js";
-import { download, pictureOf } from "./map-picture.js";
-import { onRepaint, prepare } from "./palette.js";
+import { download, pictureOf, vectorOf } from "./map-picture.js";
+import { onRepaint, prepare } from "./colours.js";
 
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 /** Hosts that go from group to group do so all together, no more often than the eye can follow. */
@@ -35,7 +35,8 @@ class ClusterMap extends HTMLElement {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.move(Math.max(0, this.ahead)));
     this.canvas.addEventListener("blur", () => this.above());
-    document.getElementById("map-picture")?.addEventListener("click", () => this.picture());
+    document.getElementById("map-picture")?.addEventListener("click", () => this.picture("png"));
+    document.getElementById("map-vector")?.addEventListener("click", () => this.picture("svg"));
     onRepaint(() => this.arrange());
     new ResizeObserver(() => this.arrange()).observe(this);
     if (feed.hosts.length) this.meet();
@@ -104,12 +105,15 @@ class ClusterMap extends HTMLElement {
 
   /** What lies above the tiles. */
   above() {
-    if (!this.plan) return;
+    if (this.plan) this.overlay.draw(this.plan, ...this.marks());
+  }
+
+  /** The slot that keys have reached, the chosen one, and those of its siblings; -1 for none. */
+  marks() {
     const focused = this.canvas.matches(":focus-visible") ? this.ahead : -1;
-    const chosen = this.slotOf(this.chosen);
     const names = new Set((this.shared ?? []).flatMap(({ hosts }) => hosts));
     const siblings = [...names].map((name) => this.slotOf(name)).filter((slot) => slot >= 0);
-    this.overlay.draw(this.plan, focused, chosen, siblings);
+    return [focused, this.slotOf(this.chosen), siblings];
   }
 
   nameAt(slot) {
@@ -203,15 +207,22 @@ class ClusterMap extends HTMLElement {
     if (slot >= 0) location.assign(this.path(slot));
   }
 
-  async picture() {
+  /** form: png or svg. */
+  async picture(form) {
     if (!this.painter || !feed.frame) return;
     const at = new Date().toISOString().slice(0, 19);
     const { group, colour, size } = this.choice;
     const shown = [group && `grouped by ${group}`, `coloured by ${colour}`, size && `sized by ${size}`].filter(Boolean).join(", ");
-    const said = `${this.names.length} hosts ${shown}; the lower part of a tile is what is reserved`;
-    const canvases = [this.canvas, this.overlay.canvas];
-    const blob = await pictureOf(canvases, `${location.host}, ${at.replace("T", " ")} UTC`, said, this.legend.entries);
-    download(blob, `map-${at.replaceAll(":", "-")}.png`);
+    const words = {
+      title: `${location.host}, ${at.replace("T", " ")} UTC`,
+      detail: `${this.names.length} hosts ${shown}; the lower part of a tile is what is reserved`,
+      legend: this.legend.entries,
+    };
+    const blob =
+      form === "svg"
+        ? vectorOf(this.painter, feed.frame, this.clientWidth, this.marks(), words)
+        : await pictureOf([this.canvas, this.overlay.canvas], words);
+    download(blob, `map-${at.replaceAll(":", "-")}.${form}`);
   }
 }
 

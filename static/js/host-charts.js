@@ -3,7 +3,7 @@
 import { BARS, feed } from "./live.js";
 import { glyph, makePanel } from "./chart-panel.js";
 import { savePng } from "./chart-picture.js";
-import { onRepaint } from "./palette.js";
+import { onRepaint } from "./colours.js";
 import { Past, clock, whole } from "./past.js";
 
 const SPANS = { "1h": 3600, "24h": 86_400, "14d": 1_209_600 };

@@ -1,5 +1,5 @@
 // One host's page: exact figures and the last minutes, polled while the page is open.
-import { onRepaint, palette, prepare, rampColour } from "./palette.js";
+import { onRepaint, schemeColours, prepare, rampColour } from "./colours.js";
 import { poll } from "./poll.js";
 
 const PAUSE_MS = 2000;
@@ -140,13 +140,13 @@ class HostHistory extends HTMLElement {
     const { clientWidth: width, clientHeight: height } = canvas;
     if (!width) return;
     const ctx = prepare(canvas, width, height);
-    const { line, "ink-3": faint, "ink-2": mark } = palette();
+    const { line, "ink-3": faint, "ink-2": mark } = schemeColours();
     const x = (age) => width - (age / SPAN_S) * width;
     const y = (share) => height - 1 - Math.min(1, share) * (height - 4);
     ctx.fillStyle = line;
     ctx.fillRect(0, height - 1, width, 1);
     ctx.fillRect(0, y(1), width, 1);
-    ctx.font = `10px ${palette().font}`;
+    ctx.font = `10px ${schemeColours().font}`;
     ctx.fillStyle = faint;
     ctx.fillText("100 %", 0, y(1) + 11);
     if (reserved > 0) {

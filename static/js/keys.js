@@ -1,10 +1,16 @@
 // Keys that work on every page. Where they lead stands on the navigation's links (data-key), nowhere else.
+import { openPalette } from "./palette.js";
+import { numberRows } from "./row-numbers.js";
 
 const SECOND_KEY_MS = 1500;
 
-/** "g" and a letter goes to a page, "/" to the search box, "?" shows the keys. Not while somebody types. */
+/**
+ * "g" and a letter goes to a page, "/" opens the palette, "?" shows the keys, Shift numbers the rows. Not while somebody
+ * types, and not for who switched them off.
+ */
 export function listenToKeys() {
   if (document.querySelector(".frame")?.dataset.keys === "off") return;
+  numberRows();
   let armedUntil = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
@@ -20,7 +26,7 @@ export function listenToKeys() {
       armedUntil = performance.now() + SECOND_KEY_MS;
     } else if (event.key === "/") {
       event.preventDefault();
-      document.getElementById("search").select();
+      openPalette();
     } else if (event.key === "?") {
       event.preventDefault();
       document.getElementById("keys").showModal();
@@ -28,6 +34,6 @@ export function listenToKeys() {
   });
 }
 
-function isTyping(target) {
+export function isTyping(target) {
   return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable]"));
 }

@@ -2,7 +2,7 @@
 // An empty share is unknown; "-" is a bar that is no part of what is shown.
 // With host, it follows the live feed; the text follows too, for readers that do not see the bars.
 import { feed, stripText } from "./live.js";
-import { onRepaint, prepare } from "./palette.js";
+import { onRepaint, prepare } from "./colours.js";
 import { drawStrip } from "./strip.js";
 
 const NOT_THERE = { used: Array(4).fill(NaN), reserved: Array(4).fill(NaN) };

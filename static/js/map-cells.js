@@ -2,7 +2,8 @@
 // colour, because what costs on a canvas is to change it; state is a shape on top, never colour alone.
 import { STATES } from "./live.js";
 import { NO_PAINT } from "./map-measures.js";
-import { palette } from "./palette.js";
+import { Vector } from "./map-vector.js";
+import { schemeColours } from "./colours.js";
 
 // How a cell looks, in 32 bits: equal bits are equal pixels.
 const [STATE_AT, HELD_AT, SIDE_AT] = [4, 8, 12];
@@ -21,7 +22,7 @@ export function cellLook(paint, held, state, side) {
 export function paintCells(ctx, plan, colours, slots, looks, count) {
   const { x, y, tileWidth, tileHeight } = plan;
   let [seen, marked] = [0, 0];
-  ctx.fillStyle = palette().paper;
+  ctx.fillStyle = schemeColours().paper;
   for (let each = 0; each < count; each += 1) {
     const [look, slot] = [looks[each], slots[each]];
     const [paint, held] = [look & 15, (look >> HELD_AT) & 15];
@@ -56,7 +57,7 @@ function lower(side) {
 
 /** Draining is hatched, cordoned outlined, silent a dotted edge, lost a cross. coloured: the edge lies on a colour. */
 export function markState(ctx, x, y, width, height, bits, coloured = false) {
-  const { "ink-2": strong, "ink-3": faint, alarm, paper } = palette();
+  const { "ink-2": strong, "ink-3": faint, alarm, paper } = schemeColours();
   const tiny = width < TINY;
   const [lost, silent] = [bits & STATES.lost, bits & STATES.silent];
   if (bits & STATES.draining) {
@@ -95,24 +96,29 @@ function cross(ctx, x, y, width, height, colour) {
   ctx.stroke();
 }
 
-let patterns = { scheme: null };
+const patterns = new WeakMap();
 
 /** "dots": nothing is known; "hatch": what is there leaves. One fill each, instead of a path a tile. */
 export function pattern(ctx, name) {
-  const scheme = palette();
-  if (patterns.scheme !== scheme) patterns = { scheme };
-  patterns[name] ??= ctx.createPattern(MAKERS[name](scheme), "repeat");
-  return patterns[name];
+  const scheme = schemeColours();
+  if (patterns.get(ctx)?.scheme !== scheme) patterns.set(ctx, { scheme });
+  const made = patterns.get(ctx);
+  made[name] ??= tile(ctx, ...TILES[name](scheme));
+  return made[name];
 }
 
-const MAKERS = {
-  dots: ({ "ink-3": faint }) =>
-    stamp(4, (ctx) => {
+/** The side of the square that is repeated, and how to draw it. */
+const TILES = {
+  dots: ({ "ink-3": faint }) => [
+    4,
+    (ctx) => {
       ctx.fillStyle = faint;
       ctx.fillRect(1, 2, 1, 1);
-    }),
-  hatch: ({ paper }) =>
-    stamp(6, (ctx) => {
+    },
+  ],
+  hatch: ({ paper }) => [
+    6,
+    (ctx) => {
       ctx.strokeStyle = paper;
       ctx.lineWidth = 1.5;
       for (const at of [-6, 0, 6]) {
@@ -120,11 +126,13 @@ const MAKERS = {
         ctx.lineTo(at + 7, -1);
       }
       ctx.stroke();
-    }),
+    },
+  ],
 };
 
-function stamp(side, draw) {
+function tile(ctx, side, draw) {
+  if (ctx instanceof Vector) return ctx.tile(side, draw);
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
   draw(canvas.getContext("2d"));
-  return canvas;
+  return ctx.createPattern(canvas, "repeat");
 }

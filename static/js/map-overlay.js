@@ -1,6 +1,6 @@
 // What lies above the tiles on a canvas of its own, so that moving it costs the tiles nothing: the ring around the chosen
 // host, and the links from it to the hosts that carry the same.
-import { palette, prepare } from "./palette.js";
+import { schemeColours, prepare } from "./colours.js";
 
 /** Twice how far a link reaches below the tiles that it joins. */
 const BELOW = 14;
@@ -27,18 +27,23 @@ export class Overlay {
     ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);
     ctx.restore();
     this.empty = ahead < 0 && chosen < 0;
-    const { focus, sheet } = palette();
-    if (chosen >= 0) {
-      for (const [colour, width] of [[sheet, 3.5], [focus, 1.5]]) {
-        ctx.strokeStyle = colour;
-        ctx.lineWidth = width;
-        for (const slot of siblings) link(ctx, plan, chosen, slot);
-      }
-      for (const slot of siblings) ring(ctx, plan, slot, focus, 1.5);
-      ring(ctx, plan, chosen, focus, 3);
-    }
-    if (ahead >= 0 && ahead !== chosen) ring(ctx, plan, ahead, focus, 2);
+    drawMarks(ctx, plan, ahead, chosen, siblings);
   }
+}
+
+/** The ring around the slot that keys have reached, around the chosen one, and its links to its siblings. */
+export function drawMarks(ctx, plan, ahead, chosen, siblings) {
+  const { focus, sheet } = schemeColours();
+  if (chosen >= 0) {
+    for (const [colour, width] of [[sheet, 3.5], [focus, 1.5]]) {
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = width;
+      for (const slot of siblings) link(ctx, plan, chosen, slot);
+    }
+    for (const slot of siblings) ring(ctx, plan, slot, focus, 1.5);
+    ring(ctx, plan, chosen, focus, 3);
+  }
+  if (ahead >= 0 && ahead !== chosen) ring(ctx, plan, ahead, focus, 2);
 }
 
 function ring(ctx, { x, y, tileWidth, tileHeight }, slot, colour, width) {

@@ -3,7 +3,7 @@ import { FULL, UNKNOWN, percent, share } from "./live.js";
 import { cellLook, paintCells } from "./map-cells.js";
 import { PAINTS } from "./map-measures.js";
 import { drawGroup, drawTile } from "./map-tiles.js";
-import { palette } from "./palette.js";
+import { schemeColours } from "./colours.js";
 
 /** Of an animation frame's 16 ms, what the map may take; the rest is the browser's. */
 const SLICE_MS = 5;
@@ -166,7 +166,7 @@ function levelAt(levels, place) {
 
 /** Colours by paint. */
 export function coloursOf() {
-  const { ramp, steel, brass, alarm, "ink-3": other } = palette();
+  const { ramp, steel, brass, alarm, "ink-3": other } = schemeColours();
   const colours = [...ramp];
   [colours[PAINTS.steel], colours[PAINTS.brass], colours[PAINTS.alarm], colours[PAINTS.other]] = [steel, brass, alarm, other];
   return colours;

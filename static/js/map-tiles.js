@@ -2,7 +2,7 @@
 import { STATES, UNKNOWN, share } from "./live.js";
 import { markState, pattern } from "./map-cells.js";
 import { NO_PAINT, WORDS } from "./map-measures.js";
-import { palette } from "./palette.js";
+import { schemeColours } from "./colours.js";
 import { drawStrip } from "./strip.js";
 
 /** The same shapes as in the stylesheet's .state. */
@@ -18,7 +18,7 @@ const reserved = new Float64Array(4);
 
 /** Draw the tile of one row anew. paint: what colours its band; said: its figure in words; colours: by paint. */
 export function drawTile(ctx, plan, frame, row, { name, paint, said, colours }) {
-  const { line, paper, sheet } = palette();
+  const { line, paper, sheet } = schemeColours();
   const slot = plan.slot[row];
   const [x, y, width, height] = [plan.x[slot], plan.y[slot], plan.tileWidth, plan.tileHeight];
   const [bits, large] = [frame.state[row] & 15, plan.level === "card"];
@@ -44,7 +44,7 @@ export function drawTile(ctx, plan, frame, row, { name, paint, said, colours }) 
 }
 
 function drawCard(ctx, x, y, width, height, name, said, state) {
-  const { ink, "ink-2": quiet, font } = palette();
+  const { ink, "ink-2": quiet, font } = schemeColours();
   const left = x + 16;
   ctx.textBaseline = "alphabetic";
   ctx.font = `400 13px ${font}`;
@@ -64,7 +64,7 @@ function drawCard(ctx, x, y, width, height, name, said, state) {
 
 /** The panel around a group, and its title with what is said of all its hosts; ways: of saying it, the longest first. */
 export function drawGroup(ctx, group, ways) {
-  const { line, ink, "ink-3": faint, paper, font } = palette();
+  const { line, ink, "ink-3": faint, paper, font } = schemeColours();
   const { x, y, width, height, title } = group;
   ctx.strokeStyle = line;
   ctx.lineWidth = 1;

@@ -1,5 +1,5 @@
 // What lies behind the scrubber: the hosts' worst bars over the range, so that one sees where to go.
-import { onRepaint, palette, prepare } from "./palette.js";
+import { onRepaint, schemeColours, prepare } from "./colours.js";
 import { clock } from "./past.js";
 
 const LABELS = 4;
@@ -25,7 +25,7 @@ export class Track {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !this.end) return;
     const ctx = prepare(this.canvas, width, height);
-    const { line, "line-strong": strong, "ink-2": ink, "ink-3": faint, font } = palette();
+    const { line, "line-strong": strong, "ink-2": ink, "ink-3": faint, font } = schemeColours();
     const room = width - 2 * this.inset;
     const x = (at) => this.inset + ((at - this.begin) / (this.end - this.begin)) * room;
     const y = (share) => (height - FOOT) * (1 - Math.min(1, share) * 0.94);

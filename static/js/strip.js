@@ -1,12 +1,12 @@
 // The load strip, drawn in one place: on the map's tiles, in tables, in a host's head and beside candidates.
-import { palette, rampColour } from "./palette.js";
+import { schemeColours, rampColour } from "./colours.js";
 
 /**
  * Four hairline bars in the box (x, y, width, height). used: solid, reserved: outline; shares of capacity,
  * NaN = unknown, drawn as dots and never as a length; below 0 = no part of what is shown, drawn as nothing. What goes beyond the capacity ends in an arrow.
  */
 export function drawStrip(ctx, { x, y, width, height }, used, reserved) {
-  const { line, "ink-2": outline, "ink-3": dots } = palette();
+  const { line, "ink-2": outline, "ink-3": dots } = schemeColours();
   const pitch = height / 4;
   const thick = Math.max(2, Math.min(6, Math.round(pitch - 2)));
   for (let bar = 0; bar < 4; bar += 1) {
@@ -43,7 +43,7 @@ function dotted(ctx, x, y, width, colour) {
 }
 
 function arrow(ctx, x, y, thick) {
-  ctx.fillStyle = palette().alarm;
+  ctx.fillStyle = schemeColours().alarm;
   ctx.beginPath();
   ctx.moveTo(x - thick, y - thick);
   ctx.lineTo(x, y);

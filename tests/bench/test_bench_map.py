@@ -10,7 +10,7 @@ import pytest
 
 from bench.map.chromium import p99
 from bench.map.fleet import Fleet
-from bench.map.pages import render
+from bench.map.pages import MAP, render
 from bench.map.server import MapServer
 from console.live.frames import DELTA, FULL, Frames
 
@@ -63,7 +63,7 @@ async def ask(server: MapServer, path: str) -> tuple[int, bytes]:
 
 async def test_pages_and_scripts_are_served_and_nothing_else() -> None:
     """The map's own template and scripts; no path leads out of the folders."""
-    server = MapServer(Fleet(3, 0.0), {"/": render("fleet/map.html", ["/static/js/main.js"], 3)})
+    server = MapServer(Fleet(3, 0.0), {"/": render("fleet/map.html", MAP, 3)})
     status, page = await ask(server, "/")
 
     assert status == 200

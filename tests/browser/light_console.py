@@ -11,8 +11,7 @@ from typing import Any, Self
 import uvicorn
 
 from bench.map.fleet import Fleet
-from bench.map.pages import render
-from bench.map.serve import GRID, MAIN
+from bench.map.pages import GRID, MAP, render
 from bench.map.server import MapServer
 from console.supervisor.ports import free_port
 
@@ -27,7 +26,7 @@ class LightConsole:
         self.server = MapServer(
             self.fleet,
             {
-                "/": render("fleet/map.html", [MAIN], hosts, **choice),
+                "/": render("fleet/map.html", MAP, hosts, **choice),
                 "/hosts/": render("fleet/hosts.html", GRID, hosts, **choice),
             },
         )

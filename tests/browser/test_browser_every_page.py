@@ -39,6 +39,8 @@ LISTS += [
     "/alerts/channels/",
     "/api/",
     "/settings/",
+    "/settings/policies/",
+    "/settings/policies/job/?policy=tenant_fair",
     "/api/explorer/",
     "/events/",
     "/hosts/add/",

@@ -6,6 +6,7 @@ import json
 import struct
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from browser_rig import AXE
@@ -15,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 MAP = "document.querySelector('cluster-map')"
+SVG = "http://www.w3.org/2000/svg"
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,26 @@ def test_the_map_is_handed_out_as_a_picture(stack: Any, browser: Any, tmp_path: 
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     assert width == browser.script(f"return {MAP}.canvas.width") + 32
     assert height == browser.script(f"return {MAP}.canvas.height") + 96
+    assert browser.faults() == []
+
+
+def test_the_map_is_handed_out_as_a_drawing(stack: Any, browser: Any, tmp_path: Path) -> None:
+    """An SVG of the same size that an XML parser takes: each host by name, and shapes instead of pixels."""
+    look(stack, browser, "group=zone")
+    browser.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.one("#map-vector").click()
+    (drawing,) = browser.wait(lambda: list(tmp_path.glob("map-*.svg")), "the drawing")
+    text = browser.wait(drawing.read_text, "its text")
+    root = ET.fromstring(text)
+    said = [each.text for each in root.iter(f"{{{SVG}}}text")]
+
+    assert float(root.attrib["width"]) == browser.script(f"return {MAP}.clientWidth") + 32
+    assert float(root.attrib["height"]) == browser.script(f"return {MAP}.plan.height") + 96
+    assert {"web-1", "web-2", "db-1", "zone north", "zone south"} <= {each for each in said if each}
+    assert len(list(root.iter(f"{{{SVG}}}path"))) > 10
+    assert "<image" not in text
     assert browser.faults() == []
 
 

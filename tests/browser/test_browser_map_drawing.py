@@ -223,3 +223,59 @@ def test_hostile_names_are_text(window: Browser) -> None:
             == 0
         )
         assert window.faults() == []
+
+
+#: The map as SVG beside the same map on canvas: how many of a hundred pixels differ, and what an XML parser makes of
+#: it.
+REDRAWN = f"""
+    const done = arguments[0];
+    (async () => {{
+      const map = {MAP};
+      const {{ vectorOf }} = await import("/static/js/map-picture.js");
+      const {{ feed }} = await import("/static/js/live.js");
+      const words = {{ title: "The map", detail: "", legend: map.legend.entries }};
+      const text = await vectorOf(map.painter, feed.frame, map.clientWidth, map.marks(), words).text();
+      const image = new Image();
+      image.src = `data:image/svg+xml,${{encodeURIComponent(text)}}`;
+      await image.decode();
+      const {{ width, height }} = map.canvas;
+      const pixels = (source, x, y) => {{
+        const context = new OffscreenCanvas(width, height).getContext("2d", {{ willReadFrequently: true }});
+        context.fillStyle = getComputedStyle(document.body).backgroundColor;
+        context.fillRect(0, 0, width, height);
+        context.drawImage(source, x, y);
+        return context.getImageData(0, 0, width, height).data;
+      }};
+      const [seen, drawn] = [pixels(map.canvas, 0, 0), pixels(image, -16, -56)];
+      let other = 0;
+      for (let at = 0; at < seen.length; at += 4) {{
+        if ([0, 1, 2].some((each) => Math.abs(seen[at + each] - drawn[at + each]) > 48)) other += 1;
+      }}
+      const parsed = new DOMParser().parseFromString(text, "image/svg+xml");
+      const names = [...parsed.querySelectorAll("*")].map((each) => each.localName);
+      const texts = [...parsed.querySelectorAll("text")].map((each) => each.textContent);
+      done([(400 * other) / seen.length, [...new Set(names)], texts]);
+    }})();
+"""
+
+
+@pytest.mark.parametrize("hosts", [12, 400])
+def test_the_drawing_is_what_is_on_the_screen(hosts: int, window: Browser) -> None:
+    """Cards and cells in every state: the SVG, drawn by the browser, differs in hardly a pixel from the map."""
+    with LightConsole(hosts) as console:
+        for row, state in enumerate((CORDONED, DRAINING, LOST, SILENT, LOST | SILENT, DRAINING | SILENT)):
+            console.say(row, state=state)
+        look(window, console)
+        other, _, _ = window.driver.execute_async_script(REDRAWN)
+
+    assert other < 3
+
+
+def test_hostile_names_make_nothing_of_the_drawing(window: Browser) -> None:
+    """They are texts in it, and it is one well-formed document."""
+    with LightConsole(len(HOSTILE), names=HOSTILE, group="constructor") as console:
+        look(window, console)
+        _, names, texts = window.driver.execute_async_script(REDRAWN)
+
+    assert set(names) <= {"svg", "defs", "pattern", "g", "path", "text"}
+    assert "<img src=x onerror=alert(1)>" in texts

@@ -174,6 +174,24 @@ async def test_tcp_clients_of_one_address_meet_one_endpoint(rig: EnvoyRig, serve
     assert len({await ask(f"127.0.0.{number}") for number in range(2, 18)}) > 1
 
 
+async def test_http_clients_of_one_address_meet_one_endpoint(rig: EnvoyRig, serve: Serve) -> None:
+    """By source, the usual key: each of twenty addresses stays with one endpoint, also over connections anew."""
+    web, _ = await _web(rig, serve, Pool(balance="hash", check=Check("off")), 3)
+
+    async def home(address: str) -> set[str]:
+        found = set()
+        for _ in range(3):
+            transport = httpx.AsyncHTTPTransport(local_address=address)
+            async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+                found.add(await _who(client, web))
+        return found
+
+    homes = [await home(f"127.0.0.{number}") for number in range(2, 22)]
+
+    assert [1] * 20 == [len(each) for each in homes]
+    assert {"web-0", "web-1", "web-2"} == set().union(*homes)
+
+
 async def test_datagrams_go_by_session_packet_or_source(rig: EnvoyRig, serve: Serve) -> None:
     """A session is one client's port; per packet every datagram is for itself; by source a machine stays."""
     backends = [await serve(DatagramBackend(f"names-{number}")) for number in range(3)]

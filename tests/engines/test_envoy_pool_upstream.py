@@ -33,8 +33,16 @@ async def echo_server() -> AsyncIterator[EndpointTarget]:
     async def echo(request: bytes, _: Any) -> bytes:
         return request
 
+    async def repeat(requests: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            yield request
+
     handler = grpc.method_handlers_generic_handler(
-        "Test", {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
+        "Test",
+        {
+            "Echo": grpc.unary_unary_rpc_method_handler(echo),
+            "Repeat": grpc.stream_stream_rpc_method_handler(repeat),
+        },
     )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((handler,))
@@ -57,6 +65,23 @@ async def test_grpc_reaches_its_server(rig: EnvoyRig, echo_server: EndpointTarge
     await rig.publish(calls)
 
     assert await _echo(calls) == b"hello"
+
+
+async def test_grpc_streams_both_ways(rig: EnvoyRig, echo_server: EndpointTarget) -> None:
+    """Each message is answered before the next one is sent: nothing is held until the call ends, nor is it cut."""
+    calls = pooled("calls", "http", Pool(upstream=Upstream("http2")), echo_server)
+    await rig.publish(calls)
+    answers = []
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{calls.listen_port}") as channel:
+        stream = channel.stream_stream("/Test/Repeat")(timeout=10, wait_for_ready=True)
+        for message in (b"one", b"two", b"three"):
+            await stream.write(message)
+            answers.append(await stream.read())
+        await stream.done_writing()
+        end = await stream.read()
+
+    assert answers == [b"one", b"two", b"three"]
+    assert end is grpc.aio.EOF
 
 
 async def test_grpc_fails_where_http1_is_spoken(rig: EnvoyRig, echo_server: EndpointTarget) -> None:

@@ -158,6 +158,42 @@ async def test_faults_strike_only_whom_they_are_for(rig: EnvoyRig, first: Tellin
     assert took_s >= 0.298
 
 
+async def test_a_part_of_the_requests_is_copied_or_struck(
+    rig: EnvoyRig, serve: Serve, first: TellingBackend
+) -> None:
+    """percent: about a quarter of 400 are copied, about a half are struck by the fault; none without the header."""
+    shadow = TellingBackend("shadow")
+    await serve(shadow)
+    copies = pool("shadow", shadow.endpoint())
+    web = having(
+        service("web", "http", first.endpoint()),
+        http={
+            "mirror": {"service": copies.name, "percent": 25},
+            "routes": [
+                {
+                    "match": {"prefix": "/faulty"},
+                    "fault": {"percent": 50, "abort_status": 503, "header": "x-test"},
+                }
+            ],
+        },
+    )
+    await rig.publish(web, copies)
+
+    async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{web.listen_port}") as client:
+        plain = Counter([(await client.get("/")).status_code for _ in range(400)])
+        spared = Counter([(await client.get("/faulty")).status_code for _ in range(20)])
+        struck = Counter(
+            [(await client.get("/faulty", headers={"x-test": "1"})).status_code for _ in range(200)]
+        )
+
+    # Ten standard deviations.
+    assert plain == {200: 400}
+    assert 20 <= sum(each["path"] == "/" for each in shadow.asked) <= 190
+    assert spared == {200: 20}
+    assert 30 <= struck[503] <= 170
+    assert struck.total() == struck[200] + struck[503]
+
+
 async def test_other_sites_pages_ask_if_they_may(rig: EnvoyRig, first: TellingBackend) -> None:
     """A preflight is answered here; answers carry the origin that may read them and no other."""
     good, bad = "https://shop.test", "https://evil.test"

@@ -6,19 +6,24 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from engine_backends import Backend, HttpBackend, free_port
-from envoy_rig import answers, eventually, service
+from envoy_rig import answers, eventually, service, url
+from front_rig import ask
 from relay_rig import RelayRig
 
+from bench.load import Generator, LoadPlan
 from console.engines.envoy.doors import Door
 from console.engines.envoy.engine import EnvoyEngine
 from console.engines.envoy.render import LISTENER
+from console.engines.envoy.rollout import Told
 from console.engines.target import ServiceTarget, TrafficTarget
-from console.engines.target.settings import Settings
+from console.engines.target.settings import Settings, settings_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -158,6 +163,49 @@ async def test_a_change_reaches_the_second_node_after_the_first_was_watched(pair
 
     assert await eventually(both, 20)
     assert (True, False) in seen or (False, True) in seen
+
+
+async def test_a_change_that_makes_requests_fail_is_taken_back(pair: Pair, serve: Serve) -> None:
+    """Envoy takes it, clients of the first node get 503: both nodes are as before again, and it is said why."""
+    backend = await serve(HttpBackend("web"))
+    web = replace(service("web", "http", backend.endpoint()), listen_address="127.0.0.3")
+    await pair.apply(web)
+    assert await eventually(partial(_all_served, web))
+    # The kernel shares connections out to both nodes, which listen at one address; each of these has its own.
+    plans = [LoadPlan(url(web), 15.0, 60.0, seed=number) for number in range(8)]
+    clients = asyncio.gather(*(Generator(plan).run() for plan in plans))
+    try:
+        await asyncio.sleep(4)  # what was before is known from reports, one a second
+        pair.engine.take_told()
+        closed = settings_of({"http": {"routes": [{"answer": {"status": 503}}]}})
+        pair.engine.apply(TrafficTarget((replace(web, settings=closed),)))
+        told: list[Told] = []
+
+        async def taken_back() -> bool:
+            told.extend(pair.engine.take_told())
+            return any(each.kind == "errors-rose" for each in told)
+
+        rose = await eventually(taken_back, 20)
+        served = await eventually(partial(_all_served, web))
+    finally:
+        clients.cancel()
+        await asyncio.gather(clients, return_exceptions=True)
+
+    assert rose, told
+    assert served
+    assert not [each for each in told if each.kind == "passed" and (LISTENER, web.name) in each.keys]
+    assert any("failed after the change" in state.refusal for state in pair.engine.state.values())
+
+
+async def _all_served(web: ServiceTarget) -> bool:
+    """Twenty connections are all answered by the backend, whichever node has them."""
+    found = set()
+    for _ in range(20):
+        try:
+            found.add((await ask(web)).status_code)
+        except httpx.TransportError:
+            return False
+    return found == {200}
 
 
 @pytest.mark.parametrize(("name", "token"), [("c", "token-of-b"), ("c", "nonsense"), ("b", "token-of-c")])

@@ -1,7 +1,7 @@
 // ECharts' heatmap on canvas, without animation or tooltips, which would cost it more; the same feed.
 import { feed, share, worstByte } from "/static/js/live.js";
 import "/npm/echarts/dist/echarts.min.js";
-import { palette } from "/static/js/palette.js";
+import { schemeColours } from "/static/js/colours.js";
 
 const COLUMNS = 140;
 let chart = null;
@@ -20,7 +20,7 @@ feed.addEventListener("frame", () => {
       grid: { left: 0, right: 0, top: 0, bottom: 0 },
       xAxis: axis(COLUMNS),
       yAxis: axis(Math.ceil(hosts / COLUMNS)),
-      visualMap: { min: 0, max: 1, show: false, inRange: { color: palette().ramp } },
+      visualMap: { min: 0, max: 1, show: false, inRange: { color: schemeColours().ramp } },
       series: [{ type: "heatmap", silent: true, data: [] }],
     });
   }

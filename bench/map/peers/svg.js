@@ -2,7 +2,7 @@
 import { feed, share, worstByte } from "/static/js/live.js";
 import { layout } from "/static/js/map-layout.js";
 import { groupsOf, inOrder } from "/static/js/map-groups.js";
-import { rampColour } from "/static/js/palette.js";
+import { rampColour } from "/static/js/colours.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const rects = [];

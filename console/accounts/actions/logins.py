@@ -23,6 +23,10 @@ from console.actions import Action, Actor
 FREE_ACCOUNT, FREE_ADDRESS = 5, 50
 SHORTEST_S, LONGEST_S = 30, 900
 
+#: What is tried of an account: its password, or (second_factor.py) a code. Being right with one takes nothing back of
+#: the other.
+ACCOUNT = "account"
+
 #: Without a wrong try for so long, the count begins anew.
 FORGET = timedelta(hours=1)
 
@@ -46,12 +50,13 @@ class CountTry(Action[None]):
 
     account: str
     address: str
+    kind: str = ACCOUNT
 
     NAME = "account.login-closed"
 
     def execute(self, actor: Actor) -> None:
         rows = []
-        for key, free in _keys(self.account, self.address):
+        for key, free in _keys(self.account, self.address, self.kind):
             made = timezone.now()
             LoginTries.objects.get_or_create(key=key, defaults={"last_at": made, "closed_until": made})
             rows.append((LoginTries.objects.select_for_update().get(key=key), free))
@@ -81,11 +86,12 @@ class TakeBack(Action[None]):
 
     account: str
     address: str
+    kind: str = ACCOUNT
 
     NAME = "account.login"
 
     def execute(self, actor: Actor) -> None:
-        (of_account, _), (of_address, _) = _keys(self.account, self.address)
+        (of_account, _), (of_address, _) = _keys(self.account, self.address, self.kind)
         LoginTries.objects.filter(key=of_account).delete()
         row = LoginTries.objects.select_for_update().filter(key=of_address).first()
         if row is not None and row.tries:
@@ -93,10 +99,10 @@ class TakeBack(Action[None]):
             row.save()
 
 
-def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
+def _keys(account: str, address: str, kind: str = ACCOUNT) -> tuple[tuple[str, int], tuple[str, int]]:
     """What is counted, and its free tries. Digests: the table says nothing about who tried from where."""
     network = _network(address)
-    of_account = digest(f"account\n{network}\n{account.casefold()}")
+    of_account = digest(f"{kind}\n{network}\n{account.casefold()}")
     return (of_account, FREE_ACCOUNT), (digest(f"address\n{network}"), FREE_ADDRESS)
 
 

@@ -21,6 +21,7 @@ from console.multi import Foreseen, MultiAction
 from console.pages.lists import uuid_of
 from console.placements.actions.commit import commit, keep, overtaken, refusal
 from console.placements.actions.release import announce_release, release
+from console.policies.defaults import chosen
 
 #: With the job's identity it must fit a load's name.
 TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,149}")
@@ -37,6 +38,7 @@ class Submit(Action[Job]):
     """Keep a job. It will run: now if a host has room, else when one has.
 
     demand: amounts by resource that one run needs.
+    policy: "" for the default that holds when it is placed.
     dispatch: False where the application publishes the message itself, as the client library's router does;
     such a job can't wait, so FitsNowhere is raised and the job cancelled when no host has room now.
     request_key: a caller's own name for this request; a repeat gives the same job.
@@ -47,7 +49,7 @@ class Submit(Action[Job]):
     kwargs: dict[str, Any] = field(default_factory=dict)
     demand: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    policy: str = "spread"
+    policy: str = ""
     dispatch: bool = True
     request_key: str | None = None
 
@@ -124,14 +126,14 @@ class PlaceJob(Action[Job | None]):
         job = Job.objects.select_for_update().filter(pk=self.job, state=Job.State.QUEUED).first()
         if job is None:
             return None
-        load = load_of(job)
         try:
+            load = load_of(job)
             decided = picture.decide(load)
             if not decided.ranking and picture.ahead:
                 picture.load()
                 decided = picture.decide(load)
         except InvalidLoad as error:
-            # It was right when it was handed in: the resource has gone with the last host that had it.
+            # It was right when it was handed in: the resource has gone with the last host that had it, or the policy.
             self._wait_for(job, str(error))
             return None
         for host in decided.ranking:
@@ -260,7 +262,11 @@ def _again(state: str) -> tuple[str, str]:
 def load_of(job: Job) -> Load:
     """The core's view of a job. Raises InvalidLoad naming the field."""
     return Load(
-        kind="job", name=f"{job.task}/{job.pk}", demand=job.demand, labels=job.labels, policy=job.policy
+        kind="job",
+        name=f"{job.task}/{job.pk}",
+        demand=job.demand,
+        labels=job.labels,
+        **chosen("job", job.policy, {}),
     )
 
 

@@ -17,6 +17,7 @@ from console.placements import ledger
 from console.placements.actions.commit import FitsNowhere, commit, keep, overtaken
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Placement
+from console.policies.defaults import chosen
 from console.storage.models import Replica, Shard
 
 MOST_REPLICAS = 16
@@ -29,6 +30,7 @@ class CreateShard(Action[Shard]):
 
     bytes: what one replica takes on disk. spread: the label (zone, rack) or "host" that no two replicas
     share. source_host, source_path: where the tree lies now, a path in that agent's import folder.
+    policy: "" for the default of shards.
     Raises FitsNowhere for the first replica that has no place.
     """
 
@@ -38,7 +40,7 @@ class CreateShard(Action[Shard]):
     source_path: str
     replicas: int = 2
     spread: str = "host"
-    policy: str = "spread"
+    policy: str = ""
 
     NAME = "shard.create"
 
@@ -106,7 +108,7 @@ class CreateShard(Action[Shard]):
             demand={"disk": float(self.bytes)},
             exclude_hosts=frozenset(hosts),
             spread=(Spread(level=self.spread, taken=taken, max_per_domain=1),),
-            policy=self.policy,
+            **chosen("shard", self.policy, {}),
         )
         decided = picture.decide(load)
         for host in decided.ranking:

@@ -58,6 +58,7 @@ def things(cluster: Any) -> dict[str, str]:
     return {
         "name": "web-1",
         "key": "unknown",
+        "kind": "job",
         "secret": "unknown",
         "rest": "nothing",
         "host": "web-1",

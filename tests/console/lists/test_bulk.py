@@ -97,7 +97,20 @@ def test_no_cell_is_a_formula(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "listing", ["hosts", "services", "endpoints", "jobs", "shards", "decisions", "placements", "events"]
+    "listing",
+    [
+        "hosts",
+        "services",
+        "endpoints",
+        "jobs",
+        "shards",
+        "decisions",
+        "placements",
+        "events",
+        "certificates",
+        "engines",
+        "alerts",
+    ],
 )
 def test_every_list_is_exported(listing: str, three: None, user: Any) -> None:
     """CSV and JSON have the same rows; strangers get none."""

@@ -210,6 +210,24 @@ def test_metrics_are_few_and_of_now(api: Any, word: TrafficSeen, monkeypatch: py
     assert "steelyard_engine_acked_total" not in later
 
 
+def test_metrics_have_the_endpoints_of_a_service_that_is_asked_for(api: Any, word: TrafficSeen) -> None:
+    """Rate, errors, in flight and weight of each; of no other service, of none for a name that is no service's."""
+    shop = api.viewer.get("/metrics", {"service": "shop"}).content.decode()
+    nobody = api.viewer.get("/metrics", {"service": '"} 1\n'}).content.decode()
+
+    for line in (
+        'steelyard_endpoint_requests_per_s{endpoint="web-1:80",service="shop"} 40.0',
+        'steelyard_endpoint_errors_per_s{endpoint="web-1:80",service="shop"} 0.5',
+        'steelyard_endpoint_in_flight{endpoint="web-1:80",service="shop"} 3.0',
+        'steelyard_endpoint_weight{endpoint="web-1:80",service="shop"} 100.0',
+    ):
+        assert line in shop
+    # Nothing was asked of it in that second.
+    assert "steelyard_endpoint_latency_ms{" not in shop
+    assert 'steelyard_service_requests_per_s{service="shop"} 40.0' in nobody
+    assert "steelyard_endpoint_" not in nobody
+
+
 class Leader:
     """The traffic of one leadership, on an engine without nodes."""
 

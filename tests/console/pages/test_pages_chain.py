@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -193,3 +194,16 @@ def test_a_service_is_made_with_its_tier(browsers: Any, furnished: Any, api: Any
     assert "cache" == api.operator.post("/api/v1/services/", body).json()["tier"]
     wrong = api.operator.post("/api/v1/services/", {**body, "name": "two", "tier": "router"})
     assert (400, "tier") == (wrong.status_code, wrong.json()["errors"][0]["field"])
+
+
+@pytest.mark.parametrize(("age_s", "rate"), [(0.0, 20.0), (60.0, None)])
+def test_engines_are_exported_as_last_said(
+    age_s: float, rate: float | None, browsers: Any, furnished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the age of the word; a rate that is too old is unknown."""
+    say(monkeypatch, age_s=age_s)
+    rows = json.loads(browsers.viewer.get("/lists/engines/json/").getvalue())
+
+    assert [(each["node"], each["rate_per_s"]) for each in rows] == [("edge", rate), ("far", rate)]
+    assert rows[0]["said_age_s"] >= age_s
+    assert "/lists/engines/csv/" in browsers.viewer.get("/engines/").content.decode()

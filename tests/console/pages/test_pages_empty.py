@@ -34,8 +34,8 @@ LISTS = {
 }
 #: Where channels lead is not for everybody's eyes.
 OF_OPERATORS = {"channels"}
-#: Lists that are never empty: who looks at them is on them.
-NEVER_EMPTY = {"settings.html"}
+#: Lists that are never empty: of people, who looks is one; of versions, what was built in is the first.
+NEVER_EMPTY = {"settings.html", "policy.html"}
 SAYS = re.compile(r'<div class="panel empty">(.*?)</div>', re.DOTALL)
 STEP = re.compile(r'<a class="button|<button|<code>')
 

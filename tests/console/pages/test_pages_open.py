@@ -33,6 +33,8 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "silences": ("silences", [], "Nothing is silenced", 4),
     "alert-rules": ("alert-rules", [], "Host lost", 5),
     "settings": ("settings", [], "a-viewer", 5),
+    "policies": ("policies", [], "What holds now", 5),
+    "policy": ("policy", ["job"], "How jobs are placed", 4),
     "api": ("api", [], "/api/v1/placements/", 4),
     "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
     "events": ("events", [], "host.join", 4),

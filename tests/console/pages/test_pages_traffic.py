@@ -214,3 +214,17 @@ def test_the_schema_of_settings_is_in_the_apis(viewer: Client, project: Any) -> 
         "ServiceHttp" in json.dumps(schemas["ServiceSettings"]["properties"]["http"])
     )
     assert '"type": "null"' not in json.dumps(schemas)
+
+
+def test_certificates_are_exported_without_secrets(viewer: Client, pair: Pair) -> None:
+    """What the list shows; of the key not a word, sealed or plain, and of the chain only that it is there."""
+    PutCertificate("shop", pair.chain, pair.key).run(SYSTEM)
+    kept = Certificate.objects.get()
+    answers = [viewer.get(f"/lists/certificates/{form}/").getvalue().decode() for form in ("json", "csv")]
+    (row,) = json.loads(answers[0])
+
+    assert (row["name"], row["names"], row["has_chain"]) == ("shop", ["shop.test"], True)
+    for answer in answers:
+        assert kept.sealed_key not in answer
+        assert "BEGIN" not in answer
+    assert "/lists/certificates/csv/" in text(viewer.get("/certificates/"))

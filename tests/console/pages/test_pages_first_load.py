@@ -1,0 +1,41 @@
+"""What a browser loads at first stays small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.first_load import MOST_CSS_KB, MOST_JS_KB, first_load
+from bench.results import ROOT
+
+
+@pytest.mark.parametrize("page", ["/", "/hosts/", "/hosts/web-1/", "/chain/", "/services/shop/"])
+def test_script_and_style_keep_to_the_budget(page: str, browsers: Any, furnished: Any) -> None:
+    """All that the page names and what that imports, compressed; every file of it is there."""
+
+    def fetch(path: str) -> bytes:
+        if path.startswith("/static/"):
+            return (ROOT / path[1:]).read_bytes()
+        return bytes(browsers.viewer.get(path).content)
+
+    loaded = first_load(page, fetch)
+
+    assert loaded.js_kb <= MOST_JS_KB, loaded.js
+    assert loaded.css_kb <= MOST_CSS_KB, loaded.css
+    assert "/static/js/main.js" in loaded.js
+
+
+def test_imports_are_followed_once_each() -> None:
+    """Static ones over several lines, those of the moment, and rings of them."""
+    files = {
+        "/page/": b'<link rel="stylesheet" href="/a.css"><script type="module" src="/js/a.js"></script>',
+        "/a.css": b"a { b: c }",
+        "/js/a.js": b'import {\n  b,\n} from "./b.js";\nconst c = await import("../dist/c.js");',
+        "/js/b.js": b'import "./a.js";\nexport const text = "no import of \'this\'";',
+        "/dist/c.js": b"",
+    }
+    loaded = first_load("/page/", files.__getitem__)
+
+    assert set(loaded.js) == {"/js/a.js", "/js/b.js", "/dist/c.js"}
+    assert set(loaded.css) == {"/a.css"}
