@@ -50,6 +50,7 @@ class Samples(Protocol):
 
     def capacity(self) -> dict[str, float]: ...
     def sample(self) -> dict[str, float]: ...
+    def parts(self) -> wire.Parts | None: ...
 
 
 class _Dial(connect):
@@ -242,7 +243,7 @@ class Link:
                 self._clock(), welcome.host, self._samples.sample(), self._samples.capacity(), silence_s
             )
             if report is not None:
-                await socket.send(wire.encode(report))
+                await socket.send(wire.encode(msgspec.structs.replace(report, parts=self._samples.parts())))
             await asyncio.sleep(interval_s)
 
     def _answer(self, answer: wire.JobAnswer) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 
 from agents.limits import Cgroup
+from agents.parts import PartsSampler
+from agents.wire import Parts
 
 #: Shorter spans make rates of counters that the kernel moves every few milliseconds mostly noise.
 MIN_SPAN_S = 0.2
@@ -54,6 +56,8 @@ class Sampler:
         self._refresh()
         self._counters = self._read_counters()
         self._counted_at = clock()
+        # The disks and cards of the machine are not this host's where it is one group of several.
+        self._parts = None if group_is_host else PartsSampler(clock, lambda: self._cards)
 
     def capacity(self) -> dict[str, float]:
         """Resource name to amount; looked at afresh every CAPACITY_EVERY_S."""
@@ -80,6 +84,10 @@ class Sampler:
         if disk_used is not None:
             used["disk"] = disk_used
         return used
+
+    def parts(self) -> Parts | None:
+        """Each disk and card by itself; None where it was said just now, or they are not this host's."""
+        return self._parts.sample() if self._parts else None
 
     def _refresh(self) -> None:
         self._refreshed_at = self._clock()

@@ -23,6 +23,9 @@ import msgspec
 PROTOCOL = 1
 LINK_PATH = "/agent/v1/link"
 MAX_FRAME_BYTES = 64 * 1024
+#: Of mounts, of disks and of cards that a report tells one by one, and the longest name of one, in characters.
+MOST_PARTS = 16
+LONGEST_PART = 64
 
 #: What a host, a service or a shard may be called: a DNS label.
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -52,16 +55,45 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     credential_digest: str = ""
 
 
+class Mount(msgspec.Struct, array_like=True, frozen=True):
+    """One file system: where it is mounted, bytes used, and the bytes that can be used."""
+
+    path: str
+    used: float
+    size: float
+
+
+class Flow(msgspec.Struct, array_like=True, frozen=True):
+    """Bytes a second of one disk (read, written) or one network card (in, out)."""
+
+    name: str
+    inwards: float
+    outwards: float
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The host's single disks and cards, at most MOST_PARTS of each: the fullest mounts and the busiest others.
+
+    Names are printable and at most LONGEST_PART characters long.
+    """
+
+    mounts: list[Mount]
+    disks: list[Flow]
+    cards: list[Flow]
+
+
 class Report(msgspec.Struct, tag="report", frozen=True):
     """What the host uses now. used: resource name to amount, same units as capacity.
 
-    capacity is sent only when it changed since Hello or the last report that carried it.
+    capacity is sent only when it changed since Hello or the last report that carried it. parts: with some reports;
+    older agents never send them.
     """
 
     seq: int
     host: str
     used: dict[str, float]
     capacity: dict[str, float] | None = None
+    parts: Parts | None = None
 
 
 class Outcome(msgspec.Struct, tag="outcome", frozen=True):

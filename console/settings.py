@@ -240,7 +240,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["console.accounts.permissions.Viewer"],
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"ChannelKindEnum": "console.alerts.models.Channel.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "ChannelKindEnum": "console.alerts.models.Channel.Kind",
+        "HostStateEnum": "console.fleet.models.Host.State",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.traffic.schema.add_settings",

@@ -22,12 +22,14 @@ from balancer_core.steering.law import (
     RAMP_S,
     Estimate,
     Field,
+    confidence,
     estimate,
     is_idle,
     likely_rate,
     moved,
     passed,
     ramp,
+    trust_in,
     typical_rate,
     weighted_median,
 )
@@ -96,6 +98,11 @@ class Steering:
             reasons={view.key: say(view, surveyed, standing[view.key]) for view in views},
             changed=changed,
             capacities={view.key: self._tracks[view.key].capacity for view in views},
+            is_learnt=self._typical is not None,
+            trusts={
+                view.key: trust_in(self._tracks[view.key].evidence) * confidence(view.report_age_s)
+                for view in views
+            },
         )
 
     def _follow(

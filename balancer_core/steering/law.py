@@ -116,12 +116,19 @@ def typical_rate(evidence: Mapping[str, Evidence], cores: Mapping[str, float]) -
     return weighted_median(known) if known else None
 
 
+def trust_in(evidence: Evidence) -> float:
+    """How far the learnt cost counts against the typical one, 0 to 1, by the requests that it rests on."""
+    if evidence.used <= 0.0 or evidence.made <= 0.0:
+        return 0.0
+    return evidence.sure * (ENOUGH + SURE) / ENOUGH / (evidence.sure + SURE)
+
+
 def cost_of(evidence: Evidence, cores: float, typical: float) -> float:
     """Host x seconds a request: as learnt, blended with the typical cost by how many requests it rests on."""
     usual = 1.0 / (typical * cores)
     if evidence.used <= 0.0 or evidence.made <= 0.0:
         return usual
-    trust = evidence.sure * (ENOUGH + SURE) / ENOUGH / (evidence.sure + SURE)
+    trust = trust_in(evidence)
     learnt = evidence.cost
     blended = math.exp(trust * math.log(learnt) + (1.0 - trust) * math.log(usual))
     return min(max(blended, usual / MOST), usual / LEAST)

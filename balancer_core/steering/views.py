@@ -68,10 +68,13 @@ class WeightPlan:
 
     The weights are capacities: what each endpoint could serve for this service, the largest being 10,000.
     changed: whether the engine has to be told; if not, weights are those of the last plan that had to.
-    capacities: requests/s, as learnt this moment; in cores while nothing was learnt of the service.
+    capacities: requests/s, as learnt this moment; in cores while nothing was learnt of the service (is_learnt).
+    trusts: how far each rests on what was seen of this endpoint, 0 to 1; the rest is what is typical of a core.
     """
 
     weights: Mapping[str, int]
     reasons: Mapping[str, str]
     changed: bool
     capacities: Mapping[str, float]
+    is_learnt: bool
+    trusts: Mapping[str, float]

@@ -27,6 +27,7 @@ from console.storage import api as storage
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
+from console.traffic import api_weights as traffic_weights
 from console.underway import api as underway
 
 
@@ -90,6 +91,9 @@ urlpatterns = [
     path("services/<name:name>/drain-endpoint/", traffic.EndpointAction.as_view(verb="drain")),
     path("services/<name:name>/close-endpoint/", traffic.EndpointAction.as_view(verb="close")),
     path("services/<name:name>/resume-endpoint/", traffic.EndpointAction.as_view(verb="resume")),
+    path("services/<name:name>/weights/", traffic_weights.Weights.as_view()),
+    path("services/<name:name>/weights/try/", traffic_weights.TriedWeights.as_view()),
+    path("services/<name:name>/undo-weights/", traffic_weights.UndoneWeights.as_view()),
     path("services/<name:name>/settings/", traffic_settings.ServiceSettings.as_view()),
     path("services/<name:name>/preview/", traffic_settings.Preview.as_view()),
     path("certificates/", traffic_secrets.Certificates.as_view()),

@@ -73,6 +73,9 @@ def host_drain(
     name: str,
     reason: Why = "",
     deadline: Annotated[str, typer.Option("--deadline", help="Empty by then, such as 1h30m.")] = "",
+    then_end: Annotated[
+        bool, typer.Option("--then-end", help="End what is left by then: jobs, connections.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -86,9 +89,12 @@ def host_drain(
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--deadline") from None
         with api() as client:
-            answer = client.post(f"hosts/{name}/drain/", {"reason": reason, "deadline_s": span_s})
+            asked = {"reason": reason, "deadline_s": span_s, "then_end": then_end}
+            answer = client.post(f"hosts/{name}/drain/", asked)
         show(answer, as_json, "name", "address", "state")
         return
+    if then_end:
+        raise typer.BadParameter("goes with --deadline", param_hint="--then-end")
     _host_verb("drain", name, reason, as_json)
 
 

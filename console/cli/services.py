@@ -14,8 +14,8 @@ from console.cli.settings import (
     service_configure,
     service_preview,
     service_settings,
-    service_weights,
 )
+from console.cli.weights import service_weights
 
 app = typer.Typer(no_args_is_help=True, help="Services: one address for many servers.")
 

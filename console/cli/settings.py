@@ -1,4 +1,4 @@
-"""`steelyard service configure | settings | weights | preview`"""
+"""`steelyard service configure | settings | preview`"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def service_configure(
         path = f"services/{name}/settings/"
         answer = client.put(path, document) if replace else client.patch(path, document)
         warnings = client.get(f"services/{name}/")["warnings"]
-    _say(answer, as_json)
+    say_settings(answer, as_json)
     for warning in warnings:
         err.print(warning, markup=False, highlight=False)
 
@@ -49,30 +49,7 @@ def service_settings(name: str, as_json: Json = False) -> None:
     """A service's settings document."""
     with api() as client:
         answer = client.get(f"services/{name}/settings/")
-    _say(answer, as_json)
-
-
-def service_weights(
-    name: str,
-    shares: Annotated[list[str], typer.Argument(help="SERVICE=WEIGHT, for instance web=95 canary=5")],
-    route: Annotated[str, typer.Option(help="Of this route, by its name; else of what no route takes.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Share a service's requests between services: canaries, blue and green."""
-    wanted = [{"service": to, "weight": _whole(to, weight)} for to, weight in pairs(shares, "SHARES").items()]
-    with api() as client:
-        path = f"services/{name}/settings/"
-        if route:
-            routes = client.get(path).get("http", {}).get("routes", [])
-            if route not in [each.get("name") for each in routes]:
-                raise typer.BadParameter(f"{name} has no route of that name", param_hint="--route")
-            changed = [
-                {**each, "destinations": wanted} if each.get("name") == route else each for each in routes
-            ]
-            answer = client.patch(path, {"http": {"routes": changed}})
-        else:
-            answer = client.patch(path, {"http": {"destinations": wanted}})
-    _say(answer, as_json)
+    say_settings(answer, as_json)
 
 
 def service_preview(
@@ -113,13 +90,8 @@ def _put(document: dict[str, Any], path: str, text: str) -> None:
         place[last] = text
 
 
-def _whole(service: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise typer.BadParameter(f"{service}={text}: a weight is a whole number", param_hint="SHARES")
-    return int(text)
-
-
-def _say(document: Any, as_json: bool) -> None:
+def say_settings(document: Any, as_json: bool) -> None:
+    """A document of settings, which may be empty."""
     if as_json or document:
         show(document, True)
     else:

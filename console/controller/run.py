@@ -21,6 +21,7 @@ from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
 from console.controller.traffic import Traffic
 from console.demo.drive import DEMO_S, Driver
 from console.fleet.actions.commands import expire_old_commands
+from console.fleet.actions.ending import EndDrain, overdue
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.history.record import keep, observe
@@ -192,7 +193,9 @@ class Controller:
         """All that follows from the present state of the database, each step fenced by the epoch."""
         picture.load()
         defaults.load()
-        for step in (self._detect, self._move, self._see_to_attempts, self._place_waiting):
+        for step in (
+            self._detect, self._move, self._end_drains, self._see_to_attempts, self._place_waiting,
+        ):  # fmt: skip
             try:
                 step(epoch)
             except Fenced:
@@ -207,6 +210,11 @@ class Controller:
             moved = advance_replicas(epoch)
         if moved:
             bells.ring_commands()
+
+    def _end_drains(self, epoch: int) -> None:
+        for name in list(overdue().values_list("name", flat=True)):
+            with fenced(epoch):
+                EndDrain(name).run(SYSTEM)
 
     def _see_to_attempts(self, epoch: int) -> None:
         with fenced(epoch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from balancer_core.steering import WeightPlan
-from console.controller.targets import key_of
+from console.controller.targets import key_of, told_weight
 from console.engines.envoy.access_logs import RequestSeen
 from console.engines.envoy.engine import EngineState
 from console.engines.envoy.stats import EndpointStats, ServiceStats
@@ -22,13 +22,14 @@ _UNSEEN = EndpointStats(health="healthy")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One service as the engine sees it: by all nodes together, and by each."""
+    """One service as the engine sees it: by all nodes together, and by each. ages: of endpoints' reports, seconds."""
 
     service: Service
     together: ServiceStats
     by_node: Mapping[str, ServiceStats]
     requests: list[RequestShown] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    ages: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
@@ -45,7 +46,7 @@ def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
             EndpointSeen(
                 host=endpoint.host.name,
                 port=endpoint.port,
-                weight=plan.weights[key],
+                weight=told_weight(endpoint, plan.weights[key]),
                 share=seen.rate_per_s / total if total else 0.0,
                 rate_per_s=seen.rate_per_s,
                 errors_per_s=seen.errors_per_s,
@@ -56,6 +57,10 @@ def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
                 latency_ms=seen.latency_ms,
                 flags=seen.flags,
                 nodes=_shares(sight.by_node, key) if several else {},
+                learnt=plan.weights[key],
+                capacity_per_s=plan.capacities[key] if plan.is_learnt else None,
+                trust=plan.trusts[key],
+                report_age_s=sight.ages.get(key),
             )
         )
     return ServiceSeen(

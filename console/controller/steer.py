@@ -27,7 +27,7 @@ from console.engines.guard import GuardRefused, Shrinkage
 from console.engines.target import InvalidTarget, ServiceTarget, TrafficTarget
 from console.live.picture import SILENT_AFTER_S, Picture
 from console.traffic.draining import is_draining
-from console.traffic.models import Service
+from console.traffic.models import WHOLE_PERCENT, Service
 from console.traffic.secrets import Secrets
 from console.traffic.view import HeldBack, Refused, RequestShown, TrafficSeen
 
@@ -186,8 +186,12 @@ class Steerer:
             )
         law = self._laws.get(service.name)
         if law is None:
-            # A new leader goes on from the weights that are in force.
-            in_force = {key: each.weight for key, each in figures.endpoints.items()}
+            # A new leader goes on from the weights that are in force, without what operators took of them.
+            percents = {key_of(each): each.weight_percent for each in service.endpoints.all()}
+            in_force = {
+                key: round(each.weight * WHOLE_PERCENT / (percents.get(key) or WHOLE_PERCENT))
+                for key, each in figures.endpoints.items()
+            }
             law = self._laws[service.name] = Steering(resume=in_force)
         return law.step(views, now)
 
@@ -204,6 +208,7 @@ class Steerer:
             by_node={node: seen[service.name] for node, seen in by_node.items() if service.name in seen},
             requests=list(self._requests.get(service.name, ())),
             refused=refused.get(service.name, []),
+            ages={key_of(each): self._picture.age_s(each.host.name) for each in service.endpoints.all()},
         )
 
     def _take_requests(self, services: list[Service]) -> None:

@@ -10,7 +10,7 @@ from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget
 from console.engines.target.checks import ZONE_PATTERN, canonical_address, join_address
 from console.engines.target.settings import settings_of
 from console.traffic.draining import wanted_state
-from console.traffic.models import Endpoint, Service
+from console.traffic.models import WHOLE_PERCENT, Endpoint, Service
 from console.traffic.protected import why_protected
 
 #: The label of a host that says where it stands.
@@ -41,8 +41,16 @@ def zone_of(endpoint: Endpoint) -> str:
     return zone if ZONE_PATTERN.fullmatch(zone) else ""
 
 
+def told_weight(endpoint: Endpoint, learnt: int) -> int:
+    """The weight that the engine is told: the learnt one, as far as operators leave it.
+
+    At 0 % the endpoint drains and its weight says nothing; it stays for when it gets requests again.
+    """
+    return max(1, round(learnt * (endpoint.weight_percent or WHOLE_PERCENT) / WHOLE_PERCENT))
+
+
 def service_target(service: Service, weights: Mapping[str, int], now: datetime) -> ServiceTarget:
-    """weights: by key. now: drains end by it. Raises InvalidTarget."""
+    """weights: as learnt, by key. now: drains end by it. Raises InvalidTarget."""
     settings = settings_of(service.settings)
     for endpoint in service.endpoints.all():
         # An agent says its host's address; it may have become one that nobody may be led to.
@@ -59,7 +67,7 @@ def service_target(service: Service, weights: Mapping[str, int], now: datetime) 
                 endpoint.host.name,
                 endpoint.host.address,
                 endpoint.port,
-                weights[key_of(endpoint)],
+                told_weight(endpoint, weights[key_of(endpoint)]),
                 wanted_state(endpoint, settings.pool.drain_s, now),
                 endpoint.priority,
                 zone_of(endpoint),

@@ -7,7 +7,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.actions.tokens import DEFAULT_LIFE_S, IssueHostToken
 from console.fleet.listing import HOSTS as HOSTS_LISTING
 from console.fleet.models import Host
+from console.live.parts import document_of
 from console.live.picture import SILENT_AFTER_S, picture
 from console.placements.models import Ledger
 
@@ -48,7 +49,7 @@ class HostShown(serializers.ModelSerializer):
         model = Host
         fields = [
             "name", "address", "labels", "state", "lost", "lost_since", "report_age_s", "agent_version", "joined_at",
-            "resources",
+            "drain_ends_at", "drain_ended_at", "resources",
         ]  # fmt: skip
 
     def get_report_age_s(self, host: Host) -> float | None:
@@ -63,6 +64,49 @@ class HostShown(serializers.ModelSerializer):
 HOSTS = Host.objects.prefetch_related(
     Prefetch("ledger", Ledger.objects.select_related("host").order_by("pk"))
 )
+
+
+class MountShown(serializers.Serializer):
+    path = serializers.CharField()
+    used_bytes = serializers.FloatField()
+    size_bytes = serializers.FloatField(help_text="what can be used")
+    used_share = serializers.FloatField()
+    full = serializers.BooleanField()
+
+
+class DiskShown(serializers.Serializer):
+    name = serializers.CharField()
+    read_per_s = serializers.FloatField(help_text="bytes")
+    written_per_s = serializers.FloatField(help_text="bytes")
+
+
+class CardShown(serializers.Serializer):
+    name = serializers.CharField()
+    in_per_s = serializers.FloatField(help_text="bytes")
+    out_per_s = serializers.FloatField(help_text="bytes")
+
+
+class PartsShown(serializers.Serializer):
+    """At most sixteen of each: the fullest mounts, the busiest disks and network cards."""
+
+    age_s = serializers.FloatField()
+    mounts = MountShown(many=True)
+    disks = DiskShown(many=True)
+    cards = CardShown(many=True)
+
+
+class HostDocument(HostShown):
+    """parts: its single disks and cards; null while they are not known, as of an older agent."""
+
+    parts = serializers.SerializerMethodField()
+
+    class Meta(HostShown.Meta):
+        fields = [*HostShown.Meta.fields, "parts"]
+
+    @extend_schema_field(PartsShown(allow_null=True))
+    def get_parts(self, host: Host) -> dict[str, Any] | None:
+        known = picture.parts(host.name)
+        return document_of(*known) if known else None
 
 
 class HostFilter(django_filters.FilterSet):
@@ -95,9 +139,9 @@ class Hosts(generics.ListAPIView):
 class OneHost(ActionView):
     permission_classes = [Viewer]
 
-    @extend_schema(responses=HostShown)
+    @extend_schema(responses=HostDocument)
     def get(self, request: Request, name: str) -> Response:
-        return Response(HostShown(find(HOSTS, "host", name=name)).data)
+        return Response(HostDocument(find(HOSTS, "host", name=name)).data)
 
 
 class Reason(serializers.Serializer):
@@ -128,7 +172,11 @@ class UncordonHost(_HostVerb):
 
 class DrainRequest(Reason):
     deadline_s = serializers.FloatField(
-        default=None, allow_null=True, help_text="By when it shall be empty; nothing is ended by force."
+        default=None, allow_null=True, help_text="By when it shall be empty; what is late is said."
+    )
+    then_end = serializers.BooleanField(
+        default=False,
+        help_text="What is late is ended: jobs start anew elsewhere, endpoints are closed.",
     )
 
 

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from agents.wire import Flow
 from balancer_core.lifecycle import HOST
 from console.accounts.models import Role
 from console.actions import Action
@@ -23,6 +24,7 @@ from console.fleet.models import Host
 from console.fleet.seen import HostSeen
 from console.fleet.spans import parse_span
 from console.history.spans import RANGES, span_of
+from console.live.parts import is_full
 from console.live.picture import picture
 from console.pages.frame import Offer, act, offer, page
 from console.pages.shown import age, amount, percent
@@ -67,6 +69,7 @@ def host(request: HttpRequest, name: str) -> HttpResponse:
             "events": Event.objects.filter(subject_kind="host", subject=name)[:8],
             "offers": offers(request, found, standing),
             "stopping": stopping_without(found),
+            "parts": parts_of(name),
             "span": span_of(request.GET, timezone.now()),
             "ranges": RANGES,
         },
@@ -98,6 +101,8 @@ def host_action(request: HttpRequest, name: str, verb: str) -> HttpResponse:
         except ValueError as error:
             messages.error(request, f"Not done: {error}")
             return redirect("host", name=name)
+    if isinstance(action, Drain):
+        action.then_end = request.POST.get("then") == "end"
     done = act(request, action, DONE[verb].format(name))
     return redirect("hosts") if done and verb == "remove" else redirect("host", name=name)
 
@@ -132,13 +137,45 @@ def host_live(request: HttpRequest, name: str) -> JsonResponse:
         }
         for line in seen.lines
     }
-    answer = {"age_s": seen.age_s, "words": seen.words, "lines": lines, "history": history}
+    answer: dict[str, Any] = {
+        "age_s": seen.age_s,
+        "words": seen.words,
+        "lines": lines,
+        "history": history,
+        "parts": parts_of(name),
+    }
     if seen.host.state != Host.State.ACTIVE:
         # Three or four queries more, and only while somebody watches a host leave.
         standing = standing_of(seen.host, timezone.now())
         answer["steps"] = [asdict(step) for step in steps_of(seen.host, standing)]
         answer["left"] = left_in_words(seen.host, standing)
     return JsonResponse(answer)
+
+
+def parts_of(name: str) -> dict[str, list[dict[str, Any]]] | None:
+    """The host's single disks and cards as the page has them: names, words, and figures for what is drawn."""
+    known = picture.parts(name)
+    if known is None:
+        return None
+    parts, _ = known
+    return {
+        "mounts": [
+            {
+                "name": each.path,
+                "words": f"{percent(each.used / each.size)} of {amount(each.size, 'disk')}",
+                "share": each.used / each.size,
+                "full": is_full(each),
+            }
+            for each in parts.mounts
+        ],
+        "disks": [_flow(each, "disk_io", "read", "written") for each in parts.disks],
+        "cards": [_flow(each, "net_in", "in", "out") for each in parts.cards],
+    }
+
+
+def _flow(flow: Flow, resource: str, inwards: str, outwards: str) -> dict[str, Any]:
+    said = f"{inwards} {amount(flow.inwards, resource)}, {outwards} {amount(flow.outwards, resource)}"
+    return {"name": flow.name, "words": said, "flow": [flow.inwards, flow.outwards]}
 
 
 def left_in_words(found: Host, standing: Standing) -> str:
@@ -155,9 +192,14 @@ def left_in_words(found: Host, standing: Standing) -> str:
     words = f"Still there: {standing.words}."
     if closes is not None:
         words += f" Its endpoints are closed in {age(closes)}."
-    due_s = due_in_s(found, timezone.now())
+    now = timezone.now()
+    if found.drain_ended_at is not None:
+        return f"What was left was ended {age((now - found.drain_ended_at).total_seconds())} ago. {words}"
+    due_s = due_in_s(found, now)
     if due_s is None:
         return words
+    ends = found.drain_ends_at is not None
     if due_s >= 0:
-        return f"{words} It shall be empty in {age(due_s)}."
-    return f"Late by {age(-due_s)}; nothing is ended by force. {words}"
+        return f"{words} {'What is left is ended' if ends else 'It shall be empty'} in {age(due_s)}."
+    then = "the controller ends what is left" if ends else "nothing is ended by force"
+    return f"Late by {age(-due_s)}; {then}. {words}"

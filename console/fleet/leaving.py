@@ -108,12 +108,11 @@ def stopping_without(*hosts: Host) -> Stopping:
 
     An endpoint on a lost host keeps its traffic (the agent may have died alone), but nobody should count on it.
     """
-    here = Endpoint.objects.filter(service=OuterRef("pk"), state=Endpoint.State.ACTIVE, host__in=hosts)
-    others = (
-        Endpoint.objects.filter(service=OuterRef("pk"), state=Endpoint.State.ACTIVE)
-        .exclude(host__in=hosts)
-        .exclude(host__state=Host.State.DRAINING)
+    taking = Endpoint.objects.filter(
+        service=OuterRef("pk"), state=Endpoint.State.ACTIVE, weight_percent__gt=0
     )
+    here = taking.filter(host__in=hosts)
+    others = taking.exclude(host__in=hosts).exclude(host__state=Host.State.DRAINING)
     found = (
         Service.objects.filter(Exists(here))
         .annotate(others=Exists(others), heard=Exists(others.filter(host__lost_since=None)))

@@ -10,7 +10,11 @@ from django.utils import timezone
 
 
 class Host(models.Model):
-    """A server with an agent. What it has and has promised stands in its ledger (placements)."""
+    """A server with an agent. What it has and has promised stands in its ledger (placements).
+
+    drain_ends_at: when what is left of its drain is ended; None where that only takes as long as it takes.
+    drain_ended_at: when that was done.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -22,6 +26,8 @@ class Host(models.Model):
     labels = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     lost_since = models.DateTimeField(null=True)
+    drain_ends_at = models.DateTimeField(null=True)
+    drain_ended_at = models.DateTimeField(null=True)
     credential_digest = models.CharField(max_length=64, unique=True)
     agent_version = models.CharField(max_length=32, blank=True)
     joined_at = models.DateTimeField(auto_now_add=True)

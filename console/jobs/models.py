@@ -24,6 +24,8 @@ class Job(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    #: A host has it, and its agent or the broker knows of it.
+    ON_HOST = (State.PLACED, State.DISPATCHED, State.RUNNING)
     ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)

@@ -106,18 +106,20 @@ class Feed:
         while True:
             await asyncio.sleep(TICK_S)
             fresh, links.fresh = sorted(links.fresh), set()
+            told_parts, links.told_parts = links.told_parts, set()
             # An empty one says that this process is there: the hosts' silence is theirs, not ours.
-            await self.bus.publish(TICKS, self._encode(fresh))
+            await self.bus.publish(TICKS, self._encode(fresh, told_parts))
             if self._subscribers:
                 self._fan_out(self._next_frame())
 
-    def _encode(self, hosts: list[str]) -> bytes:
+    def _encode(self, hosts: list[str], told_parts: Iterable[str] = ()) -> bytes:
         resources = list(picture.cluster.dimensions.names)
         measured = [picture.used(host) for host in hosts]
         used = [[each.get(resource, 0.0) for resource in resources] for each in measured]
         self._seq += 1
+        parts = {host: known[0] for host in told_parts if (known := picture.parts(host))}
         return encode_tick(
-            Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes())
+            Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes(), parts)
         )
 
     def _fan_out(self, message: bytes | str) -> None:

@@ -15,6 +15,7 @@ from agents.wire import Report
 from balancer_core.cluster import Cluster
 from balancer_core.errors import InvalidInput
 from balancer_core.resources import MAX_RESOURCES, Dimensions
+from console.live.parts import fault_of
 from console.live.picture import Picture, extra
 
 refused = Counter[str]()  # by code, since this process started
@@ -44,7 +45,7 @@ def take(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal 
     if fault := _ours(host, last_seq, report):
         return refuse(fault)
     try:
-        picture.report(host, report.used, time.monotonic())
+        picture.report(host, report.used, time.monotonic(), report.parts)
     except InvalidInput as error:
         return refuse(Refusal(error.code, error.field, error.reason))
     return None
@@ -75,4 +76,6 @@ def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:
         )
     if report.seq <= last_seq:
         return Refusal("replayed", "seq", f"{report.seq} came after {last_seq}.")
+    if report.parts is not None and (wrong := fault_of(report.parts)):
+        return Refusal(wrong.code, wrong.field, wrong.reason)
     return None

@@ -50,6 +50,8 @@ class Links:
         self.reports = 0
         # Hosts that reported since the last tick.
         self.fresh: set[str] = set()
+        # And those of them that told their disks and cards.
+        self.told_parts: set[str] = set()
 
     def names(self) -> list[str]:
         return list(self._of_host)
@@ -242,6 +244,8 @@ class Link:
         self._last_seq = report.seq
         links.reports += 1
         links.fresh.add(self.host)
+        if report.parts is not None:
+            links.told_parts.add(self.host)
 
     async def _change_capacity(self, report: wire.Report, capacity: dict[str, float]) -> Refusal | None:
         """Write a new capacity, if the whole report can be believed."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from django.conf import settings
 
+from agents.wire import Mount, Parts
 from balancer_core.batch import decide_many
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
@@ -65,6 +66,9 @@ class Measured:
     # What is forecast to be in use soon, of resources that clearly rise; and when that was last looked at.
     expected: dict[str, float] = field(default_factory=dict)
     foreseen_at: float = -math.inf
+    # Its single disks and cards, and when they were told; None by agents that do not tell them.
+    parts: Parts | None = None
+    parts_at: float = -math.inf
 
 
 def extra(name: str) -> Resource:
@@ -219,7 +223,7 @@ class Picture:
             entry = self._directory.get(host)
             return dict(entry[4]) if entry else {}  # type: ignore[call-overload]
 
-    def report(self, host: str, used: dict[str, float], now: float) -> bool:
+    def report(self, host: str, used: dict[str, float], now: float, parts: Parts | None = None) -> bool:
         """Take one report at this process's monotonic time. False where the host is not known (yet).
 
         Raises InvalidAmount naming the field of a figure that can't be right; the host keeps its last good state.
@@ -231,6 +235,8 @@ class Picture:
             measured = self._measured.setdefault(host, Measured())
             measured.used = used
             measured.history.append((now, used))
+            if parts is not None:
+                measured.parts, measured.parts_at = parts, now
             return True
 
     def take_tick(self, tick: Tick, now: float) -> int:
@@ -239,7 +245,7 @@ class Picture:
         refused = 0
         for host, used in tick.rows():
             try:
-                refused += not self.report(host, used, now)
+                refused += not self.report(host, used, now, tick.parts.get(host))
             except InvalidInput:
                 refused += 1
         return refused
@@ -315,6 +321,28 @@ class Picture:
         with self._lock:
             found = self._measured.get(host)
             return dict(found.used) if found else {}
+
+    def parts(self, host: str) -> tuple[Parts, float] | None:
+        """The host's single disks and cards and their age in seconds; None where they are not known (any more)."""
+        with self._lock:
+            found = self._measured.get(host)
+            parts, age_s = (found.parts, time.monotonic() - found.parts_at) if found else (None, math.inf)
+        return None if parts is None or age_s > SILENT_AFTER_S else (parts, age_s)
+
+    def fullest_mounts(self) -> dict[str, Mount]:
+        """By host, of those whose mounts are known."""
+        now = time.monotonic()
+        with self._lock:
+            known = [
+                (name, each.parts)
+                for name, each in self._measured.items()
+                if each.parts is not None and now - each.parts_at <= SILENT_AFTER_S
+            ]
+        return {
+            name: max(parts.mounts, key=lambda mount: mount.used / mount.size)
+            for name, parts in known
+            if parts.mounts
+        }
 
     def age_s(self, host: str) -> float | None:
         """Seconds since the host's last report here; None if there was none."""

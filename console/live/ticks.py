@@ -5,13 +5,16 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from agents.wire import Parts
+
 
 class Tick(msgspec.Struct, array_like=True, frozen=True):
     """Measurements of the hosts that reported since the last tick of this source.
 
     used: float32, row-major [len(hosts), len(resources)], in the resources' units.
     seq rises by one a tick; a receiver that sees a gap loses nothing but freshness,
-    since every keepalive of a host carries all its values again.
+    since every keepalive of a host carries all its values again. parts: by host, of those that told their disks
+    and cards.
     """
 
     source: str
@@ -19,6 +22,7 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     resources: list[str]
     hosts: list[str]
     used: bytes
+    parts: dict[str, Parts] = {}
 
     def rows(self) -> list[tuple[str, dict[str, float]]]:
         table = np.frombuffer(self.used, np.float32).reshape(len(self.hosts), len(self.resources))

@@ -99,6 +99,7 @@ class EndpointShown(serializers.ModelSerializer):
     address = serializers.CharField(source="host.address")
     port = serializers.IntegerField()  # else the schema would say what the database at hand can count to
     priority = serializers.IntegerField()
+    weight_percent = serializers.IntegerField(help_text="what operators leave of the learnt weight")
     health = serializers.SerializerMethodField()
     health_reasons = serializers.SerializerMethodField()
     engine = serializers.SerializerMethodField()
@@ -106,7 +107,8 @@ class EndpointShown(serializers.ModelSerializer):
     class Meta:
         model = Endpoint
         fields = [
-            "host", "address", "port", "state", "priority", "draining_since", "health", "health_reasons", "engine",
+            "host", "address", "port", "state", "priority", "draining_since", "weight_percent", "health",
+            "health_reasons", "engine",
         ]  # fmt: skip
 
     def get_health(self, endpoint: Endpoint) -> str:

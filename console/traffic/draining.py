@@ -11,8 +11,12 @@ from console.traffic.models import Endpoint
 
 
 def is_draining(endpoint: Endpoint) -> bool:
-    """Whether it gets no new requests, by its own state or its host's."""
-    return endpoint.state != Endpoint.State.ACTIVE or endpoint.host.state == Host.State.DRAINING
+    """Whether it gets no new requests: by its own state, its host's, or because nothing is left of its weight."""
+    return (
+        endpoint.state != Endpoint.State.ACTIVE
+        or endpoint.host.state == Host.State.DRAINING
+        or not endpoint.weight_percent
+    )
 
 
 def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainWord | None:
@@ -24,8 +28,10 @@ def drain_of(endpoint: Endpoint, drain_s: float | None, now: datetime) -> DrainW
     if endpoint.state == Endpoint.State.CLOSED:
         return DrainWord(False, for_s, 0.0, closed=True)
     by_host = endpoint.host.state == Host.State.DRAINING
+    if by_host and endpoint.host.drain_ended_at is not None:
+        return DrainWord(by_host, for_s, 0.0)
     if for_s is None:
-        return DrainWord(by_host)
+        return DrainWord(by_host, by_weight=not by_host and endpoint.state == Endpoint.State.ACTIVE)
     return DrainWord(by_host, for_s, None if drain_s is None else max(0.0, drain_s - for_s))
 
 

@@ -53,12 +53,15 @@ class HostWord:
 @dataclass(frozen=True, slots=True)
 class DrainWord:
     """A drain that is under way. by_host: it is the host's. for_s: since when, None if unknown. left_s: until what is
-    left is closed, None if that never happens. closed: an operator would not wait for the end of it."""
+    left is closed, None if that never happens. closed: an operator would not wait for the end of it. by_weight: it is
+    not drained, and its weight is set to nothing.
+    """
 
     by_host: bool
     for_s: float | None = None
     left_s: float | None = None
     closed: bool = False
+    by_weight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def _drain_says(drain: DrainWord) -> str:
     if drain.closed:
         return "Gets nothing because an operator closed it, without the time of a drain."
     whose = "its host is draining" if drain.by_host else "an operator drains it"
+    whose = "an operator set its weight to 0 %" if drain.by_weight else whose
     since = "" if drain.for_s is None else f" for {_duration(drain.for_s)}"
     if drain.left_s is None:
         return f"Gets no new requests because {whose}{since}; requests under way end."

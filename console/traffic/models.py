@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from console.fleet.models import Host
 
+WHOLE_PERCENT = 100
+
 
 class Service(models.Model):
     """One address for many servers; without an address, a pool that other services' routes lead to.
@@ -60,6 +62,7 @@ class Endpoint(models.Model):
 
     state: what it is wanted for; a draining one gets no new requests, a closed one nothing.
     draining_since: when it got its last new request, by its own drain or its host's; None while it gets some.
+    weight_percent: what operators leave of the weight that is learnt; at 0 it gets no new requests, and no time to end.
     """
 
     class State(models.TextChoices):
@@ -73,6 +76,7 @@ class Endpoint(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     priority = models.PositiveSmallIntegerField(default=0)
     draining_since = models.DateTimeField(null=True, blank=True)
+    weight_percent = models.PositiveSmallIntegerField(default=WHOLE_PERCENT)
 
     class Meta:
         ordering = ["host__name", "port"]

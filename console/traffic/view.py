@@ -17,7 +17,7 @@ from console.live import feed
 from console.live.picture import SILENT_AFTER_S, picture
 from console.traffic.draining import drain_of
 from console.traffic.health import EngineWord, Health, HostWord, health_of
-from console.traffic.models import Endpoint, Service
+from console.traffic.models import WHOLE_PERCENT, Endpoint, Service
 from console.traffic.references import warnings_of
 
 #: The controller speaks once a second; after this long its figures are the past.
@@ -41,6 +41,8 @@ class EndpointSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: what the engine was told. share: of the service's requests (0..1). rate, errors: per second.
     health: the engine's word, and flags its own words for it. reason: why this weight, in a sentence. latency_ms: the
     mean, None while nothing is asked. nodes: how each engine sees it, where there are several.
+    learnt: the weight without what operators took of it. capacity_per_s: the requests that it could serve, None while
+    nothing was learnt. trust: how far that rests on what was seen here, 0 to 1. report_age_s: of its host's figures.
     """
 
     host: str
@@ -56,6 +58,10 @@ class EndpointSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     latency_ms: float | None = None
     flags: tuple[str, ...] = ()
     nodes: dict[str, NodeShare] = {}
+    learnt: int = 0
+    capacity_per_s: float | None = None
+    trust: float = 0.0
+    report_age_s: float | None = None
 
 
 class RequestShown(msgspec.Struct, frozen=True):
@@ -222,7 +228,11 @@ def drain_s_of(service: Service) -> float | None:
 def reason_of(endpoint: Endpoint, known: EndpointSeen) -> str:
     """Why the endpoint has its weight. The steering law knows no drain: to it, such an endpoint is not healthy."""
     health = joined_health(endpoint, known)
-    return health.reasons[0] if health.state in ("draining", "closed") else known.reason
+    if health.state in ("draining", "closed"):
+        return health.reasons[0]
+    if endpoint.weight_percent == WHOLE_PERCENT:
+        return known.reason
+    return f"An operator leaves {endpoint.weight_percent} % of what is learnt. {known.reason}"
 
 
 def warnings_now(service: Service) -> list[str]:

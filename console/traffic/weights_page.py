@@ -1,60 +1,64 @@
-"""Why each endpoint of a service has its weight: the traffic's own decision page.
+"""A service's weights: why each endpoint has its own, of now; and what operators leave of it.
 
-Weights are decided anew every second and are not kept one by one, so this page is of now: it says of when its figures
-are, and shows nothing as known when they are old.
+The table follows the controller once a second by a poll, as the service's page does and for its reasons.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from console.accounts.models import Role
+from console.actions import Invalid, Unknown
 from console.api.views import find
-from console.fleet.models import Host
-from console.fleet.seen import HostSeen
-from console.pages.frame import page
-from console.pages.shown import percent
-from console.traffic.draining import is_draining
-from console.traffic.models import Endpoint, Service
-from console.traffic.view import EndpointSeen, Seen, joined_health, reason_of, seen
+from console.events.models import Event
+from console.pages.frame import act, offer, page
+from console.pages.shown import age, percent
+from console.traffic.actions.weights import SetWeights, UndoWeights
+from console.traffic.models import WHOLE_PERCENT, Service
+from console.traffic.outlook import Outcome, Outlook
+from console.traffic.view import seen
+from console.traffic.weighed import RULES, SERVICES, Row, is_old, rows_of_service, sentence
+from console.traffic.weights import changes, foresee, last_change
 
-SERVICES = Service.objects.prefetch_related("endpoints__host__ledger")
 MOST_ENDPOINTS = 100
-
-Verdict = Literal["yes", "no", "unknown"]
-RULES = ("wanted", "host in use", "heard of", "well")
+#: Digits of a percentage.
+LONGEST_NUMBER = 3
+#: Before the name of the field that says what an endpoint's number was; no host's name has a space.
+_WAS = "was "
 
 
 @dataclass(frozen=True)
-class Row:
-    """One endpoint. ticks: (rule, verdict, words). asked, got: shares of all weights and of the requests now, None
-    where unknown. apart: percentage points that it gets more or less than its weight asks for, in words."""
+class Knob:
+    """One endpoint's line in the form."""
 
-    key: str
-    host: HostSeen
-    port: int
-    ticks: list[tuple[str, Verdict, str]]
-    weight: int | None
-    asked: float | None
-    got: float | None
-    rate_per_s: float | None
-    in_flight: int | None
-    latency_ms: float | None
-    apart: str
-    reason: str
+    outlook: Outlook
+    shares: str
+    carries: str
 
 
-@page()
+@page(Role.VIEWER, "POST")
 @never_cache
 def weights(request: HttpRequest, name: str) -> HttpResponse:
-    """All endpoints beside each other, the heaviest first."""
+    """All endpoints beside each other, the heaviest first. GET with HOST:PORT=PERCENT tries that out; POST sets it."""
+    if request.method == "POST":
+        return _set(request, name)
     found: Service = find(SERVICES, "service", name=name)
     now = seen()
     rows = rows_of_service(found, now)
+    endpoints = list(found.endpoints.all())
+    try:
+        wanted = changes(endpoints, wanted_of(request.GET))
+    except (Invalid, Unknown) as error:
+        messages.error(request, f"Not tried: {error}")
+        wanted = {}
+    outcome = foresee(found, endpoints, wanted, now)
+    last = last_change(found)
     return render(
         request,
         "traffic/weights.html",
@@ -63,91 +67,119 @@ def weights(request: HttpRequest, name: str) -> HttpResponse:
             "rules": RULES,
             "rows": rows[:MOST_ENDPOINTS],
             "more": max(0, len(rows) - MOST_ENDPOINTS),
-            "sentence": sentence(rows, now.is_stale),
-            "stale": now.is_stale,
-            "age_s": now.age_s,
-            "epoch": now.traffic.epoch,
+            "sentence": sentence(rows, is_old(now)),
+            "stale": is_old(now),
+            "heard": heard_in_words(now.age_s, now.traffic.epoch),
+            "knobs": _knobs(rows, outcome),
+            "outcome": outcome,
+            "tried": bool(wanted),
+            "whole": WHOLE_PERCENT,
+            "offer": offer(request, SetWeights, "save", "Set these weights"),
+            "undo": in_words(last) if last else "",
         },
     )
 
 
-def rows_of_service(found: Service, now: Seen) -> list[Row]:
-    """By falling weight; where nothing is known in the order of their names."""
+def _set(request: HttpRequest, name: str) -> HttpResponse:
+    """POST verb=save|undo, HOST:PORT=PERCENT, force, reason. The actions ask for their role."""
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()[:500]
+    force = request.POST.get("force") == "yes"
+    if request.POST.get("verb") == "undo":
+        act(request, UndoWeights(name, force, reason), "The last change of weights is taken back.")
+        return redirect("weights", name=name)
+    try:
+        action = SetWeights(name, wanted_of(request.POST), force, reason)
+    except Invalid as error:
+        messages.error(request, f"Not done: {error.reason}")
+    else:
+        done = (
+            "The weights are set; the engines are told at once."
+            if action.weights
+            else "No weight is another one."
+        )
+        act(request, action, done)
+    return redirect("weights", name=name)
+
+
+@page()
+@never_cache
+def weights_live(request: HttpRequest, name: str) -> JsonResponse:
+    """The open page's figures, as it shows them."""
+    now = seen()
+    rows = rows_of_service(find(SERVICES, "service", name=name), now)
+    return JsonResponse(
+        {
+            "stale": is_old(now),
+            "heard": heard_in_words(now.age_s, now.traffic.epoch),
+            "sentence": sentence(rows, is_old(now)),
+            "endpoints": [row.shown for row in rows[:MOST_ENDPOINTS]],
+        }
+    )
+
+
+@page()
+@never_cache
+def weights_tried(request: HttpRequest, name: str) -> JsonResponse:
+    """What HOST:PORT=PERCENT would come to. Changes nothing."""
+    found: Service = find(SERVICES, "service", name=name)
     endpoints = list(found.endpoints.all())
-    known = {each.pk: None if now.is_stale else now.known(each) for each in endpoints}
-    total = sum(
-        each.weight for endpoint in endpoints if (each := known[endpoint.pk]) and _takes(endpoint, each)
-    )
-    rows = [_row(endpoint, known[endpoint.pk], total) for endpoint in endpoints]
-    return sorted(rows, key=lambda row: -(row.asked or 0.0))
-
-
-def _takes(endpoint: Endpoint, known: EndpointSeen) -> bool:
-    """Whether its weight asks for requests: what drains or is not well keeps its weight, and gets nothing by it."""
-    return not is_draining(endpoint) and known.health in ("healthy", "unknown")
-
-
-def _row(endpoint: Endpoint, known: EndpointSeen | None, total: int) -> Row:
-    host = HostSeen(endpoint.host)
-    asked = got = None
-    if known is not None:
-        asked = known.weight / (total or 1) if _takes(endpoint, known) else 0.0
-        got = known.share
-    return Row(
-        key=f"{endpoint.host.name}:{endpoint.port}",
-        host=host,
-        port=endpoint.port,
-        ticks=_ticks(endpoint, known, host),
-        weight=known.weight if known else None,
-        asked=asked,
-        got=got,
-        rate_per_s=known.rate_per_s if known else None,
-        in_flight=known.in_flight if known else None,
-        latency_ms=known.latency_ms if known else None,
-        apart=_apart(asked, got),
-        reason=reason_of(endpoint, known) if known else "The controller has not spoken of it lately.",
+    try:
+        wanted = changes(endpoints, wanted_of(request.GET))
+    except Invalid as error:
+        return JsonResponse({"objections": [error.reason], "notes": [], "endpoints": []})
+    outcome = foresee(found, endpoints, wanted, seen())
+    return JsonResponse(
+        {
+            "objections": outcome.objections,
+            "notes": outcome.notes,
+            "endpoints": [
+                {"key": each.key, "shares": _shares(each), "carries": _carries(each)}
+                for each in outcome.outlooks
+            ],
+        }
     )
 
 
-def _ticks(endpoint: Endpoint, known: EndpointSeen | None, host: HostSeen) -> list[tuple[str, Verdict, str]]:
-    drained = endpoint.state != Endpoint.State.ACTIVE
-    leaving = endpoint.host.state == Host.State.DRAINING
-    health = joined_health(endpoint, known)
-    well: Verdict = "unknown" if known is None else "yes" if known.health == "healthy" else "no"
-    words = (
-        ("no", f"it is {endpoint.state} by itself") if drained else ("yes", "nobody drains it"),
-        ("no", f"{host.name} is draining") if leaving else ("yes", f"{host.name} is {endpoint.host.state}"),
-        ("no", "its agent is silent: its share of the cores counts")
-        if host.silent
-        else ("yes", "its agent reports"),
-        (well, " ".join(health.reasons) or str(health.state)),
-    )
-    return [(rule, verdict, said) for rule, (verdict, said) in zip(RULES, words, strict=True)]  # type: ignore[misc]
+def wanted_of(query: Mapping[str, str]) -> dict[str, int]:
+    """The per cent that were asked for, by HOST:PORT; the form's other fields have no colon. Raises Invalid.
+
+    What the form says was there before is not asked for: somebody else may have changed it meanwhile.
+    """
+    found = {}
+    for key, text in query.items():
+        if ":" not in key or key.startswith(_WAS) or text == query.get(f"{_WAS}{key}"):
+            continue
+        text = str(text).strip()
+        if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
+            raise Invalid("weights", "invalid", f"{key[:80]}: a whole number from 0 to {WHOLE_PERCENT}")
+        found[key] = int(text)
+    return found
 
 
-def _apart(asked: float | None, got: float | None) -> str:
-    if asked is None or got is None:
-        return "unknown"
-    points = (got - asked) * 100
-    if abs(points) < 0.5:
-        return "as asked"
-    return f"{abs(points):.0f} points {'more' if points > 0 else 'less'}"
+def heard_in_words(age_s: float | None, epoch: int) -> str:
+    if age_s is None:
+        return "the controller has not spoken yet"
+    return f"as of {age(age_s)} ago, by leader {epoch}; decided anew every second"
 
 
-def sentence(rows: list[Row], stale: bool) -> str:
-    """What the page says in one sentence."""
-    if not rows:
-        return "There is no endpoint, so there is nothing to weigh."
-    if stale:
-        return "The controller has not spoken lately: no weight is known."
-    heaviest = rows[0]
-    if not heaviest.asked:
-        return "No endpoint takes new requests."
-    said = f"{heaviest.key} has the largest share, {percent(heaviest.asked)}"
-    others = [row for row in rows[1:] if row.asked]
-    if not others:
-        return f"{said}: no other endpoint takes new requests."
-    second = others[0]
-    times = heaviest.asked / (second.asked or 1.0)
-    lead = "as much as" if times < 1.005 else f"{times:.2f} times that of"
-    return f"{said}, {lead} {second.key}. {heaviest.reason}"
+def in_words(change: Event) -> str:
+    """What undoing it would do."""
+    back = change.before["weights"]
+    named = ", ".join(f"{key} to {value} %" for key, value in list(back.items())[:3])
+    return f"{named}{f' and {len(back) - 3} more' if len(back) > 3 else ''} (changed by {change.actor})"
+
+
+def _knobs(rows: list[Row], outcome: Outcome) -> list[Knob]:
+    """In the order of the rows."""
+    by_key = {each.key: each for each in outcome.outlooks}
+    outlooks = [by_key[row.key] for row in rows[:MOST_ENDPOINTS]]
+    return [Knob(each, _shares(each), _carries(each)) for each in outlooks]
+
+
+def _shares(outlook: Outlook) -> str:
+    before, after = percent(outlook.share_before), percent(outlook.share)
+    return before if before == after else f"{before} → {after}"
+
+
+def _carries(outlook: Outlook) -> str:
+    return "unknown" if outlook.use is None else f"{percent(outlook.use)} of what it could serve"

@@ -2,7 +2,7 @@
 import { BARS, ageText, percent, stripText, worst } from "./live.js";
 import { element } from "./map-card.js";
 import { labelText } from "./grid-order.js";
-import { prepare } from "./palette.js";
+import { prepare } from "./colours.js";
 import { drawStrip } from "./strip.js";
 
 const [STRIP_WIDTH, STRIP_HEIGHT] = [112, 24];

@@ -35,6 +35,8 @@ function naturally(text) {
 
 export class Order {
   hosts = [];
+  view = {};
+  fits = new Uint8Array(0);
   found = new Uint32Array(0);
   places = new Int32Array(0);
   /** Rows of the feed, in order. */
@@ -50,7 +52,7 @@ export class Order {
     this.#ranks = {};
     const { ranks } = this.#ranked("name");
     this.#byName = Uint32Array.from(hosts.keys()).sort((a, b) => ranks[a] - ranks[b]);
-    this.narrow(this.view ?? {});
+    this.narrow(this.view);
   }
 
   /** q: a text in name or address; label: KEY=VALUE, or KEY alone; state: a word. All of them as the server reads them. */

@@ -9,7 +9,7 @@ import { Order } from "./grid-order.js";
 import { Rows } from "./grid-rows.js";
 import { offerLabels, readView, tellPage, writeView } from "./grid-view.js";
 import { element } from "./map-card.js";
-import { onRepaint } from "./palette.js";
+import { onRepaint } from "./colours.js";
 
 /** Rows drawn beyond what is seen, so that scrolling meets no empty ones. */
 const BEYOND = 4;

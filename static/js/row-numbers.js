@@ -14,6 +14,7 @@ export function numberRows() {
   document.addEventListener("keydown", press);
   document.addEventListener("keyup", (event) => event.key === "Shift" && open());
   document.addEventListener("pointerdown", forget);
+  document.addEventListener("wheel", forget, { passive: true });
   addEventListener("blur", forget);
 }
 
@@ -34,14 +35,22 @@ function press(event) {
 function hold() {
   forget();
   if (document.querySelector("dialog[open]")) return;
-  links = rowsInView().map((row) => row.querySelector("a[href]"));
+  links = linksInOrder();
   timer = setTimeout(show, SHOWN_AFTER_MS);
 }
 
 /** As they stand under each other: rows that are used again are not in the order of the document. */
-function rowsInView() {
-  const rows = [...document.querySelectorAll(ROWS)].filter((row) => row.querySelector("a[href]") && row.checkVisibility());
-  return rows.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).slice(0, MOST);
+function linksInOrder() {
+  const found = [...document.querySelectorAll(ROWS)].map((row) => [row.querySelector("a[href]"), row]);
+  const seen = found.filter(([link, row]) => link && isSeen(link, row)).map(([link]) => link);
+  return seen.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).slice(0, MOST);
+}
+
+/** Of a live table only what is in sight: it has rows beyond, and under its head. */
+function isSeen(link, row) {
+  if (row.getAttribute("role") !== "row") return row.checkVisibility();
+  const { x, y, height } = link.getBoundingClientRect();
+  return link.contains(document.elementFromPoint(x + 2, y + height / 2));
 }
 
 function show() {

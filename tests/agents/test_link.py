@@ -30,6 +30,9 @@ class Figures:
     def capacity(self) -> dict[str, float]:
         return self.has
 
+    def parts(self) -> None:
+        """None of its own."""
+
     def sample(self) -> dict[str, float]:
         return self.used
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clients.rest import Steelyard
@@ -43,29 +44,55 @@ def _decision(client: Steelyard) -> str:
     return f"/decisions/{found[0]['id']}/"
 
 
+def _moment(client: Steelyard) -> str:
+    """The map as it was half a minute before."""
+    return f"/?t={datetime.now(UTC) - timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _draining(client: Steelyard) -> str:
+    client.drain("demo-5")
+    return "/underway/"
+
+
+CHOOSE = "[...document.querySelectorAll('[name=on]')].slice(0, 3).forEach((box) => box.click())"
+PALETTE = """
+    document.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));
+    const box = document.querySelector('#palette [role=combobox]');
+    box.value = 'sim-01';
+    box.dispatchEvent(new InputEvent('input', { bubbles: true }));
+"""
+HELP = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }))"
+
+#: Of a console that nobody has used, of the demo with its traffic, of the fleet; as they stand in docs/console.md.
+EMPTY: Sequence[Shot] = (Shot("first-use", "/"), Shot("empty", "/shards/"))
 DEMO: Sequence[Shot] = (
     Shot("chain", "/chain/"),
     Shot("chain-dark", "/chain/", dark=True),
     Shot("host", "/hosts/demo-1/", "document.querySelectorAll('host-charts .uplot canvas').length === 4"),
+    Shot("past", "/hosts/demo-1/past/"),
     Shot("service", "/services/web/"),
     Shot("weights", "/services/web/weights/"),
+    Shot("endpoints", "/endpoints/"),
     Shot("decision", _decision),
+    Shot("bulk", "/jobs/", "document.querySelectorAll('[name=on]:checked').length === 3", CHOOSE),
     Shot("drain", "/hosts/demo-2/", "document.querySelector('drain-preview')?.textContent.includes('whole plan')",
          "document.querySelector('[data-opens=confirm-drain]').click()"),
     Shot("events", "/events/"),
+    Shot("policies", "/settings/policies/"),
     Shot("roles", "/settings/"),
     Shot("api", "/api/"),
-    Shot("underway", "/jobs/"),
     Shot("add-host", "/hosts/add/"),
+    Shot("underway", _draining),
 )  # fmt: skip
 FLEET: Sequence[Shot] = (
-    Shot("map", "/?group=rack&colour=dominant"),
-    Shot("map-dark", "/?group=rack&colour=dominant", dark=True),
-    Shot("hosts", "/hosts/"),
-    Shot("plan", "/plans/?drain=sim-001&drain=sim-002"),
+    Shot("map", "/?group=rack&colour=worst"),
+    Shot("map-dark", "/?group=rack&colour=worst", dark=True),
+    Shot("hosts", "/hosts/?sort=-cpu"),
+    Shot("time", _moment),
+    Shot("plan", "/plans/?drain=sim-002&times=1.2"),
     Shot("alerts", "/alerts/"),
-    Shot("keys", "/", doing="document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '?', bubbles: true}))",
-         ready="document.getElementById('keys').open"),
+    Shot("palette", "/", "document.querySelectorAll('#palette [role=option]').length > 3", PALETTE),
+    Shot("keys", "/", "document.getElementById('keys').open", HELP),
     Shot("phone", "/alerts/", size=PHONE),
 )  # fmt: skip
 
@@ -76,7 +103,9 @@ def take(browser: Browser, url: str, client: Steelyard, shot: Shot) -> None:
     browser.scheme("dark" if shot.dark else "light")
     browser.size(*shot.size)
     browser.driver.get(url + path)
-    browser.wait(lambda: browser.text("live-indicator") == "Live", f"the live feed for {shot.name}")
+    browser.wait(
+        lambda: not browser.text("live-indicator").startswith("Not live"), f"the feed for {shot.name}"
+    )
     if shot.doing:
         browser.script(shot.doing)
     browser.wait(lambda: browser.script(f"return Boolean({shot.ready})"), f"{shot.name}: {shot.ready}")
@@ -98,15 +127,23 @@ def demo(folder: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 @contextmanager
-def fleet(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """A console of its own with the demo fleet: the same three."""
+def empty(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """A console that nobody has used: the same three."""
     stack = Stack(folder)
     try:
         stack.start()
-        stack.run("demo", "start")
         yield stack.url, stack.setup, folder / "data"
     finally:
         stack.stop()
+
+
+@contextmanager
+def fleet(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """The demo fleet in a console of its own: the same three."""
+    with empty(folder) as (url, link, data):
+        with Steelyard(url, Place(data).cli_token.read_text().strip()) as client:
+            client.post("demo/")
+        yield url, link, data
 
 
 def find(pattern: str, text: str) -> str:
@@ -118,7 +155,7 @@ def find(pattern: str, text: str) -> str:
 
 def main(names: Sequence[str]) -> None:
     """Take the named ones, or all."""
-    for scene, wait_s, shots in ((demo, DEMO_S, DEMO), (fleet, FLEET_S, FLEET)):
+    for scene, wait_s, shots in ((empty, 0.0, EMPTY), (demo, DEMO_S, DEMO), (fleet, FLEET_S, FLEET)):
         wanted = [shot for shot in shots if not names or shot.name in names]
         if not wanted:
             continue

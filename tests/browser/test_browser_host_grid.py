@@ -303,3 +303,27 @@ def test_a_phone_scrolls_inside_the_table(window: Browser) -> None:
 
     assert width <= 390
     assert shown == ["", "Host", "State", "Load", "Worst", "Last report"]
+
+
+def test_numbers_are_of_the_rows_in_sight(window: Browser) -> None:
+    """Scrolled into the middle, Shift numbers what is seen and nothing beyond, in its order, until it is let go."""
+    with LightConsole(300) as console:
+        look(window, console)
+        window.script("document.querySelector('host-grid .scroller').scrollTop = 4000")
+        window.wait(lambda: "host-00000" not in names(window), "other rows")
+        ActionChains(window.driver).key_down(Keys.SHIFT).perform()
+        numbered = """
+            const head = document.querySelector("host-grid .heads").getBoundingClientRect().bottom;
+            const links = [...document.querySelectorAll("host-grid [data-number]")];
+            links.sort((a, b) => a.dataset.number - b.dataset.number);
+            return links.map((each) => [each.textContent, each.getBoundingClientRect().bottom > head]);
+        """
+        shown = window.wait(lambda: window.script(numbered), "the numbers")
+        ActionChains(window.driver).key_up(Keys.SHIFT).perform()
+        left, drawn = window.script(numbered), len(names(window))
+
+    texts = [name for name, _ in shown]
+    assert all(seen for _, seen in shown)
+    assert texts == sorted(texts)
+    assert 5 < len(texts) < drawn
+    assert left == []

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # a compiler builds all kernels first
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 STDLIB = set(sys.stdlib_module_names)
 AGENT_MAY_LOAD = {"agents", "psutil", "websockets", "msgspec"}

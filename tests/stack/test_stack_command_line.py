@@ -92,7 +92,16 @@ def test_every_command_works(
     )
     assert made["listen_port"] == int(address.rpartition(":")[2])
     assert len(steelyard.json("service", "add", "by-hand", other)["endpoints"]) == 2
-    for verb, state in (("drain", "draining"), ("resume", "active")):
+    words = ("service", "weights", "by-hand")
+    assert steelyard.json(*words, f"{other}=40", "--dry-run")["endpoints"][1]["percent"] == 40
+    for more, percent in (
+        ((f"{other}=40", "--force", "--reason", "a test"), 40),
+        (("--undo", "--force"), 100),
+    ):
+        assert steelyard.json(*words, *more)["endpoints"] != []
+        shown = {each["endpoint"]: each["percent"] for each in steelyard.json(*words)["endpoints"]}
+        assert shown[other] == percent
+    for verb, state in (("drain", "draining"), ("close", "closed"), ("resume", "active")):
         states = {
             each["host"]: each["state"]
             for each in steelyard.json("service", verb, "by-hand", other)["endpoints"]
@@ -145,7 +154,17 @@ def test_every_command_works(
     alert_people(steelyard)
     look_and_ask(steelyard)
     manage_people(steelyard)
+    choose_policies(steelyard)
     assert commands() - {"up"} == steelyard.used
+
+
+def choose_policies(steelyard: Steelyard) -> None:
+    """Another default for a kind of load, and back to what was built in."""
+    assert "pack" in json.dumps(steelyard.json("policy", "list"))
+    steelyard.json("policy", "set", "shard", "pack", "--reason", "a test")
+    assert "pack" in json.dumps(steelyard.json("policy", "show", "shard"))
+    steelyard.json("policy", "restore", "shard", "0", "--reason", "a test")
+    assert "a test" in json.dumps(steelyard.json("policy", "history", "shard"))
 
 
 def alert_people(steelyard: Steelyard) -> None:
@@ -193,6 +212,8 @@ def manage_people(steelyard: Steelyard) -> None:
     for verb, is_active in (("disable", False), ("enable", True)):
         assert steelyard.json("person", verb, "by-hand")["is_active"] is is_active
     assert "/password/" in steelyard.json("person", "link", "by-hand")["url"]
+    reset = steelyard("person", "reset-second-factor", "by-hand", "--json")
+    assert (reset.exit_code, "has no second factor" in reset.stderr) == (1, True)
     assert "by-hand" in {each["username"] for each in steelyard.json("person", "list")}
     assert steelyard.json("preference", "set", "density", "compact")["document"] == "compact"
     chosen = {each["key"]: each["chosen"] for each in steelyard.json("preference", "list")}
@@ -322,6 +343,8 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         ),
         (("service", "show", "none"), "none"),
         (("host", "drain", "omega"), "omega"),
+        (("host", "drain", "alpha", "--then-end"), "--then-end"),
+        (("service", "weights", "web", "alpha:1=5", "beta=5"), "WEIGHTS"),
         (("host", "token", "--life", "0"), "life_s"),
         (("host", "remove", "alpha"), "alpha still holds"),
         (("job", "run", "not a task", "--demand", "cpu=1"), "task"),

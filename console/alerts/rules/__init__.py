@@ -11,7 +11,7 @@ from console.alerts.rules.capacity import (
     MemoryNearCapacity,
     NetNearCapacity,
 )
-from console.alerts.rules.disk import DiskFullSoon
+from console.alerts.rules.disk import DiskFullSoon, MountFull
 from console.alerts.rules.engines import EngineAway, EngineRefuses
 from console.alerts.rules.hosts import HostLost, ReportStale
 from console.alerts.rules.keeping import CertificateEnds, LedgerDrift
@@ -22,7 +22,8 @@ from console.alerts.rules.work import JobWaiting, ShardUnderReplicated
 __all__ = ["CRITICAL", "RULES", "SEVERITIES", "WARNING", "Findings", "Found", "Rule"]
 
 _BUILT_IN: tuple[type[Rule], ...] = (
-    HostLost, ReportStale, CpuNearCapacity, MemoryNearCapacity, DiskNearCapacity, NetNearCapacity, DiskFullSoon,
+    HostLost, ReportStale, CpuNearCapacity, MemoryNearCapacity, DiskNearCapacity, NetNearCapacity, MountFull,
+    DiskFullSoon,
     ServiceDown, EndpointFailing, ErrorRate, SlowService, JobWaiting, ShardUnderReplicated, EngineRefuses,
     EngineAway, CertificateEnds, LedgerDrift,
 )  # fmt: skip

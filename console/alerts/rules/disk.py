@@ -21,6 +21,27 @@ LEAST_SHARE = 0.5
 AT_ONCE = 1000
 
 
+class MountFull(RuleBase):
+    """One file system of the host is nearly full, however much room the others have: what writes there fails."""
+
+    NAME, TITLE, THRESHOLD = "mount-full", "Mount point full", 0.95
+    UNIT = "share"
+    CLEAR_AT = 0.97
+    RAISE_AFTER_S = 60.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        fullest = sight.picture.fullest_mounts()
+        shares = {name: mount.used / mount.size for name, mount in fullest.items()}
+        return Findings(
+            {
+                name: Found(share, f"{fullest[name].path} on {name} is {share:.0%} full.", sight.domain(name))
+                for name, share in shares.items()
+                if share >= level
+            },
+            unknown=set(sight.snapshot.names) - shares.keys(),
+        )
+
+
 class DiskFullSoon(RuleBase):
     """At the pace of the last two hours the disk is full within days (Theil and Sen's line, balancer_core.forecast).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.utils import timezone
@@ -21,7 +22,7 @@ SHORTEST_DEADLINE_S = 60.0
 LONGEST_DEADLINE_S = 30 * 86_400.0
 
 
-class _HostAction(Action[Host]):
+class HostAction(Action[Host]):
     host: str
     reason: str
 
@@ -29,14 +30,14 @@ class _HostAction(Action[Host]):
         ring_hosts()
         ring_services()
 
-    def _find(self) -> Host:
+    def find(self) -> Host:
         host = Host.objects.select_for_update().filter(name=self.host).first()
         if host is None:
             raise Unknown("host", self.host)
         return host
 
-    def _advance(self, actor: Actor, event: str, **more: float) -> Host:
-        host = self._find()
+    def _advance(self, actor: Actor, event: str, ends_at: datetime | None = None, **more: float) -> Host:
+        host = self.find()
         # Before the state changes: a drain that was under way has let some leave already.
         to_leave = {"to_leave": standing_of(host, timezone.now()).left} if event == "drain" else {}
         before = host.state
@@ -44,7 +45,8 @@ class _HostAction(Action[Host]):
             host.state = advance(HOST, before, event)
         except InvalidTransition as error:
             raise Conflict("state", f"{host.name} is {before}: {error}") from None
-        host.save(update_fields=["state"])
+        host.drain_ends_at, host.drain_ended_at = ends_at, None
+        host.save(update_fields=["state", "drain_ends_at", "drain_ended_at"])
         _count_drains(host)
         self.record(
             actor,
@@ -57,7 +59,7 @@ class _HostAction(Action[Host]):
         return host
 
 
-class _ManyHosts(_HostAction, MultiAction[Host]):
+class _ManyHosts(HostAction, MultiAction[Host]):
     """A step in the table of hosts, which can be taken back. EVENT: its name there."""
 
     EVENT: ClassVar[str]
@@ -113,18 +115,25 @@ class Drain(_ManyHosts):
 
     host: str
     reason: str = ""
-    #: By when it shall be empty, in seconds; None: whenever. What is late is said, and nothing is ended by force.
+    #: By when it shall be empty, in seconds; None: whenever. What is late is said.
     deadline_s: float | None = None
+    #: Whether what is late is also ended, by EndDrain.
+    then_end: bool = False
     NAME = "host.drain"
     LABEL = "Drain"
     EVENT = "drain"
 
     def execute(self, actor: Actor) -> Host:
         if self.deadline_s is None:
+            if self.then_end:
+                raise Invalid("deadline_s", "required", "say by when what is left shall be ended")
             return self._advance(actor, self.EVENT)
         if not SHORTEST_DEADLINE_S <= self.deadline_s <= LONGEST_DEADLINE_S:
             raise Invalid("deadline_s", "out_of_range", "a deadline is between a minute and thirty days away")
-        return self._advance(actor, self.EVENT, deadline_s=self.deadline_s)
+        if not self.then_end:
+            return self._advance(actor, self.EVENT, deadline_s=self.deadline_s)
+        ends_at = timezone.now() + timedelta(seconds=self.deadline_s)
+        return self._advance(actor, self.EVENT, ends_at, deadline_s=self.deadline_s, then_end=True)
 
     @classmethod
     def warnings(cls, items: Sequence[str]) -> list[str]:
@@ -148,7 +157,7 @@ class Uncordon(_ManyHosts):
 
 
 @dataclass
-class Remove(_HostAction):
+class Remove(HostAction):
     """Forget a host: its credential ends. Refused while anything is placed there."""
 
     host: str
@@ -157,7 +166,7 @@ class Remove(_HostAction):
     ROLE = Role.ADMIN
 
     def execute(self, actor: Actor) -> Host:
-        host = self._find()
+        host = self.find()
         standing = standing_of(host, timezone.now())
         if not standing.is_removable:
             raise Conflict(
@@ -173,7 +182,7 @@ class Remove(_HostAction):
 
 
 @dataclass
-class MarkLost(_HostAction):
+class MarkLost(HostAction):
     """The failure detector has heard nothing of the host's agent: nothing new goes there."""
 
     host: str
@@ -182,7 +191,7 @@ class MarkLost(_HostAction):
     ROLE = Role.ADMIN
 
     def execute(self, actor: Actor) -> Host:
-        host = self._find()
+        host = self.find()
         if host.lost_since is None:
             host.lost_since = timezone.now()
             host.save(update_fields=["lost_since"])
@@ -191,7 +200,7 @@ class MarkLost(_HostAction):
 
 
 @dataclass
-class MarkFound(_HostAction):
+class MarkFound(HostAction):
     """A lost host's agent reports again."""
 
     host: str
@@ -200,7 +209,7 @@ class MarkFound(_HostAction):
     ROLE = Role.ADMIN
 
     def execute(self, actor: Actor) -> Host:
-        host = self._find()
+        host = self.find()
         if host.lost_since is not None:
             away_s = (timezone.now() - host.lost_since).total_seconds()
             host.lost_since = None

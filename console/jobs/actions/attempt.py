@@ -134,7 +134,7 @@ class Lose(_Attempt):
 
     def execute(self, actor: Actor) -> str:
         job = self._find(actor) if actor.kind == "agent" else self._find_anywhere()
-        if job is None or job.state not in (Job.State.PLACED, Job.State.DISPATCHED, Job.State.RUNNING):
+        if job is None or job.state not in Job.ON_HOST:
             return "this attempt is over"
         last = job.attempt >= MOST_ATTEMPTS
         job.state = advance(JOB, job.state, "give_up" if last else "lose")

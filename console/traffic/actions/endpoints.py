@@ -66,7 +66,9 @@ class _StopEndpoint(_WantEndpoint):
         """The services that would have no endpoint left that takes new requests."""
         services = {_parts(item)[0] for item in items}
         taking = defaultdict(set)
-        rows = Endpoint.objects.filter(service__name__in=services, state=Endpoint.State.ACTIVE)
+        rows = Endpoint.objects.filter(
+            service__name__in=services, state=Endpoint.State.ACTIVE, weight_percent__gt=0
+        )
         for endpoint in rows.exclude(host__state=Host.State.DRAINING).select_related("service", "host"):
             taking[endpoint.service.name].add(endpoint.key)
         return [

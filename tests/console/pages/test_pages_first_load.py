@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,22 @@ def test_script_and_style_keep_to_the_budget(page: str, browsers: Any, furnished
     assert loaded.js_kb <= MOST_JS_KB, loaded.js
     assert loaded.css_kb <= MOST_CSS_KB, loaded.css
     assert "/static/js/main.js" in loaded.js
+
+
+@pytest.mark.parametrize("module", sorted((ROOT / "static/js").glob("*.js")), ids=lambda path: path.stem)
+def test_what_modules_import_is_exported(module: Path) -> None:
+    """A browser would not run the module, nor any that imports it, and nobody would see why."""
+    for names, path in re.findall(r"""^import \{([^}]+)\} from "(\./[^"]+)";""", module.read_text(), re.M):
+        other = (module.parent / path).read_text()
+        exported = set(re.findall(r"^export (?:async )?(?:function|class|const|let) (\w+)", other, re.M))
+        exported |= {
+            name.strip()
+            for each in re.findall(r"^export \{([^}]+)\}", other, re.M)
+            for name in each.split(",")
+        }
+        imported = {name.split(" as ")[0].strip() for name in names.split(",") if name.strip()}
+
+        assert imported <= exported, path
 
 
 def test_imports_are_followed_once_each() -> None:

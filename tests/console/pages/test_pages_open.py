@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "api": ("api", [], "/api/v1/placements/", 4),
     "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
     "events": ("events", [], "host.join", 4),
-    "weights": ("weights", ["shop"], "no weight is known", 6),
+    "weights": ("weights", ["shop"], "no weight is known", 7),  # one of them: the last change, to take back
     "plans": ("plans", [], "Ask before you act", 4),
 }
 #: What the frame asks on every page: the preferences.
