@@ -30,26 +30,23 @@ ECHARTS = "6.1.0"
 OURS_READY = "document.querySelector('cluster-map')?.painter?.painted >= 10000"
 PEER_READY = "document.documentElement.dataset.painted"
 #: Row, unit, its figure and what bounds it.
-FIGURES: tuple[tuple[str, str, Callable[[Watched], float], Limit], ...] = (
-    (
-        "B9.map_p99_frame_ms",
-        "ms",
-        lambda each: each.p99_frame_ms,
-        Limit("a frame of a screen that shows sixty a second", most=17.0),
-    ),
-    (
-        "B9.map_p99_drawn_ms",
-        "ms",
-        lambda each: each.p99_drawn_ms,
-        Limit("the animation frame that follows, and one more", most=34.0),
-    ),
-    (
-        "B9.map_work_ms_per_s",
-        "ms of the page's thread a second",
-        lambda each: each.busy_ms,
-        Limit("nothing is drawn (0)"),
-    ),
-)
+Figured = tuple[str, str, Callable[[Watched], float], Limit]
+
+
+def figures(drawn: str) -> tuple[Figured, ...]:
+    """What is measured of whatever is drawn: "map", "grid"."""
+    frame = Limit("a frame of a screen that shows sixty a second", most=17.0)
+    soon = Limit("the animation frame that follows, and one more", most=34.0)
+    return (
+        (f"B9.{drawn}_p99_frame_ms", "ms", lambda each: each.p99_frame_ms, frame),
+        (f"B9.{drawn}_p99_drawn_ms", "ms", lambda each: each.p99_drawn_ms, soon),
+        (
+            f"B9.{drawn}_work_ms_per_s",
+            "ms of the page's thread a second",
+            lambda each: each.busy_ms,
+            Limit("nothing is drawn (0)"),
+        ),
+    )
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -68,11 +65,11 @@ def _run(settings: Settings) -> list[Row]:
                 ready = OURS_READY if name == "ours" else PEER_READY
                 seen.append(browser.watch(url + path, ready, settle, seconds))
         version = browser.version()
-    return [_row(figure, name, watched, version) for figure in FIGURES for name in PEERS]
+    return [_row(figure, name, watched, version) for figure in figures("map") for name in PEERS]
 
 
 def _row(
-    figure: tuple[str, str, Callable[[Watched], float], Limit],
+    figure: Figured,
     peer: str,
     watched: dict[str, list[Watched]],
     version: str,

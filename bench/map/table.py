@@ -7,38 +7,17 @@ No peer: a plain table with a row of the document a host keeps its page too busy
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 from bench.figures import Compared
-from bench.map.chromium import Chromium, Watched
+from bench.map.chromium import Chromium
 from bench.map.light import light_server
-from bench.map.smoothness import HOSTS, ROUND_FAST_S, ROUND_S, SETTLE_FAST_S, SETTLE_S, UPDATES_PER_S
+from bench.map.smoothness import HOSTS, ROUND_FAST_S, ROUND_S, SETTLE_FAST_S, SETTLE_S, UPDATES_PER_S, figures
 from bench.registry import Settings
-from bench.results import Limit, Row, row
+from bench.results import Row, row
 
 PATH = "/hosts/?sort=-cpu"
 READY = "document.querySelector('host-grid .live-grid:not([hidden]) .rows .row')"
-FIGURES: tuple[tuple[str, str, Callable[[Watched], float], Limit], ...] = (
-    (
-        "B9.grid_p99_frame_ms",
-        "ms",
-        lambda each: each.p99_frame_ms,
-        Limit("a frame of a screen that shows sixty a second", most=17.0),
-    ),
-    (
-        "B9.grid_p99_drawn_ms",
-        "ms",
-        lambda each: each.p99_drawn_ms,
-        Limit("the animation frame that follows, and one more", most=34.0),
-    ),
-    (
-        "B9.grid_work_ms_per_s",
-        "ms of the page's thread a second",
-        lambda each: each.busy_ms,
-        Limit("nothing is drawn (0)"),
-    ),
-)
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -64,5 +43,5 @@ def _run(settings: Settings) -> list[Row]:
             packages=("uvicorn", "websockets"),
             note=note,
         )
-        for name, unit, of, limit in FIGURES
+        for name, unit, of, limit in figures("grid")
     ]
