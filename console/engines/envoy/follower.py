@@ -61,6 +61,12 @@ class Follower:
             )
         except grpc.aio.AioRpcError:
             return None
+        except asyncio.CancelledError:
+            # A call whose channel is closed below it says that it was cancelled, though nobody cancelled the caller.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return None
 
     async def run(self) -> None:
         """For ever."""

@@ -59,7 +59,10 @@ class Relay:
             self._offer()
 
     async def run(self, stopping: asyncio.Event, leaving: asyncio.Event) -> None:
-        """Until stopping (Envoy ends too) or leaving (Envoy goes on) is set. OSError if its socket can't be had."""
+        """Until stopping (Envoy ends too) or leaving (Envoy goes on) is set. OSError if its socket can't be had.
+
+        What breaks in the relay itself is raised, and Envoy goes on: the next relay takes it over.
+        """
         self._kept_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._server.start(self._logs.add_to)
         works: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -70,6 +73,7 @@ class Relay:
         ]
         tasks = [asyncio.create_task(work()) for work in works]
         ends = [asyncio.create_task(each.wait()) for each in (stopping, leaving)]
+        failed: list[asyncio.Task[None]] = []
         try:
             await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
             failed = [task for task in tasks if task.done()]
@@ -78,7 +82,7 @@ class Relay:
                 task.cancel()
             await asyncio.gather(*tasks, *ends, return_exceptions=True)
             await self._server.stop()
-            if not leaving.is_set():
+            if not leaving.is_set() and not failed:
                 await self.envoy.stop()
             self._write()
         for task in failed:
