@@ -143,15 +143,16 @@ def test_a_dying_server_takes_only_what_it_held(product: Product) -> None:
     with ThreadPoolExecutor(12) as pool:
         posts = [pool.submit(post, number) for number in range(12)]
         before = eventually(lambda: counts if sum((counts := held()).values()) == 12 else None)
-        product.hosts["gamma"].kill("server")
+        # How many each holds is the picker's affair, and it may be none: the one with the least to lose is killed.
+        killed = min((name for name in before if before[name]), key=lambda name: before[name])
+        product.hosts[killed].kill("server")
         gets = [httpx.get(product.web_url, timeout=30).status_code for _ in range(100)]
         answers = [each.result() for each in posts]
 
     failed = [answer for answer in answers if answer[0] != 200]
     assert gets == [200] * 100
-    assert before["gamma"] >= 1, before
-    assert len(failed) == before["gamma"], (before, answers)
-    assert {host for status, host in answers if status == 200} <= {"alpha", "beta"}
+    assert len(failed) == before[killed], (before, answers)
+    assert killed not in {host for status, host in answers if status == 200}
 
 
 def digests(folder: Path) -> dict[str, str]:
