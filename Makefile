@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 0
+# Two of these wait for servers and clocks more than they compute; more would bend what tests measure.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
@@ -48,10 +51,10 @@ demo: build system ## The whole product on a rack of unequal hosts (SECONDS=30 s
 test: test-sqlite test-postgres ## All tests, on SQLite and on PostgreSQL
 
 test-sqlite: build system-test lint ## All tests on SQLite and the embedded broker
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-postgres: build system-test ## The tests that touch a database or a broker, on PostgreSQL and Redis
-	$(BIN)/python -m tests.with_servers $(BIN)/python -m pytest tests/console tests/stack
+	$(BIN)/python -m tests.with_servers $(PYTEST) tests/console tests/stack
 
 bench: build system system-bench ## All benchmarks against their peers (ONLY=B7,B8 and FAST=1 narrow it)
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(FAST),--fast)

@@ -16,6 +16,18 @@ from urllib.parse import urlsplit
 import pytest
 from control_rig import Fleet, empty
 
+#: Fixtures that are a whole running product: one process runs all tests that look at it.
+PRODUCTS = ("product", "stack")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what stays together where several processes share the run (`--dist loadgroup`): the tests of a
+    running product, and else those of a file."""
+    for item in items:
+        asked = getattr(item, "fixturenames", ())
+        group = next((name for name in PRODUCTS if name in asked), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
