@@ -138,6 +138,7 @@ TEMPLATES = [
                 "console.pages.shown",
                 "console.pages.strip",
                 "console.lists.bar",
+                "console.lists.tick",
                 "console.fleet.cells",
             ],
         },
