@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from console.events.listing import EVENTS
 from console.events.models import Event
+from console.lists.models import BulkAct
 from console.lists.page import listed
 from console.pages.frame import page
 from console.pages.lists import uuid_of
@@ -30,9 +31,11 @@ class Difference:
 
 @page()
 def events(request: HttpRequest) -> HttpResponse:
-    """Who did what, newest first; the filters are in the URL."""
+    """Who did what, newest first; the filters are in the URL. What was done to many at once leads to that act."""
     context = listed(request, EVENTS)
     context["events"] = [(event, differences(event), link_to(event)) for event in context["rows"]]
+    acts = {event.act for event in context["rows"]}
+    context["many"] = set(BulkAct.objects.filter(pk__in=acts).values_list("pk", flat=True))
     return render(request, "events/events.html", context)
 
 
