@@ -99,6 +99,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for peer in ("", ".vs_echarts")
     ),
     "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
+    "bench.map.change": ("B9.change_to_pixel_ms",),
     "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
     "bench.searching": ("B9.search_ms",),
     "bench.first_load": ("B9.js_kb", "B9.css_kb"),
