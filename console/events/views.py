@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -63,6 +64,8 @@ def differences(event: Event) -> list[Difference]:
 
 def link_to(event: Event) -> str:
     """The page of what the event was about, "" where it has none."""
+    if event.subject_kind == "placement":
+        return f"{reverse('search')}?q={quote(event.subject)}"  # which leads to its decision
     if event.subject_kind not in WITH_PAGE:
         return ""
     try:
