@@ -25,9 +25,10 @@ from console.fleet.actions.ending import EndDrain, overdue
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.history.record import keep, observe
-from console.jobs.actions.attempt import OweAgain, lose_expired_leases
-from console.jobs.actions.submit import PlaceJob
-from console.jobs.models import Job
+from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
+from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.schedules import hand_in_due
+from console.jobs.learning import learn
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
 from console.live.feed import end, forever
@@ -46,10 +47,12 @@ PAUSE_S = 0.1
 #: Somebody waits for a changed service; many bells in a row must still not take all of a core.
 STEER_PAUSE_S = 0.03
 HOUSE_S = 600.0
+#: What tasks use is learned as often.
+LEARN_S = 10.0
 #: A moment of history is kept as often.
 HISTORY_S = 10.0
-#: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
-MOST_PLACED = 200
+#: Passes along the queue in one sweep, so that the other steps get their turn.
+MOST_PASSES = 5
 
 
 class Controller:
@@ -62,7 +65,8 @@ class Controller:
         self._look = asyncio.Event()
         self._rerender = asyncio.Event()
         self._isolated = False
-        self._tried_until: datetime | None = None
+        #: From which place in the queue on to look for jobs that fit, behind many that do not.
+        self._further = 0
         self._met_broker = False
         self._broker_back_at: datetime | None = None
         self._traffic_seen: TrafficSeen | None = None
@@ -96,6 +100,7 @@ class Controller:
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
+            self._loop(self._learn_once(epoch), LEARN_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -220,17 +225,17 @@ class Controller:
         with fenced(epoch):
             OweAgain(self._broker_back_at).run(SYSTEM)
             lose_expired_leases()
+            expire_overdue()
+            take_back_unbegun()
+            hand_in_due()
 
     def _place_waiting(self, epoch: int) -> None:
-        """Try the jobs that wait, oldest first; where one sweep can't try them all, the next goes on behind them,
-        so that many which fit nowhere do not stand before one that fits."""
-        waiting = Job.objects.filter(state=Job.State.QUEUED).order_by("created_at", "pk")
-        rest = waiting.filter(created_at__gt=self._tried_until) if self._tried_until else waiting
-        jobs = list(rest.values_list("pk", "created_at")[:MOST_PLACED])
-        for job, _ in jobs:
+        for _ in range(MOST_PASSES):
             with fenced(epoch):
-                PlaceJob(job).run(SYSTEM)
-        self._tried_until = jobs[-1][1] if len(jobs) == MOST_PLACED else None
+                one = PlaceWaiting(self._further).run(SYSTEM)
+            self._further = one.further
+            if len(one.placed) < MOST_PLACED:
+                break
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
@@ -253,6 +258,16 @@ class Controller:
 
     async def _keep_house(self) -> None:
         await in_thread(_send, "steelyard.keep_house")
+
+    def _learn_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        def learn_fenced() -> None:
+            with fenced(epoch):
+                learn()
+
+        async def learn_on() -> None:
+            await in_thread(learn_fenced)
+
+        return learn_on
 
     async def _listen(self) -> None:
         async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):

@@ -9,6 +9,7 @@ import pytest
 from console.actions import SYSTEM
 from console.controller import run
 from console.controller.lease import Candidate, Fenced
+from console.jobs.actions import place
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
 from console.live.picture import picture
@@ -25,7 +26,7 @@ def test_jobs_behind_many_that_fit_nowhere_get_their_turn(
     controller: run.Controller, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep tries some; the next goes on behind them, and begins again at the end."""
-    monkeypatch.setattr(run, "MOST_PLACED", 2)
+    monkeypatch.setattr(place, "MOST_SEEN", 2)
     for cpu in (99.0, 99.0, 99.0, 1.0):
         Submit("demo.add", demand={"cpu": cpu}).run(SYSTEM)
     cluster.add("web-1")
