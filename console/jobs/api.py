@@ -194,5 +194,5 @@ class LogOfJob(ActionView):
 
     @extend_schema(responses=LogShown)
     def get(self, request: Request, job: uuid.UUID) -> Response:
-        found = find(Job.objects.select_related("log"), "job", pk=job)
-        return Response(LogShown(getattr(found, "log", JobLog(job=found))).data)
+        found = find(Job.objects.only("pk"), "job", pk=job)
+        return Response(LogShown(JobLog.objects.filter(job=found).first() or JobLog()).data)

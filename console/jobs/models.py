@@ -85,6 +85,7 @@ class Job(models.Model):
             ),
             models.Index(fields=["array"], condition=Q(array__isnull=False), name="job_array"),
             models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),
+            models.Index(fields=["started_at"], condition=Q(started_at__isnull=False), name="job_started"),
             models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_deadline"),
             models.Index(
                 fields=["task", "-ended_at"], condition=Q(used__isnull=False), name="job_learned_from"

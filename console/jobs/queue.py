@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
@@ -22,7 +22,7 @@ from console.jobs.models import Job, Tenant
 MOST_TENANTS = 200
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
-#: From which something was taken back is asked again after so long.
+#: One from which something was taken back is asked again when it has begun something else, or after so long.
 REST_S = 30.0
 
 ORDER = (F("priority").desc(), F("deadline").asc(nulls_last=True), F("created_at").asc(), F("pk").asc())
@@ -94,14 +94,18 @@ def over_quota(tenant: Tenant, holds: Mapping[str, float], demand: Mapping[str, 
 
 
 def stuck_hosts(now: datetime) -> frozenset[str]:
-    """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back lately."""
+    """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back and that
+    have begun nothing since."""
     late = Job.objects.filter(
         state=Job.State.DISPATCHED, placement__created_at__lt=now - timedelta(seconds=STUCK_S)
     )
-    taken = Job.objects.filter(taken_at__gt=now - timedelta(seconds=REST_S)).order_by()
-    return frozenset(
-        {
-            *late.order_by().values_list("placement__host__name", flat=True).distinct(),
-            *taken.values_list("taken_from", flat=True).distinct(),
-        }
-    )
+    stuck = set(late.order_by().values_list("placement__host__name", flat=True).distinct())
+    lately = now - timedelta(seconds=REST_S)
+    taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
+    if last_taken := dict(taken.annotate(last=Max("taken_at"))):
+        begun = Job.objects.filter(
+            started_at__gt=lately, placement__host__name__in=list(last_taken)
+        ).order_by()
+        last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
+        stuck |= {host for host, at in last_taken.items() if host not in last_begun or last_begun[host] < at}
+    return frozenset(stuck)

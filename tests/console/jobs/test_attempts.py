@@ -253,7 +253,7 @@ def test_a_deadline_ends_what_waits_and_what_runs(host: Any, cluster: Any) -> No
     assert cluster.reserved("web-1") == 0.0
 
 
-def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any) -> None:
+def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> None:
     """Only while it runs; the log keeps its end, the share stays within its bounds, a new attempt begins anew."""
     job = submit()
     assert take_job_event(HOST, JobEvent(1, *at(job), event="report", share=0.5))[0] is False
@@ -268,7 +268,9 @@ def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any) -> None:
 
     job.refresh_from_db()
     assert (job.progress, job.note) == (1.0, "note")
-    assert (len(job.log.text), job.log.text[:1], job.log.text[-6:]) == (MOST_LOG, "x", "xlast\n")
+    log = api.viewer.get(f"/api/v1/jobs/{job.pk}/log/").json()["text"]
+    assert (len(log), log[:1], log[-6:]) == (MOST_LOG, "x", "xlast\n")
+    assert api.viewer.get(f"/api/v1/jobs/{submit().pk}/log/").json() == {"text": ""}
     Lose(*at(job)).run(HOST)
     place_now()
     Claim(*at(job)).run(HOST)

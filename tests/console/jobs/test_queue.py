@@ -22,6 +22,7 @@ from console.jobs.actions.reaping import take_back_unbegun
 from console.jobs.actions.submit import Submit, SubmitMany
 from console.jobs.actions.tenants import ForgetTenant, SetTenant
 from console.jobs.models import Job
+from console.jobs.queue import stuck_hosts
 from console.jobs.spec import Spec
 from console.jobs.standing import standings, turn_of
 from console.live.picture import picture
@@ -195,6 +196,9 @@ def test_nothing_piles_up_behind_a_slow_worker(cluster: Any) -> None:
     assert {("placed", "web-2", 0)} == set(
         Job.objects.values_list("state", "placement__host__name", "losses")
     )
+    assert stuck_hosts(timezone.now()) == {"web-1"}  # until it has begun something, or has rested
+    Job.objects.filter(pk=held_up.pk).update(placement=placement, started_at=timezone.now())
+    assert stuck_hosts(timezone.now()) == frozenset()
 
 
 def test_jobs_wait_for_those_they_need(cluster: Any) -> None:
