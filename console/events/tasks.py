@@ -25,8 +25,9 @@ KEEP_DECISIONS = timedelta(days=30)
 
 @shared_task(name="steelyard.keep_house", expires=300)
 def keep_house() -> dict[str, int]:
-    """Forget what has been said, ended and released: messages, links and commands after a day, jobs that
-    have ended, and placements and decisions that hold nothing, after thirty. The audit trail stays. And say which certificates end soon."""
+    """Forget what has been said, ended and released: messages, links and commands after a day; jobs that have ended,
+    placements and decisions that hold nothing after thirty. The audit trail stays. And say which certificates end soon.
+    """
     now = timezone.now()
     day, month = now - KEEP_SENT, now - KEEP_DECISIONS
     ended = Command.objects.exclude(state=Command.State.PENDING).filter(expires_at__lt=day)

@@ -24,7 +24,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "bulk": ("bulk", [], "Nothing was done to many at once yet", 3),
     "jobs": ("jobs", [], "demo.add", 4),
     "job": ("job", ["@job"], "dispatched", 7),
-    "queue": ("queue", [], "default", 10),
+    "queue": ("queue", [], "default", 11),
     "schedules": ("schedules", [], "Nothing is scheduled", 4),
     "tasks": ("tasks", [], "Nothing is learned yet", 3),
     "shards": ("shards", [], "photos", 7),
