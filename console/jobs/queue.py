@@ -22,8 +22,8 @@ from console.jobs.models import Job, Tenant
 MOST_TENANTS = 200
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
-#: One from which something was taken back is asked again when it has begun something else, or after so long.
-REST_S = 30.0
+#: One from which something was taken back while it began nothing else is asked again after so long.
+REST_S = 10.0
 
 ORDER = (F("priority").desc(), F("deadline").asc(nulls_last=True), F("created_at").asc(), F("pk").asc())
 
@@ -94,18 +94,20 @@ def over_quota(tenant: Tenant, holds: Mapping[str, float], demand: Mapping[str, 
 
 
 def stuck_hosts(now: datetime) -> frozenset[str]:
-    """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back and that
-    have begun nothing since."""
-    late = Job.objects.filter(
-        state=Job.State.DISPATCHED, placement__created_at__lt=now - timedelta(seconds=STUCK_S)
-    )
+    """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back lately
+    and that begin nothing else."""
+    late = Job.objects.filter(state=Job.State.DISPATCHED, dispatched_at__lt=now - timedelta(seconds=STUCK_S))
     stuck = set(late.order_by().values_list("placement__host__name", flat=True).distinct())
-    lately = now - timedelta(seconds=REST_S)
+    lately, moment = now - timedelta(seconds=REST_S), timedelta(seconds=STUCK_S)
     taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
     if last_taken := dict(taken.annotate(last=Max("taken_at"))):
         begun = Job.objects.filter(
-            started_at__gt=lately, placement__host__name__in=list(last_taken)
+            started_at__gt=lately - moment, placement__host__name__in=list(last_taken)
         ).order_by()
         last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
-        stuck |= {host for host, at in last_taken.items() if host not in last_begun or last_begun[host] < at}
+        stuck |= {
+            host
+            for host, at in last_taken.items()
+            if host not in last_begun or last_begun[host] < at - moment
+        }
     return frozenset(stuck)

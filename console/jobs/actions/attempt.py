@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import random
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -252,8 +253,10 @@ def measured(used: dict[str, float]) -> dict[str, float] | None:
     return dict(used) if good else None
 
 
-def mark_dispatched(job: uuid.UUID, attempt: int) -> None:
-    """The message of this attempt is on its way."""
-    Job.objects.filter(pk=job, attempt=attempt, state__in=(Job.State.PLACED, Job.State.DISPATCHED)).update(
-        state=Job.State.DISPATCHED, dispatched_at=timezone.now()
-    )
+def mark_dispatched(attempts: Iterable[tuple[uuid.UUID, int]]) -> None:
+    """The messages of these attempts are on their way. Inside the caller's transaction."""
+    now, waits = timezone.now(), (Job.State.PLACED, Job.State.DISPATCHED)
+    for job, attempt in attempts:
+        Job.objects.filter(pk=job, attempt=attempt, state__in=waits).update(
+            state=Job.State.DISPATCHED, dispatched_at=now
+        )

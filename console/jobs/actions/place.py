@@ -16,19 +16,18 @@ from balancer_core.draft import Draft
 from balancer_core.fairness import Turns
 from balancer_core.filters import FLAG_CODES, refusals
 from balancer_core.lifecycle import JOB, advance
-from balancer_core.load import InvalidLoad
+from balancer_core.load import InvalidLoad, Load
 from balancer_core.placement import TOP
 from balancer_core.question import Question
 from console.actions import Action, Actor
 from console.events.models import Event, Outbox
-from console.fleet.models import Host
 from console.jobs import queue
 from console.jobs.models import Job
 from console.jobs.spec import load_of
 from console.live.bells import ring_jobs, ring_placed
 from console.live.picture import picture
 from console.placements import ledger
-from console.placements.actions.commit import decision_row, overtaken, placement_row
+from console.placements.actions.commit import decision_row, hosts_of, overtaken, placement_row
 from console.placements.models import Decision, Placement
 
 #: Outbox topic: send the Celery message of one attempt of a job.
@@ -117,7 +116,7 @@ class _Pass:
         self._refused_of: set[str] = set()
         self._bursting: list[tuple[Job, str]] = []
         self._asked = 0
-        self._hosts: dict[str, Host] = {}
+        self._decided: list[tuple[Job, Load, CoreDecision]] = []
 
     def go(self) -> None:
         snapshot = self._draft.base
@@ -144,12 +143,13 @@ class _Pass:
                 self.waits[f"{over} It may hold more while nobody else waits."].append(job.pk)
             else:
                 self._place(job)
+        self._reserve()
 
     def _goes_on(self) -> bool:
-        return len(self.placed) < MOST_PLACED and self._asked < MOST_ASKED
+        return len(self._decided) < MOST_PLACED and self._asked < MOST_ASKED
 
     def _place(self, job: Job) -> bool:
-        """Whether the job found room."""
+        """Whether there is room for the job beside those that go before it."""
         shape = (job.policy, tuple(sorted(job.demand.items())), tuple(sorted(job.labels.items())))
         if why := self._hopeless.get(shape):
             self._wait(job, why)
@@ -164,19 +164,27 @@ class _Pass:
             self._wait(job, str(error))
             return False
         decided = self._draft.decide(load, TOP)
-        for name in decided.ranking:
-            host = self._host(name)
-            if host is None or not ledger.reserve(host.pk, job.demand):
-                continue
-            chosen = decided.instead(name)
-            self.placed.append((job, placement_row(decision_row(chosen, load), load, host)))
-            self._draft.put(len(self.placed), question, self._draft.snapshot.rows[name])
-            sums = self._holds.setdefault(job.tenant, {})
-            for resource, amount in job.demand.items():
-                sums[resource] = sums.get(resource, 0.0) + amount
-            return True
-        self._refuse(job, overtaken(decided), question, shape)
-        return False
+        if not decided.ranking:
+            self._refuse(job, decided, question, shape)
+            return False
+        self._decided.append((job, load, decided))
+        self._draft.put(len(self._decided), question, self._draft.snapshot.rows[decided.ranking[0]])
+        sums = self._holds.setdefault(job.tenant, {})
+        for resource, amount in job.demand.items():
+            sums[resource] = sums.get(resource, 0.0) + amount
+        return True
+
+    def _reserve(self) -> None:
+        """Carry out what was decided. The hosts are locked together, as everybody does who touches several."""
+        hosts = hosts_of([decided for _, _, decided in self._decided])
+        for job, load, decided in self._decided:
+            for name in decided.ranking:
+                if name in hosts and ledger.reserve(hosts[name].pk, job.demand):
+                    decision = decision_row(decided.instead(name), load)
+                    self.placed.append((job, placement_row(decision, load, hosts[name])))
+                    break
+            else:
+                self._wait(job, overtaken(decided).sentence)
 
     def _refuse(self, job: Job, decided: CoreDecision, question: Question, shape: Any) -> None:
         # One kept refusal a wait, not one a try: a full cluster is asked every second.
@@ -216,11 +224,3 @@ class _Pass:
         )
         # From here on other answers hold, one host fewer.
         self._hopeless.clear()
-
-    def _host(self, name: str) -> Host | None:
-        if name not in self._hosts:
-            found = Host.objects.only("id", "name", "address").filter(name=name).first()
-            if found is None:
-                return None
-            self._hosts[name] = found
-        return self._hosts[name]

@@ -82,7 +82,7 @@ def take_back_unbegun() -> int:
     """Attempts that a host's workers have not begun go back to the queue where another host would take them now:
     nothing waits behind a slow worker. Returns how many."""
     late = timezone.now() - timedelta(seconds=STUCK_S)
-    waiting = Job.objects.filter(state=Job.State.DISPATCHED, placement__created_at__lt=late)
+    waiting = Job.objects.filter(state=Job.State.DISPATCHED, dispatched_at__lt=late)
     stuck = stuck_hosts(timezone.now())
     taken = 0
     for job in list(waiting.select_related("placement__host").order_by("created_at")[:MOST_TAKEN_BACK]):

@@ -181,10 +181,10 @@ def test_nothing_piles_up_behind_a_slow_worker(cluster: Any) -> None:
     """A host that has not begun what it was sent gets no more; what waits there goes to another that has room."""
     cluster.add("web-1")
     sent = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
-    mark_dispatched(sent.pk, 1)
+    mark_dispatched([(sent.pk, 1)])
     placement = sent.placement
     assert placement is not None
-    type(placement).objects.update(created_at=timezone.now() - timedelta(seconds=10))
+    Job.objects.update(dispatched_at=timezone.now() - timedelta(seconds=10))
     held_up = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
     assert "have not begun what they were sent: web-1" in Job.objects.get(pk=held_up.pk).waiting_for
     assert take_back_unbegun() == 0  # there is no other host

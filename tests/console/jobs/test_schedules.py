@@ -10,7 +10,8 @@ import redis
 from control_rig import agent
 from django.conf import settings
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from console.actions import SYSTEM, Invalid
@@ -20,6 +21,9 @@ from console.jobs.actions.schedules import PutSchedule, RemoveSchedule, hand_in_
 from console.jobs.learning import LEAST_RUNS, first_guess, learn, profile
 from console.jobs.models import Job, Schedule, TaskProfile
 from console.jobs.retries import LONGEST_S, wait_s
+
+#: Without a clock.
+on_busy_machines = tried(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 REQUEST = {"task": "demo.add", "demand": {"cpu": 1.0}, "args": [1, 2]}
 
@@ -150,6 +154,7 @@ def test_what_cannot_have_been_used_is_not_believed(cluster: Any, used: dict[str
     assert (job.state, job.used) == ("succeeded", None)
 
 
+@on_busy_machines
 @given(st.lists(st.floats(0, 1e12), min_size=LEAST_RUNS, max_size=100))
 def test_a_profile_holds_for_nearly_all_runs(amounts: list[float]) -> None:
     """At most one in twenty used more, and it is never more than a margin above the largest."""
@@ -160,6 +165,7 @@ def test_a_profile_holds_for_nearly_all_runs(amounts: list[float]) -> None:
     assert given_ <= max(amounts) * 1.1 + 1e-6
 
 
+@on_busy_machines
 @given(st.floats(0, 86_400), st.integers(0, 1000), st.floats(0, 1))
 def test_a_wait_is_bounded_and_grows(base: float, times: int, draw: float) -> None:
     """Between half and all of the doubled wait, never longer than the longest of both bounds, never shorter than
