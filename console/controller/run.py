@@ -19,16 +19,13 @@ from console.celery import app
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
 from console.controller.traffic import Traffic
+from console.controller.work import Queue, learn_needs, see_to_attempts
 from console.demo.drive import DEMO_S, Driver
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.ending import EndDrain, overdue
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.history.record import keep, observe
-from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
-from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
-from console.jobs.actions.schedules import hand_in_due
-from console.jobs.learning import learn
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
 from console.live.feed import end, forever
@@ -51,8 +48,8 @@ HOUSE_S = 600.0
 LEARN_S = 10.0
 #: A moment of history is kept as often.
 HISTORY_S = 10.0
-#: Passes along the queue in one sweep, so that the other steps get their turn.
-MOST_PASSES = 5
+#: A job waits for it at most: many ends in a row are answered together.
+PLACE_PAUSE_S = 0.05
 
 
 class Controller:
@@ -63,10 +60,11 @@ class Controller:
         self._detector = Detector(time.monotonic())
         self._bus = Bus()
         self._look = asyncio.Event()
+        #: Room may have appeared, or a job that waits for some.
+        self._room = asyncio.Event()
         self._rerender = asyncio.Event()
         self._isolated = False
-        #: From which place in the queue on to look for jobs that fit, behind many that do not.
-        self._further = 0
+        self._queue = Queue()
         self._met_broker = False
         self._broker_back_at: datetime | None = None
         self._traffic_seen: TrafficSeen | None = None
@@ -97,10 +95,11 @@ class Controller:
             self._loop(self._campaign_on(deposed), RENEW_S, deposed),
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
+            self._loop(self._place_on(epoch), SWEEP_S, deposed, self._room, PLACE_PAUSE_S),
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
-            self._loop(self._learn_once(epoch), LEARN_S, deposed),
+            self._loop(self._learn_on(epoch), LEARN_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -199,7 +198,7 @@ class Controller:
         picture.load()
         defaults.load()
         for step in (
-            self._detect, self._move, self._end_drains, self._see_to_attempts, self._place_waiting,
+            self._detect, self._move, self._end_drains, self._see_to_attempts,
         ):  # fmt: skip
             try:
                 step(epoch)
@@ -222,20 +221,20 @@ class Controller:
                 EndDrain(name).run(SYSTEM)
 
     def _see_to_attempts(self, epoch: int) -> None:
-        with fenced(epoch):
-            OweAgain(self._broker_back_at).run(SYSTEM)
-            lose_expired_leases()
-            expire_overdue()
-            take_back_unbegun()
-            hand_in_due()
+        see_to_attempts(epoch, self._broker_back_at)
 
-    def _place_waiting(self, epoch: int) -> None:
-        for _ in range(MOST_PASSES):
-            with fenced(epoch):
-                one = PlaceWaiting(self._further).run(SYSTEM)
-            self._further = one.further
-            if len(one.placed) < MOST_PLACED:
-                break
+    def _place_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def place() -> None:
+            if await in_thread(self._queue.place, epoch):
+                await in_thread(_send, "steelyard.relay_outbox")
+
+        return place
+
+    def _learn_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def learn() -> None:
+            await in_thread(learn_needs, epoch)
+
+        return learn
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
@@ -259,20 +258,12 @@ class Controller:
     async def _keep_house(self) -> None:
         await in_thread(_send, "steelyard.keep_house")
 
-    def _learn_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
-        def learn_fenced() -> None:
-            with fenced(epoch):
-                learn()
-
-        async def learn_on() -> None:
-            await in_thread(learn_fenced)
-
-        return learn_on
-
     async def _listen(self) -> None:
         async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):
             if channel == BELLS:
                 self._look.set()
+                if payload in (bells.JOBS, bells.HOSTS):
+                    self._room.set()
                 if payload in (bells.SERVICES, bells.HOSTS):
                     self._rerender.set()
                 continue

@@ -29,9 +29,11 @@ from console.live.picture import picture
 from console.placements import ledger
 
 
-@pytest.fixture(autouse=True)
-def _empty_queues() -> None:
+@pytest.fixture
+def cluster(cluster: Any) -> Any:
+    """With empty queues on the broker."""
     redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    return cluster
 
 
 def spec(cpu: float = 1.0, **more: Any) -> Spec:

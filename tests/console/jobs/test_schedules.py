@@ -28,9 +28,11 @@ on_busy_machines = tried(deadline=None, max_examples=60, suppress_health_check=[
 REQUEST = {"task": "demo.add", "demand": {"cpu": 1.0}, "args": [1, 2]}
 
 
-@pytest.fixture(autouse=True)
-def _empty_queues() -> None:
+@pytest.fixture
+def cluster(cluster: Any) -> Any:
+    """With empty queues on the broker."""
     redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    return cluster
 
 
 def missed(name: str, seconds: float) -> None:
