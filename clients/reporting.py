@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from collections.abc import Iterator
 from clients.claims import AgentUnreachable, Claims
 
 EVERY_S = 1.0
-#: Of one report; of more the end is kept.
-MOST_CHARACTERS = 16_000
+#: Of one report, as JSON; of more the end is kept. With its envelope it must fit a line of the agent's.
+MOST_BYTES = 32 * 1024
+MOST_NOTE = 200
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _current: contextvars.ContextVar[Reporter | None] = contextvars.ContextVar("steelyard_reporter", default=None)
@@ -59,12 +61,12 @@ class Reporter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Of the body's own thread only: others in this process may run other jobs."""
         if record.thread == self._ident:
-            self._lines = (self._lines + self.format(record) + "\n")[-MOST_CHARACTERS:]
+            self._lines = (self._lines + self.format(record) + "\n")[-MOST_BYTES:]
             self._begin()
 
     def far(self, share: float, note: str) -> None:
         with self.lock or contextlib.nullcontext():
-            self._share, self._note = share, note
+            self._share, self._note = share, note[:MOST_NOTE]
             self._begin()
 
     def stop(self) -> None:
@@ -93,4 +95,11 @@ class Reporter(logging.Handler):
             share, note, lines = self._share, self._note, self._lines
             self._share, self._note, self._lines = None, "", ""
         if share is not None or lines:
-            self._claims.report(*self._of, share, note, lines)
+            self._claims.report(*self._of, share, note, fitting(lines))
+
+
+def fitting(lines: str) -> str:
+    """The end of the lines that fits a report."""
+    while len(json.dumps(lines)) > MOST_BYTES:
+        lines = lines[(len(lines) + 1) // 2 :]
+    return lines

@@ -27,6 +27,8 @@ TENANT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 MOST_BYTES = 256 * 1024
 MOST_TRIES = 100
 MOST_BACKOFF_S = 86_400.0
+#: Parts of an application's own message.
+MESSAGE = ("headers", "properties", "embed")
 #: Jobs that one may wait for.
 MOST_NEEDS = 100
 
@@ -103,6 +105,10 @@ class Spec:
         for name in ("args", "kwargs", "message"):
             if not is_storable(getattr(self, name)):
                 raise Invalid(name, "not-json", "NaN, infinity, NUL and half characters can't be kept")
+        for name, part in (self.message or {}).items():
+            if name not in MESSAGE or not isinstance(part, dict):
+                reason = f"a message has {', '.join(MESSAGE)}, each with names and values"
+                raise Invalid(f"message.{name[:80]}", "invalid", reason)
         size = len(json.dumps([self.args, self.kwargs, self.message]))
         if size > MOST_BYTES:
             reason = f"{size:,} bytes with kwargs; at most {MOST_BYTES:,}: keep the data in a store and name it here"

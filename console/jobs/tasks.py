@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from clients.celery import ATTEMPT_HEADER, queue_of
+from clients.celery import ATTEMPT_HEADER, JOB_HEADER, queue_of
 from console.celery import app
 from console.events.models import Outbox
 from console.jobs.actions.attempt import mark_dispatched
@@ -20,6 +20,8 @@ from console.turns import writing
 
 #: Messages sent before they are marked as sent, in one transaction: syncing each to disk would take most of the time.
 BATCH = 50
+#: What of a message's properties goes on: who waits for its result.
+PROPERTIES = ("correlation_id", "reply_to")
 #: Batches of one call, so that it ends.
 MOST_BATCHES = 40
 
@@ -76,8 +78,10 @@ def _send(producer: Any, job: Job, attempt: int) -> bool:
     )
     kept: dict[str, Any] = job.message or {}
     # What the application's own message said: callbacks, chains, chords, time limits, where its result goes.
-    headers = {**headers, **kept.get("headers", {}), ATTEMPT_HEADER: attempt}
-    properties = {**properties, **kept.get("properties", {})}
+    ours = {"id": str(job.pk), "task": job.task, JOB_HEADER: str(job.pk), ATTEMPT_HEADER: attempt}
+    headers = {**headers, **kept.get("headers", {}), **ours}
+    said = kept.get("properties", {})
+    properties |= {name: said[name] for name in PROPERTIES if isinstance(said.get(name), str)}
     body = (job.args, job.kwargs, {**body[2], **kept.get("embed", {})})
     app.amqp.send_task_message(
         producer,

@@ -34,6 +34,7 @@ from agents.runner import Runner
 from agents.wire import JobAnswer
 from clients.celery import install, queue_of
 from clients.claims import AgentUnreachable, Claims, portable
+from clients.reporting import MOST_BYTES, fitting
 from clients.rest import Steelyard
 from clients.sending import SAYS, place_tasks
 
@@ -296,6 +297,15 @@ def test_patience_ends(tmp_path: Path) -> None:
     """With no agent at all, asking ends with an error that names the socket."""
     with pytest.raises(AgentUnreachable, match=r"none\.sock"):
         Claims(tmp_path / "none.sock", patience_s=0.3).claim("j", 1)
+
+
+def test_what_is_logged_fits_a_report() -> None:
+    """Of more the end is kept, also of characters that JSON writes with six or twelve."""
+    assert fitting("short\n") == "short\n"
+    for text in ("x" * 100_000, "\N{SNOWMAN}" * 30_000, "\N{GRINNING FACE}" * 30_000):
+        kept = fitting(text + "end")
+        assert kept.endswith("end")
+        assert MOST_BYTES / 4 < len(json.dumps(kept)) <= MOST_BYTES
 
 
 def test_results_are_made_portable() -> None:

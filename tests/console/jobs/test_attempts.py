@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from datetime import timedelta
@@ -113,6 +114,7 @@ def test_a_job_waits_for_room_and_says_for_what(host: Any, cluster: Any) -> None
         ({"task": "no task!"}, "task"), ({"task": "t" * 151}, "task"), ({"tries": 0}, "tries"),
         ({"demand": {"warp": 1.0}}, "demand.warp"), ({"demand": {"cpu": float("nan")}}, "demand.cpu"),
         ({"policy": "best"}, "policy"), ({"labels": {"a b": "c"}}, "labels"),
+        ({"message": {"body": {}}}, "message.body"), ({"message": {"headers": []}}, "message.headers"),
         ({"args": [float("nan")]}, "args"), ({"kwargs": {"a": "\0"}}, "kwargs"),
     ],
 )  # fmt: skip
@@ -320,6 +322,30 @@ def test_the_relay_puts_the_message_into_the_hosts_queue(host: Any) -> None:
     assert state(job) == "dispatched"
     assert relay_outbox() == 0
     assert len(messages()) == 1
+
+
+def test_an_applications_own_message_goes_with_its_job(host: Any) -> None:
+    """Callbacks, limits and who waits for the result; but which job and task it is says the row."""
+    headers = {
+        "own": "x",
+        "timelimit": [9, None],
+        "task": "demo.other",
+        "id": "other",
+        "steelyard_job": "other",
+    }
+    properties = {"reply_to": "me", "exchange": "elsewhere", "priority": 9}
+    message = {"headers": headers, "properties": properties, "embed": {"callbacks": [{"task": "demo.next"}]}}
+    job = submit(message=message)
+    assert relay_outbox() == 1
+
+    (sent,) = messages()
+    said = {name: sent["headers"][name] for name in headers}
+    assert said == {
+        "own": "x", "timelimit": [9, None], "task": "demo.add", "id": str(job.pk), "steelyard_job": str(job.pk),
+    }  # fmt: skip
+    assert sent["properties"]["reply_to"] == "me"
+    args, _, embed = json.loads(base64.b64decode(sent["body"]))
+    assert (args, embed["callbacks"]) == ([1, 2], [{"task": "demo.next"}])
 
 
 def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(
