@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ChannelKindEnum": "console.alerts.models.Channel.Kind",
         "HostStateEnum": "console.fleet.models.Host.State",
+        "JobStateEnum": "console.jobs.models.Job.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -19,6 +19,7 @@ from console.cli import (
     plans,
     policies,
     preferences,
+    queue,
     services,
     shards,
     tokens,
@@ -42,6 +43,7 @@ for _name, _group in {
     "engine": engines,
     "place": placements,
     "job": jobs,
+    "tenant": queue,
     "shard": shards,
     "alert": alerts,
     "policy": policies,
@@ -54,6 +56,7 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.add_typer(queue.schedules, name="schedule")
 app.command()(chain)
 app.command()(search)
 app.command()(underway)

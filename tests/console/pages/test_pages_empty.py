@@ -20,6 +20,8 @@ LISTS = {
     "certificates": "",
     "engines": "",
     "jobs": "task=zzz",
+    "schedules": "",
+    "tasks": "",
     "shards": "q=zzz",
     "placements": "name=zzz",
     "decisions": "name=zzz",
