@@ -243,6 +243,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ChannelKindEnum": "console.alerts.models.Channel.Kind",
         "HostStateEnum": "console.fleet.models.Host.State",
+        "MovePlanStateEnum": "console.storage.models.MovePlan.State",
+        "MoveStateEnum": "console.storage.models.Move.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -9,8 +9,8 @@ class Search:
     """An assignment of N replicas to P places, its loads and its cost, kept together while it changes.
 
     Cost: sum over nodes of weight x (e + 8 e^2), e = how far the load is above its goal in shares of the mean,
-    and the price of each replica that is away from home. No group has two replicas in one domain of its level
-    unless it had at home, and no change takes a node above its ceiling.
+    and the price of each replica that is away from home. No change takes a replica into a domain of its group's
+    level where another of the group is or was at home, or a node above its ceiling.
     """
 
     #: int32[N]: where each replica is now, a copy. amounts: float64[nodes], what each node carries, a copy.

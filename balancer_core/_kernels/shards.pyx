@@ -97,7 +97,7 @@ cdef class Search:
     def amounts(self):
         return np.array(self.load)
 
-    cdef void _enter(self, Py_ssize_t i, Py_ssize_t p) except * nogil:
+    cdef int _enter(self, Py_ssize_t i, Py_ssize_t p) except -1 nogil:
         cdef int32_t *grown
         if self.sizes[p] == self.rooms[p]:
             grown = <int32_t *>realloc(self.lists[p], (2 * self.rooms[p] + 16) * sizeof(int32_t))
@@ -110,6 +110,7 @@ cdef class Search:
         self.spot[i] = self.sizes[p]
         self.sizes[p] += 1
         self.at[i] = <int32_t>p
+        return 0
 
     cdef void _exit(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t p = self.at[i]
@@ -149,11 +150,13 @@ cdef class Search:
         return <Py_ssize_t>((self._random() >> 10) * <uint64_t>count >> 43)
 
     cdef bint _allowed(self, Py_ssize_t i, Py_ssize_t p) noexcept nogil:
-        """Whether replica i may be at p, as far as the others of its group go."""
-        cdef Py_ssize_t g = self.group[i], k, lev = self.level[g]
+        """Whether replica i may be at p, as far as the others of its group go: neither where one is nor where one
+        came from, so that the group's moves need not wait for each other, which in a circle would be for ever."""
+        cdef Py_ssize_t g = self.group[i], k, j, lev = self.level[g]
         cdef int32_t there = self.domain[lev, p]
         for k in range(self.start[g], self.start[g + 1]):
-            if self.member[k] != i and self.domain[lev, self.at[self.member[k]]] == there:
+            j = self.member[k]
+            if j != i and (self.domain[lev, self.at[j]] == there or self.domain[lev, self.home[j]] == there):
                 return False
         return True
 
@@ -187,7 +190,7 @@ cdef class Search:
         sum += self.price[i] * <double>(<int>(b != self.home[i]) - <int>(a != self.home[i]))
         return sum + self.price[j] * <double>(<int>(a != self.home[j]) - <int>(b != self.home[j]))
 
-    cdef void _move(self, Py_ssize_t i, Py_ssize_t b) except * nogil:
+    cdef int _move(self, Py_ssize_t i, Py_ssize_t b) except -1 nogil:
         cdef Py_ssize_t r, n, a = self.at[i]
         cdef int32_t last
         for r in range(self.resources):
@@ -207,6 +210,7 @@ cdef class Search:
             self.moved[self.moved_at[i]] = last
             self.moved_at[last] = self.moved_at[i]
             self.moved_at[i] = -1
+        return 0
 
     cdef inline bint _may_be(self, Py_ssize_t i, Py_ssize_t p) noexcept nogil:
         return (p == self.home[i] and not self.leave[i]) or (self.accepts[p] and p != self.home[i])

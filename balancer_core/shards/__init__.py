@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from balancer_core.shards.goal import Goal, mean, peak
 from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
-from balancer_core.shards.planner import Plan, plan
+from balancer_core.shards.planner import CHUNK, Plan, plan
 from balancer_core.shards.problem import InvalidShards, Resource, Shards, numbered
 
 __all__ = [
+    "CHUNK",
     "NO_DOMAIN",
     "NO_ROOM",
     "Goal",

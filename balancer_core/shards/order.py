@@ -83,7 +83,8 @@ def in_order(shards: Shards, at: Numbers, limits: Limits) -> Schedule:
 class _Run:
     def __init__(self, shards: Shards, at: Numbers, limits: Limits) -> None:
         self._shards, self._limits = shards, limits
-        self._at, self._home = at.tolist(), shards.home.tolist()
+        self._at: list[int] = at.tolist()
+        self._home: list[int] = shards.home.tolist()
         self._group, self._host = shards.group.tolist(), shards.host.tolist()
         self._level = shards.apart.tolist()
         self._domain = [row.tolist() for row in shards.domain]
@@ -111,7 +112,7 @@ class _Run:
             self._ceiling.append((np.asarray(resource.capacity) * limit).tolist())
         self._busy: Counter[int] = Counter()
         self._sources: dict[int, int] = {}
-        self._now = shards.home.tolist()
+        self._now: list[int] = shards.home.tolist()
 
     def schedule(self) -> Schedule:
         rank = {replica: number for number, replica in enumerate(self._by_need())}

@@ -68,7 +68,9 @@ def plan(shards: Shards, goal: Goal, budget: Budget, seed: int, limits: Limits) 
     leaving = np.flatnonzero(shards.leave)
     search.rehome(leaving[np.argsort(-shards.sizes[leaving], kind="stable")].astype(np.int32))
     usual = goal.price / max(len(shards.home), 1)
-    while search.excess > 0.0 and 0.0 <= (spent := budget()) < 1.0:
+    searched = search.excess > 0.0
+    # Once the goal is met it still cools down: then what need not have moved returns home.
+    while searched and 0.0 <= (spent := budget()) < 1.0:
         search.anneal(usual * between(HOT, COLD, spent), CHUNK)
     schedule = in_order(shards, search.assignment, limits)
     at = np.array(shards.home)

@@ -120,7 +120,7 @@ def _keep(shards: Shards, name: str, kind: type[np.generic]) -> None:
 
 
 def _check(field: str, resource: Resource, places: int) -> None:
-    capacity, base, node = (np.asarray(each) for each in (resource.capacity, resource.base, resource.node))
+    capacity, base, node = resource.capacity, resource.base, resource.node
     if node.shape != (places,) or base.shape != capacity.shape:
         raise InvalidShards(field, "wrong_shape", "a node for each place, a base for each capacity.")
     if len(node) and not (0 <= node.min() and node.max() < len(capacity)):

@@ -27,7 +27,7 @@ LIMITS = Limits(bytes_s=0.1, per_host=2, together=64)  # the clusters count in G
 BYTES_ONLY = Goal((1.0013, math.inf, math.inf))
 #: Hot shards lie on disks among many cold ones: making room for them is worth more bytes.
 THREE = Goal((1.009, 1.327, 1.057), price=0.06)
-BYTES_S, THREE_S, DRAIN_S, SCALE_S = 2.5, 20.0, 1.0, 4.0
+BYTES_S, THREE_S, DRAIN_S, SCALE_S = 2.2, 20.0, 1.0, 4.0
 LARGE = (1000, 100_000)
 
 

@@ -28,6 +28,7 @@ LISTS = [
     "/placements/",
     "/bulk/",
     "/shards/",
+    "/rebalances/",
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]

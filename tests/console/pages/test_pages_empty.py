@@ -21,6 +21,7 @@ LISTS = {
     "engines": "",
     "jobs": "task=zzz",
     "shards": "q=zzz",
+    "rebalances": "q=zzz",
     "placements": "name=zzz",
     "decisions": "name=zzz",
     "plans": "",
