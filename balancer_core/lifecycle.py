@@ -80,7 +80,8 @@ JOB: Final[Table] = {
 REPLICA: Final[Table] = {
     "reserved": {"copy": "copying", "fail": "failed", "remove": "removed"},
     "copying": {"verify": "ready", "retry": "reserved", "fail": "failed", "remove": "removed"},
-    "ready": {"retire": "retiring", "remove": "removed"},
+    "ready": {"retire": "retiring", "damage": "damaged", "remove": "removed"},
+    "damaged": {"repair": "reserved", "remove": "removed"},
     "retiring": {"remove": "removed"},
     "failed": {"retry": "reserved", "remove": "removed"},
     "removed": {},

@@ -128,6 +128,7 @@ urlpatterns = [
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("shards/<name:name>/verify/", storage.VerifyOneShard.as_view()),
     path("rebalances/", moves.MovePlans.as_view()),
     path("rebalances/<int:plan>/", moves.OneMovePlan.as_view()),
     path("rebalances/<int:plan>/apply/", moves.ApplyOneMovePlan.as_view()),

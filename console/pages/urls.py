@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("shards/<slug:name>/verify/", storage.verify_shard, name="verify-shard"),
     path("rebalances/", plans_page.rebalances, name="rebalances"),
     path("rebalances/<int:plan>/", plans_page.rebalance, name="rebalance"),
     path("rebalances/<int:plan>/<slug:verb>/", plans_page.rebalance_action, name="rebalance-action"),

@@ -40,6 +40,7 @@ class Replica(models.Model):
         RESERVED = "reserved"
         COPYING = "copying"
         READY = "ready"
+        DAMAGED = "damaged"
         RETIRING = "retiring"
         FAILED = "failed"
 
@@ -54,6 +55,10 @@ class Replica(models.Model):
     retry_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True)
     ready_at = models.DateTimeField(null=True)
+    # The command that reads the tree again, or deletes what was found damaged.
+    scrub = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
+    # When the whole tree was last read and had the shard's digest; None where that is asked for now.
+    verified_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]

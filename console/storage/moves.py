@@ -136,15 +136,16 @@ def _move_of(replica: Replica) -> Move | None:
 
 
 def _origin(replica: Replica) -> tuple[Host, str]:
-    """From where to copy: what moves from the copy that leaves, or another ready one where that is not to be had; a
-    new shard from the tree that its operator put there."""
+    """From where to copy: what moves from the copy that leaves, or another ready one where that is not to be had, as
+    what is repaired; a new shard from the tree that its operator put there."""
     shard, move = replica.shard, _move_of(replica)
-    if move is None:
+    if move is None and replica.ready_at is None:
         return shard.source_host, shard.source_path
     ready = shard.replicas.filter(state=Replica.State.READY, placement__host__lost_since=None)
     copies = list(ready.select_related("placement__host"))
     # By turns, so that a copy which can't be read is not asked again and again.
-    copies.sort(key=lambda copy: (copy.pk != move.leaving_id, copy.pk))
+    leaving = move.leaving_id if move else None
+    copies.sort(key=lambda copy: (copy.pk != leaving, copy.pk))
     if not copies:
         return shard.source_host, shard.source_path
     return copies[replica.attempt % len(copies)].placement.host, shard.name
@@ -204,7 +205,8 @@ def _finish(replica: Replica) -> None:
         _again(replica, "the source tree has changed since the first replica was made", final=True)
         return
     replica.state = advance(REPLICA, replica.state, "verify")
-    replica.ready_at = timezone.now()
+    # The digest that the target said is of what it read back from its disk.
+    replica.ready_at = replica.verified_at = timezone.now()
     replica.error = ""
     _forget_key(replica)
     _MoveAction(replica).run(SYSTEM)

@@ -183,6 +183,11 @@ def _cut_over(move: Move) -> bool:
         raise AssertionError("a move that copies has both replicas")
     if arriving.state == Replica.State.FAILED or arriving.placement.host.lost_since:
         move.error = (arriving.error or f"{move.target} was lost")[:500]
+        # What was not carried out must not be when its host comes back: nobody would know of that tree.
+        told = Command.objects.filter(
+            pk__in=(arriving.serve_id, arriving.fetch_id), state=Command.State.PENDING
+        )
+        told.update(state=Command.State.EXPIRED, error="its move was undone")
         move.state = advance(MOVE, move.state, "undo")
         move.save()
         _MoveStep(move).run(SYSTEM)

@@ -23,6 +23,7 @@ from console.live.picture import picture
 from console.storage.models import Move, Replica, Shard
 from console.storage.moves import advance_replicas
 from console.storage.moving import advance_moves
+from console.storage.scrub import scrub_some
 
 EPOCH = 7
 TREE_BYTES = 3000
@@ -77,7 +78,7 @@ class Rig:
         picture.load()
         with transaction.atomic():
             expire_old_commands()
-            return advance_replicas(EPOCH) + advance_moves(EPOCH)
+            return advance_replicas(EPOCH) + advance_moves(EPOCH) + scrub_some(EPOCH)
 
     async def obey(self, died: Callable[[Command], bool] = lambda _: False) -> None:
         """Every agent carries out what it was told. died: whether it does so and ends before it can say so."""
