@@ -83,6 +83,11 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B3.roadef.a{number}" for number in ("1_1", "1_2", "1_3", "1_4", "1_5", "2_1", "2_2", "2_3", "2_4", "2_5")),
         *(f"B3.roadef.b_{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)), "B3.roadef.a_gap", "B3.roadef.b_gap",
     ),
+    "bench.shards.plans": (
+        *(f"B4.bytes_only.{figure}" for figure in ("max_mean", "moved_pct", "moves", "seconds")),
+        *(f"B4.three.{figure}" for figure in ("bytes", "iops", "net", "moved_pct", "seconds")),
+        "B4.drain_host.moved_ratio", "B4.scale.seconds", "B4.scale.mib",
+    ),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED
