@@ -32,6 +32,7 @@ KERNELS = [
         "reassign",
         "queues",
         "picker",
+        "shards",
     )
 ]
 

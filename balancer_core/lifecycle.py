@@ -1,4 +1,4 @@
-"""What can become of a host, an endpoint, a job and a replica: tables of state, event, next state.
+"""What can become of a host, an endpoint, a job, a replica and its moves: tables of state, event, next state.
 
 Rules
 1. Every state a thing can be in, and every way out of it, stands in its table; nobody else sets a state.
@@ -55,23 +55,29 @@ ENDPOINT: Final[Table] = {
 }
 
 #: A worker may claim an attempt before its dispatch is written down: the message is quicker than the row.
+#: retry: its body failed and may fail again; lose: the attempt's worker is gone; set_aside: it has taken too many
+#: workers with it, and an operator has to look; expire: its deadline has passed; doom: what it waits for has failed.
 JOB: Final[Table] = {
-    "queued": {"place": "placed", "cancel": "cancelled"},
+    "blocked": {"unblock": "queued", "doom": "failed", "expire": "failed", "cancel": "cancelled"},
+    "queued": {"place": "placed", "expire": "failed", "cancel": "cancelled"},
     "placed": {
         "dispatch": "dispatched",
         "claim": "running",
         "lose": "queued",
-        "give_up": "failed",
+        "expire": "failed",
         "cancel": "cancelled",
     },
-    "dispatched": {"claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
+    "dispatched": {"claim": "running", "lose": "queued", "expire": "failed", "cancel": "cancelled"},
     "running": {
         "succeed": "succeeded",
         "fail": "failed",
+        "retry": "queued",
         "lose": "queued",
-        "give_up": "failed",
+        "set_aside": "set_aside",
+        "expire": "failed",
         "cancel": "cancelled",
     },
+    "set_aside": {"release": "queued", "expire": "failed", "cancel": "cancelled"},
     "succeeded": {},
     "failed": {},
     "cancelled": {},
@@ -80,9 +86,32 @@ JOB: Final[Table] = {
 REPLICA: Final[Table] = {
     "reserved": {"copy": "copying", "fail": "failed", "remove": "removed"},
     "copying": {"verify": "ready", "retry": "reserved", "fail": "failed", "remove": "removed"},
-    "ready": {"remove": "removed"},
+    "ready": {"retire": "retiring", "damage": "damaged", "remove": "removed"},
+    "damaged": {"repair": "reserved", "remove": "removed"},
+    "retiring": {"remove": "removed"},
     "failed": {"retry": "reserved", "remove": "removed"},
     "removed": {},
+}
+
+#: A replica's way to another host. Until the cut over the old copy counts, from then on the new one; the old one's
+#: tree is deleted only while enough others are there.
+MOVE: Final[Table] = {
+    "planned": {"copy": "copying", "cancel": "cancelled", "fail": "failed"},
+    "copying": {"cut_over": "deleting", "undo": "undoing"},
+    "deleting": {"deleted": "done"},
+    "undoing": {"undone": "failed"},
+    "done": {},
+    "failed": {},
+    "cancelled": {},
+}
+
+#: A plan of moves: nothing moves before somebody applied it.
+MOVE_PLAN: Final[Table] = {
+    "proposed": {"apply": "running", "cancel": "cancelled"},
+    "running": {"pause": "paused", "cancel": "cancelled", "finish": "done"},
+    "paused": {"resume": "running", "cancel": "cancelled"},
+    "done": {},
+    "cancelled": {},
 }
 
 TABLES: Final[Mapping[str, Table]] = {
@@ -91,6 +120,8 @@ TABLES: Final[Mapping[str, Table]] = {
     "endpoint": ENDPOINT,
     "job": JOB,
     "replica": REPLICA,
+    "move": MOVE,
+    "move plan": MOVE_PLAN,
 }
 
 

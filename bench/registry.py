@@ -92,6 +92,11 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B3.roadef.a{number}" for number in ("1_1", "1_2", "1_3", "1_4", "1_5", "2_1", "2_2", "2_3", "2_4", "2_5")),
         *(f"B3.roadef.b_{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)), "B3.roadef.a_gap", "B3.roadef.b_gap",
     ),
+    "bench.shards.plans": (
+        *(f"B4.bytes_only.{figure}" for figure in ("max_mean", "moved_pct", "moves", "seconds")),
+        *(f"B4.three.{figure}" for figure in ("bytes", "iops", "net", "moved_pct", "seconds")),
+        "B4.drain_host.moved_ratio", "B4.scale.seconds", "B4.scale.mib",
+    ),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED
@@ -104,6 +109,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "B1.picker_ns.instructions",
     ),
     "bench.picking.throughput": ("B1.throughput",),
+    "bench.jobs.dispatch": ("B5.jobs_per_s", "B5.dispatch_ms"),
+    "bench.jobs.mixed": tuple(f"B5.{figure}" for figure in ("makespan", "p95", "oom_kills", "jain")),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),
     "bench.ingest": ("B7.ingest_cpu_ratio",),
     "bench.console": ("B7.console_rss", "B7.console_rss_with_envoy"),
@@ -113,6 +120,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for peer in ("", ".vs_echarts")
     ),
     "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
+    "bench.map.change": ("B9.change_to_pixel_ms",),
     "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
     "bench.searching": ("B9.search_ms",),
     "bench.first_load": ("B9.js_kb", "B9.css_kb"),

@@ -17,6 +17,7 @@ from console.fleet import api as fleet
 from console.history import api as history
 from console.history import api_moments as moments
 from console.jobs import api as jobs
+from console.jobs import api_queue as queue
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -24,6 +25,7 @@ from console.plans import api as plans
 from console.policies import api as policies
 from console.search import api as search
 from console.storage import api as storage
+from console.storage import api_plans as moves
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
@@ -123,10 +125,24 @@ urlpatterns = [
     path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
     path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
+    path("jobs/many/", jobs.ManyJobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
+    path("jobs/<uuid:job>/log/", jobs.LogOfJob.as_view()),
+    path("tenants/", queue.Tenants.as_view()),
+    path("tenants/<name:name>/", queue.OneTenant.as_view()),
+    path("schedules/", queue.Schedules.as_view()),
+    path("schedules/<name:name>/", queue.OneSchedule.as_view()),
+    path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("shards/<name:name>/verify/", storage.VerifyOneShard.as_view()),
+    path("rebalances/", moves.MovePlans.as_view()),
+    path("rebalances/<int:plan>/", moves.OneMovePlan.as_view()),
+    path("rebalances/<int:plan>/apply/", moves.ApplyOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/pause/", moves.PauseOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/resume/", moves.ResumeOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/cancel/", moves.CancelOneMovePlan.as_view()),
     path("bulk/", lists.Bulk.as_view()),
     path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
     path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),

@@ -19,6 +19,8 @@ from console.cli import (
     plans,
     policies,
     preferences,
+    queue,
+    rebalances,
     services,
     shards,
     tokens,
@@ -42,7 +44,9 @@ for _name, _group in {
     "engine": engines,
     "place": placements,
     "job": jobs,
+    "tenant": queue,
     "shard": shards,
+    "rebalance": rebalances,
     "alert": alerts,
     "policy": policies,
     "person": people,
@@ -54,6 +58,7 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.add_typer(queue.schedules, name="schedule")
 app.command()(chain)
 app.command()(search)
 app.command()(underway)

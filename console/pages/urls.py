@@ -14,6 +14,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
+from console.jobs import queue_pages
 from console.jobs import views as jobs
 from console.lists import bulk_page
 from console.lists import views as lists
@@ -23,6 +24,7 @@ from console.placements import views as placements
 from console.plans import views as plans
 from console.policies import views as policies
 from console.search import views as search
+from console.storage import plans_page
 from console.storage import views as storage
 from console.traffic import endpoints_page
 from console.traffic import secrets_page as traffic_secrets
@@ -70,10 +72,19 @@ urlpatterns: list[URLPattern] = [
     path("engines/", nodes.engines, name="engines"),
     path("engines/publish/", nodes.publish, name="publish"),
     path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/queue/", queue_pages.queue, name="queue"),
+    path("jobs/tenants/", queue_pages.set_tenant, name="set-tenant"),
+    path("jobs/schedules/", queue_pages.schedules, name="schedules"),
+    path("jobs/schedules/<slug:name>/remove/", queue_pages.remove_schedule, name="remove-schedule"),
+    path("jobs/tasks/", queue_pages.tasks, name="tasks"),
     path("jobs/<uuid:job>/", jobs.job, name="job"),
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("shards/<slug:name>/verify/", storage.verify_shard, name="verify-shard"),
+    path("rebalances/", plans_page.rebalances, name="rebalances"),
+    path("rebalances/<int:plan>/", plans_page.rebalance, name="rebalance"),
+    path("rebalances/<int:plan>/<slug:verb>/", plans_page.rebalance_action, name="rebalance-action"),
     path("placements/", placements_page.placements, name="placements"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),

@@ -25,9 +25,13 @@ LISTS = [
     "/endpoints/",
     "/engines/",
     "/jobs/",
+    "/jobs/queue/",
+    "/jobs/schedules/",
+    "/jobs/tasks/",
     "/placements/",
     "/bulk/",
     "/shards/",
+    "/rebalances/",
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]
