@@ -42,6 +42,9 @@
 /* The window has to be wrong less often than the even rule by this factor; errors count half after so long. */
 #define STEELYARD_BETTER 0.8
 #define STEELYARD_WRONG_HALF_S 5.0
+/* So much of what is then left of the window a promise may be late, or one service: on a busy machine requests take
+ * longer, which is no standstill. */
+#define STEELYARD_LATE 0.25
 /* This share of promises may break; how far one moves the margin; where it is given up, and where it ends. */
 #define STEELYARD_BREAKING 0.005
 #define STEELYARD_MARGIN_STEP 0.1
@@ -215,7 +218,9 @@ static inline void steelyard_promise(steelyard_window *window, double margin, do
     double ahead = in_flight + 1.0 - window->begun;
     if (steelyard_is_trusted(window) && steelyard_fits(window, margin, ahead)) {
         window->due = window->answered + (uint64_t)in_flight + 1;
-        window->due_s = now_s + (ahead + 1.0) * window->service_s;
+        double end_s = ahead * window->service_s;
+        double rest_s = window->period_s - steelyard_into_window(window, now_s);
+        window->due_s = now_s + end_s + fmax(window->service_s, STEELYARD_LATE * (rest_s - end_s));
     }
     if (in_flight == 0.0)
         window->stirred_s = now_s;

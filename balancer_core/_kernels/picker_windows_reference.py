@@ -9,6 +9,7 @@ from dataclasses import dataclass
 LOOKS, FOUND, STILL = 256.0, 0.17, 1.5
 LEAST_DOUBT, DRIFT, FAR = 2.5e-7, 1e-7, 9.0
 BETTER, WRONG_HALF_S = 0.8, 5.0
+LATE = 0.25
 BREAKING, STEP, GIVEN_UP, MOST = 0.005, 0.1, 2.5, 3.0
 
 
@@ -80,7 +81,9 @@ class Window:
         ahead = in_flight + 1.0 - self.begun
         if self.is_trusted and self._fits(margin, ahead):
             self.due = self.answered + int(in_flight) + 1
-            self.due_s = now_s + (ahead + 1.0) * self.service_s
+            end_s = ahead * self.service_s
+            rest_s = self.period_s - self._into(now_s)
+            self.due_s = now_s + end_s + max(self.service_s, LATE * (rest_s - end_s))
         if in_flight == 0.0:
             self.stirred_s = now_s
         self.in_flight = in_flight + 1.0

@@ -82,7 +82,7 @@ def in_words(window: Window) -> str:
     """What the window means for the endpoint."""
     return (
         f"The kernel gives its host {window.cores:.3g} of a core in periods of {window.period_s * 1000:g} ms: "
-        f"it serves about {window.requests:.3g} requests of each at full speed, then it stands still; "
+        f"it serves about {window.requests:.3g} requests in each at full speed, then it stands still; "
         f"the picker learns when, and goes by it."
     )
 
