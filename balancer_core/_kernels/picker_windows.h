@@ -47,7 +47,7 @@
 #define STEELYARD_LATE 0.25
 /* This share of promises may break; how far one moves the margin; where it is given up, and where it ends. */
 #define STEELYARD_BREAKING 0.005
-#define STEELYARD_MARGIN_STEP 0.1
+#define STEELYARD_MARGIN_STEP 0.25
 #define STEELYARD_MARGIN_GIVEN_UP 2.5
 #define STEELYARD_MARGIN_MOST 3.0
 
