@@ -69,6 +69,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.traffic.four_envoys": ("B1.four_envoys.vs_envoy_lr", "B1.four_envoys.vs_envoy_lr_weights"),
     "bench.traffic.faults": ("B1.fast_fail_share", "B1.antagonist_recovery_s"),
     "bench.traffic.thin_link": ("B1.thin_link_p99", "B1.thin_link_recovery_s"),
+    "bench.traffic.evenness": ("B1.cpu_max_avg.round_robin",),
     "bench.traffic.newcomer": ("B1.newcomer_p99",),
     "bench.traffic.late_reports": tuple(f"B1.swing.{late_s}" for late_s in (5, 15, 30)),
     "bench.traffic.slow_server": ("B1.linkerd_success",),
@@ -100,6 +101,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for peer in ("", ".vs_echarts")
     ),
     "bench.map.table": tuple(f"B9.grid_{figure}" for figure in ("p99_frame_ms", "p99_drawn_ms", "work_ms_per_s")),
+    "bench.map.change": ("B9.change_to_pixel_ms",),
     "bench.hosts_page": tuple(f"B9.hosts_ttfb_ms{view}" for view in ("", ".filtered", ".sorted")),
     "bench.searching": ("B9.search_ms",),
     "bench.first_load": ("B9.js_kb", "B9.css_kb"),

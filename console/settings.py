@@ -106,6 +106,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "console.pages.static_files.StaticFiles",
+    "console.pages.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -133,7 +134,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "console.pages.frame.frame",
             ],
-            "builtins": ["console.pages.shown", "console.lists.bar"],
+            "builtins": [
+                "console.pages.shown",
+                "console.pages.strip",
+                "console.lists.bar",
+                "console.fleet.cells",
+            ],
         },
     }
 ]
@@ -174,6 +180,7 @@ ACCOUNT_RATE_LIMITS = False
 SOCIALACCOUNT_ADAPTER = "console.accounts.oidc.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = STEELYARD_OIDC.providers if STEELYARD_OIDC else {}
 MFA_ADAPTER = "console.accounts.second_factor.SealingAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A phone's clock may be half a minute wrong.
 MFA_TOTP_TOLERANCE = 1
 
