@@ -135,16 +135,13 @@ class Link:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.after_busy() if busy else self._backoff.after_failure())
 
-    async def ask(
-        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
-    ) -> wire.JobAnswer:
-        """Put a job event to the control plane and wait for its answer, over reconnects if need be."""
+    async def ask(self, job: str, attempt: int, event: str, **said: Any) -> wire.JobAnswer:
+        """Put a job event to the control plane and wait for its answer, over reconnects if need be. said: its other
+        fields, as wire.JobEvent has them."""
         if len(self._questions) >= MAX_QUESTIONS:
             return wire.JobAnswer(ref=0, accepted=False, reason="the agent has too many unanswered questions")
         self._last_ref += 1
-        question = wire.JobEvent(
-            ref=self._last_ref, job=job, attempt=attempt, event=event, result=result, error=error
-        )
+        question = wire.JobEvent(ref=self._last_ref, job=job, attempt=attempt, event=event, **said)
         future: asyncio.Future[wire.JobAnswer] = asyncio.get_running_loop().create_future()
         self._questions[question.ref] = (question, future)
         self._post(question)

@@ -22,6 +22,10 @@ from agents.amounts import WrongInput
 from agents.wire import JobAnswer
 
 MAX_WORKERS = 256
+#: What a worker may say, and with which fields of wire.JobEvent.
+_FIELDS = {
+    "claim": (), "report": ("share", "note", "lines"), "succeeded": ("result", "used"), "failed": ("error",),
+}  # fmt: skip
 #: A line carries one event; with its envelope it must fit a frame of the wire.
 MAX_LINE_BYTES = 48 * 1024
 MAX_CLAIMS_PER_WORKER = 64
@@ -34,9 +38,7 @@ _MAX_PATH_BYTES = 107
 class Ask(Protocol):
     """Link.ask: puts a job event to the control plane and waits for its answer."""
 
-    def __call__(
-        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
-    ) -> Awaitable[JobAnswer]: ...
+    def __call__(self, job: str, attempt: int, event: str, **said: Any) -> Awaitable[JobAnswer]: ...
 
 
 class WrongLine(ValueError):
@@ -120,7 +122,8 @@ class Runner:
             # Held while the question is open, so that a duplicate cannot slip in between.
             self._leases[lease] = connection
         answer = await self._ask(**event)
-        if claiming != answer.accepted:
+        ends = event["event"] in ("succeeded", "failed")
+        if (claiming and not answer.accepted) or (ends and answer.accepted):
             self._leases.pop(lease, None)
         return answer.accepted, answer.reason
 
@@ -165,14 +168,16 @@ def read_line(line: bytes) -> tuple[int, dict[str, Any]]:
         raise WrongLine("job: a text of 1 to 200 characters")
     if type(attempt) is not int or attempt < 1:
         raise WrongLine("attempt: a whole number from 1")
-    if event not in {"claim", "succeeded", "failed"}:
-        raise WrongLine('event: "claim", "succeeded" or "failed"')
-    error = said.get("error", "")
-    if not isinstance(error, str):
-        raise WrongLine("error: a text")
-    return said["ref"], {
-        "job": job, "attempt": attempt, "event": event, "result": said.get("result"), "error": error,
-    }  # fmt: skip
+    if event not in _FIELDS:
+        raise WrongLine(f"event: one of {', '.join(_FIELDS)}")
+    more = {name: said[name] for name in _FIELDS[event] if said.get(name) is not None}
+    for name, kind in (("error", str), ("note", str), ("lines", str), ("used", dict)):
+        if not isinstance(more.get(name, kind()), kind):
+            raise WrongLine(f"{name}: a {'text' if kind is str else 'mapping'}")
+    for amount in (*more.get("used", {}).values(), more.get("share", 0.0)):
+        if isinstance(amount, bool) or not isinstance(amount, int | float):
+            raise WrongLine("used, share: numbers")
+    return said["ref"], {"job": job, "attempt": attempt, "event": event, **more}
 
 
 def bind_private(path: Path) -> socket.socket:

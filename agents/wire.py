@@ -108,7 +108,8 @@ class Outcome(msgspec.Struct, tag="outcome", frozen=True):
 class JobEvent(msgspec.Struct, tag="job", frozen=True):
     """A worker on this host claims a job, renews its claim, or says how it ended.
 
-    event: "claim", "renew" (it still runs), "succeeded", "failed" or "lost" (the worker's process is gone).
+    event: "claim", "renew" (it still runs), "report" (how far it is: share, note, lines of its log), "succeeded"
+    (used: what the run used, by resource), "failed" or "lost" (the worker's process is gone).
     A claim that is neither renewed nor ended for a while is given up by the control plane.
     ref is the agent's own number for the question; JobAnswer carries it back.
     """
@@ -119,6 +120,10 @@ class JobEvent(msgspec.Struct, tag="job", frozen=True):
     event: str
     result: Any = None
     error: str = ""
+    used: dict[str, float] = {}
+    share: float | None = None
+    note: str = ""
+    lines: str = ""
 
 
 class Welcome(msgspec.Struct, tag="welcome", frozen=True):

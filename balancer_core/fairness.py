@@ -8,7 +8,7 @@ worse than with an n-th of everything (sharing incentive), nobody would rather h
 (envy-freeness), nothing can be given to one without taking from another (Pareto efficiency).
 Assumptions: capacity is one pool. Over hosts, where a load must fit one of them, the promises hold as nearly
 as loads are small beside hosts.
-Cost: fill() O(T R) a round and at most R rounds; serve() O(log T) a load.
+Cost: fill() O(T R) a round and at most R rounds; serve() and Turns O(log T) a load.
 When not to use it: between loads of one tenant; that is what priorities are for.
 """
 
@@ -81,6 +81,54 @@ def fill(
     return counts
 
 
+class Turns:
+    """Whose turn it is, one load at a time: always the tenant with the smallest weighted dominant share.
+
+    It is told what was placed, so a load that found no room costs its tenant no turn.
+    total: float64[R]. waiting: how many loads of each tenant wait. held: what each has already, float64[R].
+    weights: 1 where not given. A tie goes to the tenant named first in waiting. Errors: InvalidTenant.
+    """
+
+    def __init__(
+        self,
+        total: NDArray[np.float64],
+        waiting: Mapping[str, int],
+        held: Mapping[str, NDArray[np.float64]] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        width, has = len(total), held or {}
+        self._total = _vector(total, width, "total")
+        self._weights = _weights(waiting, weights or {})
+        self._waiting = waiting
+        self._held = {
+            name: _vector(has.get(name, np.zeros(width)), width, f"held.{name}").copy() for name in waiting
+        }
+        self._called = dict.fromkeys(waiting, 0)
+        self._turn = {name: turn for turn, name in enumerate(waiting)}
+        self._line = [(self.share(name), turn, name) for name, turn in self._turn.items() if waiting[name]]
+        heapq.heapify(self._line)
+        self._last = ""
+
+    def share(self, tenant: str) -> float:
+        """The tenant's weighted dominant share now."""
+        return dominant_share(self._held[tenant], self._total)[0] / self._weights[tenant]
+
+    def call(self) -> tuple[str, int] | None:
+        """(tenant, position in its queue) of the next load; None when all were called."""
+        if self._last and self._called[self._last] < self._waiting[self._last]:
+            heapq.heappush(self._line, (self.share(self._last), self._turn[self._last], self._last))
+        self._last = ""
+        if not self._line:
+            return None
+        self._last = heapq.heappop(self._line)[2]
+        self._called[self._last] += 1
+        return self._last, self._called[self._last] - 1
+
+    def placed(self, tenant: str, demand: NDArray[np.float64]) -> None:
+        """What was called last, or a load of a tenant that is not in line now, holds this much from here on."""
+        self._held[tenant] += demand
+
+
 def serve(
     total: NDArray[np.float64],
     queues: Mapping[str, Sequence[NDArray[np.float64]]],
@@ -93,31 +141,14 @@ def serve(
     held: what each tenant has already, float64[R]. A tie goes to the tenant named first in queues.
     Everything that waits is in the list; who cannot be placed is the caller's to skip. Errors: InvalidTenant.
     """
-    checked, width = _weights(queues, weights or {}), len(total)
-    _vector(total, width, "total")
-    has = held or {}
-    holdings = {
-        name: _vector(has.get(name, np.zeros(width)), width, f"held.{name}").copy() for name in queues
-    }
     for name, queue in queues.items():
         for position, demand in enumerate(queue):
-            _vector(demand, width, f"queues.{name}.{position}")
-    waiting = [
-        (dominant_share(holdings[name], total)[0] / checked[name], turn, name)
-        for turn, name in enumerate(queues)
-        if queues[name]
-    ]
-    heapq.heapify(waiting)
-    served = dict.fromkeys(queues, 0)
+            _vector(demand, len(total), f"queues.{name}.{position}")
+    turns = Turns(total, {name: len(queue) for name, queue in queues.items()}, held, weights)
     order = []
-    while waiting:
-        _, turn, name = heapq.heappop(waiting)
-        position = served[name]
-        order.append((name, position))
-        served[name] += 1
-        holdings[name] += queues[name][position]
-        if served[name] < len(queues[name]):
-            heapq.heappush(waiting, (dominant_share(holdings[name], total)[0] / checked[name], turn, name))
+    while (turn := turns.call()) is not None:
+        order.append(turn)
+        turns.placed(turn[0], queues[turn[0]][turn[1]])
     return order
 
 

@@ -55,23 +55,29 @@ ENDPOINT: Final[Table] = {
 }
 
 #: A worker may claim an attempt before its dispatch is written down: the message is quicker than the row.
+#: retry: its body failed and may fail again; lose: the attempt's worker is gone; set_aside: it has taken too many
+#: workers with it, and an operator has to look; expire: its deadline has passed; doom: what it waits for has failed.
 JOB: Final[Table] = {
-    "queued": {"place": "placed", "cancel": "cancelled"},
+    "blocked": {"unblock": "queued", "doom": "failed", "expire": "failed", "cancel": "cancelled"},
+    "queued": {"place": "placed", "expire": "failed", "cancel": "cancelled"},
     "placed": {
         "dispatch": "dispatched",
         "claim": "running",
         "lose": "queued",
-        "give_up": "failed",
+        "expire": "failed",
         "cancel": "cancelled",
     },
-    "dispatched": {"claim": "running", "lose": "queued", "give_up": "failed", "cancel": "cancelled"},
+    "dispatched": {"claim": "running", "lose": "queued", "expire": "failed", "cancel": "cancelled"},
     "running": {
         "succeed": "succeeded",
         "fail": "failed",
+        "retry": "queued",
         "lose": "queued",
-        "give_up": "failed",
+        "set_aside": "set_aside",
+        "expire": "failed",
         "cancel": "cancelled",
     },
+    "set_aside": {"release": "queued", "expire": "failed", "cancel": "cancelled"},
     "succeeded": {},
     "failed": {},
     "cancelled": {},

@@ -8,26 +8,20 @@ a kept connection: the time to the first byte of each, and of each round its 95t
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from contextlib import AsyncExitStack
 from http.client import HTTPConnection
 
-import numpy as np
-import redis.asyncio as redis
-
 from bench.closed_loop import Unexpected
 from bench.figures import Compared
-from bench.fleet_rows import RESOURCES, fill, name_of
+from bench.fleet_rows import fill
+from bench.fleet_ticks import report_always
 from bench.load.summary import percentile
 from bench.plane import ControlPlane
 from bench.registry import Settings
 from bench.results import Limit, Row, row
-from console.live.ticks import Tick, encode_tick
 
-HOSTS, UPDATES_PER_S, TICK_S = 10_000, 2000, 0.5
-#: As console.live.bus names it, for the embedded broker's only database.
-TICKS = "steelyard.0.ticks"
+HOSTS, UPDATES_PER_S = 10_000, 2000
 VIEWS = {
     "": "/hosts/",
     ".filtered": "/hosts/?label=zone%3Da&q=host-0",
@@ -44,7 +38,7 @@ async def run(settings: Settings) -> list[Row]:
     async with AsyncExitStack() as stack:
         plane = await stack.enter_async_context(ControlPlane())
         session = await asyncio.to_thread(fill, plane.place, HOSTS)
-        reporting = asyncio.create_task(_report(plane))
+        reporting = asyncio.create_task(report_always(plane, HOSTS, UPDATES_PER_S))
         stack.callback(reporting.cancel)
         await asyncio.sleep(settings.pick(WARM_S, WARM_FAST_S))
         for _ in range(settings.rounds):
@@ -82,19 +76,3 @@ def _ask(plane: ControlPlane, path: str, session: str, times: int) -> float:
         time.sleep(PAUSE_S)
     connection.close()
     return percentile(sorted(taken), 95)
-
-
-async def _report(plane: ControlPlane) -> None:
-    """Every host in turn, with figures that go up and down, until cancelled."""
-    rng = np.random.default_rng(1)
-    many = int(UPDATES_PER_S * TICK_S)
-    names = [name_of(number) for number in range(HOSTS)]
-    resources = list(RESOURCES)
-    scale = np.array(list(RESOURCES.values()))
-    async with redis.Redis.from_url(plane.place.broker_url.read_text().strip()) as broker:
-        for seq in itertools.count(1):
-            first = (seq * many) % HOSTS
-            used = (rng.uniform(0.1, 0.9, (many, len(resources))) * scale).astype(np.float32)
-            tick = Tick("bench", seq, resources, names[first : first + many], used.tobytes())
-            await broker.publish(TICKS, encode_tick(tick))
-            await asyncio.sleep(TICK_S)

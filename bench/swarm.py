@@ -44,9 +44,11 @@ class Member:
         ]
         self.reading = asyncio.create_task(self._read())
 
-    async def report(self) -> None:
+    async def report(self, used: dict[str, float] | None = None) -> None:
+        """used: by resource; some made-up picture for none."""
         self._seq += 1
-        await self._socket.send(wire.encode(wire.Report(self._seq, self.name, self._pictures[self._seq % 8])))
+        used = used or self._pictures[self._seq % 8]
+        await self._socket.send(wire.encode(wire.Report(self._seq, self.name, used)))
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -59,7 +61,7 @@ class Swarm:
     def __init__(self, url: str, tokens: Sequence[str], seed: int = 1) -> None:
         self._url, self._tokens, self._rng = url, tokens, Random(seed)
         self._stack = AsyncExitStack()
-        self._members: list[Member] = []
+        self.members: list[Member] = []
         self._reporting: asyncio.Task[int] | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,7 +72,7 @@ class Swarm:
                 return await self._join(number, token)
 
         try:
-            self._members = list(await asyncio.gather(*(join(*each) for each in enumerate(self._tokens))))
+            self.members = list(await asyncio.gather(*(join(*each) for each in enumerate(self._tokens))))
         except BaseException:
             await self._stack.aclose()
             raise
@@ -82,7 +84,7 @@ class Swarm:
         if self._reporting is not None:
             self._reporting.cancel()
             await asyncio.gather(self._reporting, return_exceptions=True)
-        ends = [member.reading for member in self._members]
+        ends = [member.reading for member in self.members]
         faults = [task.exception() for task in ends if task.done() and not task.cancelled()]
         for task in ends:
             task.cancel()
@@ -111,11 +113,11 @@ class Swarm:
     async def report_for(self, seconds: float, each_per_s: float) -> int:
         """Every agent reports so often for so long; returns how many reports were sent."""
         clock = asyncio.get_running_loop().time
-        gap_s = 1.0 / (each_per_s * len(self._members))
+        gap_s = 1.0 / (each_per_s * len(self.members))
         began, sent = clock(), 0
         while (passed := clock() - began) < seconds:
             while sent * gap_s <= passed:
-                await self._members[sent % len(self._members)].report()
+                await self.members[sent % len(self.members)].report()
                 sent += 1
             await asyncio.sleep(max(TURN_S, began + sent * gap_s - clock()))
         return sent

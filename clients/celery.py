@@ -1,4 +1,4 @@
-"""Celery's side of placed jobs, and a router that asks Steelyard where a task should run.
+"""Celery's side of placed jobs: the guard of a worker on a host. What sends tasks is in clients.sending.
 
     from clients.celery import install
     install(app)                    # in the module that makes the app; STEELYARD_AGENT_SOCKET names the agent
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from celery.exceptions import Ignore, Reject
 from celery.signals import worker_init
 
 from clients.claims import SOCKET_VARIABLE, AgentUnreachable, Claims
-from clients.rest import Steelyard
+from clients.measuring import Meter
+from clients.reporting import reporting
 
 ATTEMPT_HEADER = "steelyard_attempt"
 JOB_HEADER = "steelyard_job"
@@ -102,8 +103,12 @@ def _run(claims: Claims, job: str, attempt: int, body: Callable[[], Any]) -> Any
         if not claim.accepted:
             raise Ignore(f"job {job} attempt {attempt} is not to run here: {claim.reason}")
         try:
-            with claims.held(job, attempt):
-                result = body()
+            meter = Meter()
+            try:
+                with claims.held(job, attempt), reporting(claims, job, attempt):
+                    result = body()
+            finally:
+                used = meter.used()
         except Ignore:
             # The body says that it is done and leaves no result.
             end = claims.succeeded(job, attempt, None)
@@ -114,67 +119,13 @@ def _run(claims: Claims, job: str, attempt: int, body: Callable[[], Any]) -> Any
             if end.accepted:
                 raise
         else:
-            end = claims.succeeded(job, attempt, result)
+            end = claims.succeeded(job, attempt, result, used)
             if end.accepted:
                 return result
     except AgentUnreachable as error:
         raise Reject(str(error), requeue=True) from error
     # The attempt was given up meanwhile and another one counts: this result must not be stored.
     raise Ignore(f"job {job} attempt {attempt} ended too late: {end.reason}")
-
-
-class HostQueueRouter:
-    """A Celery router that has each task placed as a job and sends it to the queue of the chosen host.
-
-    demands: task name to its demand (resource name to amount); tasks that are not named here are not placed.
-    The job is created before the message is published, with dispatch false: the control plane records it and
-    leaves publishing to this application. Its id travels in the header `steelyard_job`, because a router
-    cannot choose the task's id. A message that is never published leaves a job that is never claimed.
-
-        app.conf.task_routes = (HostQueueRouter(Steelyard(url, token), {"media.encode": {"cpu": 2}}),)
-    """
-
-    def __init__(self, client: Steelyard, demands: Mapping[str, Mapping[str, float]]) -> None:
-        self._client = client
-        self._demands = {name: dict(demand) for name, demand in demands.items()}
-
-    def __call__(
-        self,
-        name: str,
-        args: Sequence[Any] | None,
-        kwargs: Mapping[str, Any] | None,
-        options: dict[str, Any],
-        task: Any = None,
-        **_: Any,
-    ) -> dict[str, Any] | None:
-        return self.route_task(name, args, kwargs, options, task)
-
-    def route_task(
-        self,
-        name: str,
-        args: Sequence[Any] | None,
-        kwargs: Mapping[str, Any] | None,
-        options: dict[str, Any],
-        task: Any = None,
-    ) -> dict[str, Any] | None:
-        """The route, or None for a task that is not placed. Raises ProblemError when it fits nowhere."""
-        headers = dict(options.get("headers") or {})
-        if name not in self._demands or "queue" in options or ATTEMPT_HEADER in headers:
-            return None
-        job = self._client.create_job(
-            {
-                "task": name,
-                "args": list(args or ()),
-                "kwargs": dict(kwargs or {}),
-                "demand": self._demands[name],
-                "dispatch": False,
-            }
-        )
-        headers |= {JOB_HEADER: str(job["id"]), ATTEMPT_HEADER: int(job["attempt"])}
-        # Options win over a route, so headers that the caller gave would hide ours: both must name them.
-        if options.get("headers"):
-            options["headers"] = headers
-        return {"queue": queue_of(job["host"]), "headers": headers}
 
 
 def queue_of(host: str) -> str:

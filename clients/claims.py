@@ -14,7 +14,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,17 @@ class Claims:
         """May the body run here, now? Raises AgentUnreachable."""
         return self._ask({"job": job, "attempt": attempt, "event": "claim"})
 
-    def succeeded(self, job: str, attempt: int, result: Any) -> Answer:
+    def succeeded(
+        self, job: str, attempt: int, result: Any, used: Mapping[str, float] | None = None
+    ) -> Answer:
         """The body returned. An answer that is not accepted means the attempt was given up meanwhile."""
-        return self._ask({"job": job, "attempt": attempt, "event": "succeeded", "result": portable(result)})
+        said = {"result": portable(result), "used": dict(used or {})}
+        return self._ask({"job": job, "attempt": attempt, "event": "succeeded", **said})
+
+    def report(self, job: str, attempt: int, share: float | None, note: str, lines: str) -> Answer:
+        """How far the attempt is, and what it logged."""
+        said = {"share": share, "note": note, "lines": lines}
+        return self._ask({"job": job, "attempt": attempt, "event": "report", **said})
 
     def failed(self, job: str, attempt: int, error: str) -> Answer:
         """The body raised."""

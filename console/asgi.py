@@ -20,6 +20,7 @@ from django.urls import path
 from agents.wire import LINK_PATH
 from console.live import feed, link
 from console.live.consumers import LiveConsumer
+from console.search.index import index
 from console.underway.watch import watch
 
 # Every statement to the database lets go of the interpreter, and whoever waits for it back waits this long while
@@ -51,13 +52,16 @@ async def _live(receive: Any, send: Any) -> None:
         if event["type"] == "lifespan.startup":
             try:
                 await feed.start()
-                looking = asyncio.create_task(feed.forever(watch.run), name="underway.watch")
+                looking = [
+                    asyncio.create_task(feed.forever(work), name=name)
+                    for name, work in (("underway.watch", watch.run), ("search.index", index.keep_warm))
+                ]
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": repr(error)})
                 raise
             await send({"type": "lifespan.startup.complete"})
         else:
-            await feed.end([looking])
+            await feed.end(looking)
             await feed.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

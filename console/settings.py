@@ -106,6 +106,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "console.pages.static_files.StaticFiles",
+    "console.pages.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -133,7 +134,13 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "console.pages.frame.frame",
             ],
-            "builtins": ["console.pages.shown", "console.lists.bar"],
+            "builtins": [
+                "console.pages.shown",
+                "console.pages.strip",
+                "console.lists.bar",
+                "console.lists.tick",
+                "console.fleet.cells",
+            ],
         },
     }
 ]
@@ -174,6 +181,7 @@ ACCOUNT_RATE_LIMITS = False
 SOCIALACCOUNT_ADAPTER = "console.accounts.oidc.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = STEELYARD_OIDC.providers if STEELYARD_OIDC else {}
 MFA_ADAPTER = "console.accounts.second_factor.SealingAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A phone's clock may be half a minute wrong.
 MFA_TOTP_TOLERANCE = 1
 
@@ -245,6 +253,7 @@ SPECTACULAR_SETTINGS = {
         "HostStateEnum": "console.fleet.models.Host.State",
         "MovePlanStateEnum": "console.storage.models.MovePlan.State",
         "MoveStateEnum": "console.storage.models.Move.State",
+        "JobStateEnum": "console.jobs.models.Job.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -20,12 +20,13 @@ from control_rig import Fleet, empty
 PRODUCTS = ("product", "stack")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the runner reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what stays together where several processes share the run (`--dist loadgroup`): the tests of a
     running product, and else those of a file."""
     for item in items:
         asked = getattr(item, "fixturenames", ())
-        group = next((name for name in PRODUCTS if name in asked), str(item.path))
+        group = next((name for name in PRODUCTS if name in asked), item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

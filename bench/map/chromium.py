@@ -101,8 +101,13 @@ class Chromium:
     def version(self) -> str:
         return str(self._driver.capabilities["browserVersion"])
 
-    def watch(self, url: str, ready: str, settle_s: float, seconds: float) -> Watched:
-        """Open a page, wait until the expression `ready` holds in it and things have settled, and watch its frames.
+    def let_in(self, url: str, session: str) -> None:
+        """Carry this session at the console there."""
+        cookie = {"name": "sessionid", "value": session, "url": url}
+        self._driver.execute_cdp_cmd("Network.setCookie", cookie)
+
+    def open(self, url: str, ready: str) -> None:
+        """Load a page and wait until the expression `ready` holds in it.
 
         Raises TimeoutError where it never gets ready, with what the browser complained of.
         """
@@ -112,10 +117,19 @@ class Chromium:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{url}: {self._driver.get_log('browser')}")
             time.sleep(0.1)
+
+    def run(self, script: str, *given: object) -> Any:
+        """What a script calls done() with, the last of `given`; it may wait for things."""
+        return self._driver.execute_async_script(
+            f"(async (...given) => {{ {script} }})(...arguments)", *given
+        )
+
+    def watch(self, url: str, ready: str, settle_s: float, seconds: float) -> Watched:
+        """Open a page, wait until things have settled, and watch its frames. Raises TimeoutError as open() does."""
+        self.open(url, ready)
         time.sleep(settle_s)
         before = self._worked_s()
-        script = f"(async (...given) => {{ {WATCH} }})(...arguments)"
-        begun, drawn = self._driver.execute_async_script(script, seconds)
+        begun, drawn = self.run(WATCH, seconds)
         busy_ms = (self._worked_s() - before) * 1000 / seconds
         return Watched([after - at for at, after in pairwise(begun)], drawn, busy_ms)
 

@@ -25,6 +25,7 @@ MOST = 1000
 MAP = ("/static/js/main.js", "/static/js/cluster-map.js")
 GRID = ("/static/js/main.js", "/static/js/host-grid.js")
 LIBRARIES = {"static": "django.templatetags.static"}
+TAGS = ("console.pages.shown", "console.lists.tick", "console.fleet.cells")
 register = Library()
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
 
@@ -69,7 +70,7 @@ def render(template: str, scripts: Sequence[str], hosts: int, **choice: str) -> 
             **choice,
         }
         return str(
-            Engine(dirs=TEMPLATES, libraries=LIBRARIES, builtins=["console.pages.shown", __name__])
+            Engine(dirs=TEMPLATES, libraries=LIBRARIES, builtins=[*TAGS, __name__])
             .get_template(template)
             .render(Context(context, use_l10n=False))
         )

@@ -79,7 +79,7 @@ def _row(
     compared = Compared.of([of(each) for each in watched["ours"]], [of(each) for each in watched[peer]])
     called = PEERS[peer] + (f" {ECHARTS}" if peer == "echarts" else "")
     note = (
-        f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in two frames, Chromium {version} without a gpu"
+        f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in four frames, Chromium {version} without a gpu"
     )
     return row(identity, compared, unit, limit, peer=called, packages=("uvicorn", "websockets"), note=note)
 

@@ -32,7 +32,7 @@ def _run(settings: Settings) -> list[Row]:
         watched = [browser.watch(url + PATH, READY, settle, seconds) for _ in range(settings.rounds)]
         version = browser.version()
     note = (
-        f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in two frames, Chromium {version} without a gpu"
+        f"{HOSTS} hosts, {UPDATES_PER_S:g} updates a second in four frames, Chromium {version} without a gpu"
     )
     return [
         row(

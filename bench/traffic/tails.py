@@ -102,16 +102,16 @@ def tail_row(identity: str, peer: str, turns: Mapping[str, Sequence[Turn]]) -> R
     )
 
 
-def _evenness(stage: Stage, turns: list[Turn]) -> Row:
-    cores = stage.cores()
+def unevenness(stage: Stage, turn: Turn) -> float:
+    """The busiest host's use of its quota over the mean of all hosts'."""
+    used = [turn.used[name] / cores for name, cores in stage.cores().items()]
+    return max(used) / fmean(used)
 
-    def unevenness(turn: Turn) -> float:
-        used = [turn.used[name] / cores[name] for name in cores]
-        return max(used) / fmean(used)
 
+def _evenness(stage: Stage, turns: Sequence[Turn]) -> Row:
     return row(
         "B1.cpu_max_avg",
-        Compared.of([unevenness(turn) for turn in turns]),
+        Compared.of([unevenness(stage, turn) for turn in turns]),
         "max / mean of the hosts' cpu",
         Limit("1.05", most=1.05),
         note=f"at {EVEN} % load",

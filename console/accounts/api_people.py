@@ -26,7 +26,7 @@ from console.api.views import ActionView
 
 
 class PersonShown(serializers.ModelSerializer):
-    second_factor = serializers.BooleanField(help_text="Logging in asks for a code.")
+    second_factor = serializers.BooleanField(help_text="Logging in asks for a code or a key.")
     single_sign_on = serializers.BooleanField(help_text="The OpenID provider says who it is, and its role.")
 
     class Meta:

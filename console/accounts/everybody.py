@@ -12,7 +12,7 @@ from console.accounts.models import User
 def everybody() -> QuerySet[User]:
     """By name; each with second_factor and single_sign_on."""
     of_them = {"user": OuterRef("pk")}
-    apps = Authenticator.objects.filter(**of_them, type=Authenticator.Type.TOTP)
+    factors = Authenticator.objects.filter(**of_them).exclude(type=Authenticator.Type.RECOVERY_CODES)
     return User.objects.annotate(
-        second_factor=Exists(apps), single_sign_on=Exists(SocialAccount.objects.filter(**of_them))
+        second_factor=Exists(factors), single_sign_on=Exists(SocialAccount.objects.filter(**of_them))
     ).order_by("username")

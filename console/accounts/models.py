@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 
 class Role(models.TextChoices):
@@ -24,9 +25,21 @@ class User(AbstractUser):
     """A person, or a program that acts by API tokens alone (no usable password)."""
 
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    #: How often all sessions of this account were ended.
+    sessions_ended = models.PositiveIntegerField(default=0)
 
     def has_role(self, role: Role) -> bool:
         return self.is_active and Role(self.role).includes(role)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must be of to be believed: Django's of the password, and of how often they were ended."""
+        of_password: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        if not self.sessions_ended:
+            return of_password
+        salted = salted_hmac(
+            "steelyard.sessions", f"{of_password} {self.sessions_ended}", secret, algorithm="sha256"
+        )
+        return salted.hexdigest()
 
 
 class SetupLink(models.Model):

@@ -1,19 +1,24 @@
-"""The second factor: codes of an authenticator app (TOTP), and recovery codes for when it is lost.
+"""The second factor: codes of an authenticator app (TOTP) or keys (WebAuthn), and recovery codes for when it is lost.
 
-allauth makes and checks the codes and holds a login until one was given. Here is what it leaves to us: its secrets are
-sealed in the database, wrong codes are slowed down as wrong passwords are, and a code opens once in the whole control
-plane, where allauth remembers it in one process.
+allauth makes and checks the codes and the keys' challenges, and holds a login until one was answered. Here is what it
+leaves to us: its secrets are sealed in the database, wrong codes are slowed down as wrong passwords are, and a code
+opens once in the whole control plane, where allauth remembers it in one process. Of a key nothing is secret here, and
+its answers cannot be guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -73,32 +78,69 @@ class CodeForm(AuthenticateForm):
         return code
 
 
+class KeyForm(AuthenticateWebAuthnForm):
+    """What a key answered to the challenge of this session."""
+
+    wait_s = 0
+
+    def clean_credential(self) -> Authenticator:
+        with garbled():
+            found: Authenticator = super().clean_credential()
+            return found
+
+
+@contextmanager
+def garbled() -> Iterator[None]:
+    """What is no answer of a key, but somebody's own text, is refused as one; allauth expects a browser's."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, struct.error):
+        raise ValidationError("This is no answer of a key.", code="garbled") from None
+
+
 class SecondStep(AuthenticateView):
-    """Where a login that has its password waits for the code. 429 while it is closed."""
+    """Where a login that has its password waits for the code or the key. 429 while it is closed for codes."""
 
     template_name = "accounts/second_step.html"
 
-    def _build_forms(self) -> CodeForm:
+    def _build_forms(self) -> CodeForm | KeyForm:
         posted = self.request.POST if self.request.method == "POST" else None
-        user, address = self.stage.login.user, address_of(self.request)
-        self.webauthn_form = None
-        self.auth_form = CodeForm(user=user, data=posted, address=address)
-        return self.auth_form
+        user, by_key = self.stage.login.user, "credential" in self.request.POST
+        self.auth_form = CodeForm(
+            user=user, data=None if by_key else posted, address=address_of(self.request)
+        )
+        self.webauthn_form = KeyForm(user=user, data=posted if by_key else None) if has_keys(user) else None
+        return self.webauthn_form if by_key and self.webauthn_form else self.auth_form
 
-    def form_valid(self, form: CodeForm) -> HttpResponse:
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        if self.webauthn_form:
+            context["key_options"] = json.dumps(context["js_data"]["request_options"]["publicKey"])
+        context["has_app"] = has_app(self.stage.login.user)
+        return context
+
+    def form_valid(self, form: CodeForm | KeyForm) -> HttpResponse:
         self.request.session[PROVEN] = form.user.pk
         answer: HttpResponse = super().form_valid(form)
         return answer
 
-    def form_invalid(self, form: CodeForm) -> HttpResponse:
+    def form_invalid(self, form: CodeForm | KeyForm) -> HttpResponse:
         answer: HttpResponse = super().form_invalid(form)
         if form.wait_s:
             answer.status_code, answer["Retry-After"] = 429, str(form.wait_s)
         return answer
 
 
-def has_second_factor(user: User) -> bool:
+def has_app(user: User) -> bool:
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def has_keys(user: User) -> bool:
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists()
+
+
+def has_second_factor(user: User) -> bool:
+    return has_app(user) or has_keys(user)
 
 
 def is_missing(user: Any, session: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from console.fleet import api as fleet
 from console.history import api as history
 from console.history import api_moments as moments
 from console.jobs import api as jobs
+from console.jobs import api_queue as queue
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -124,8 +125,15 @@ urlpatterns = [
     path("channels/<name:name>/test/", alerts.ChannelTest.as_view()),
     path("history/hosts/<name:name>/marks/", history.HostMarks.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
+    path("jobs/many/", jobs.ManyJobs.as_view()),
     path("jobs/<uuid:job>/", jobs.OneJob.as_view()),
     path("jobs/<uuid:job>/cancel/", jobs.CancelJob.as_view()),
+    path("jobs/<uuid:job>/log/", jobs.LogOfJob.as_view()),
+    path("tenants/", queue.Tenants.as_view()),
+    path("tenants/<name:name>/", queue.OneTenant.as_view()),
+    path("schedules/", queue.Schedules.as_view()),
+    path("schedules/<name:name>/", queue.OneSchedule.as_view()),
+    path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
     path("shards/<name:name>/verify/", storage.VerifyOneShard.as_view()),

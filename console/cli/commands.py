@@ -19,6 +19,7 @@ from console.cli import (
     plans,
     policies,
     preferences,
+    queue,
     rebalances,
     services,
     shards,
@@ -43,6 +44,7 @@ for _name, _group in {
     "engine": engines,
     "place": placements,
     "job": jobs,
+    "tenant": queue,
     "shard": shards,
     "rebalance": rebalances,
     "alert": alerts,
@@ -56,6 +58,7 @@ for _name, _group in {
 }.items():
     app.add_typer(_group.app, name=_name)
 app.add_typer(certificates.keys, name="api-key")
+app.add_typer(queue.schedules, name="schedule")
 app.command()(chain)
 app.command()(search)
 app.command()(underway)

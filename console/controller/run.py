@@ -19,15 +19,13 @@ from console.celery import app
 from console.controller.detector import Detector
 from console.controller.lease import RENEW_S, Candidate, Fenced, fenced
 from console.controller.traffic import Traffic
+from console.controller.work import Queue, learn_needs, see_to_attempts
 from console.demo.drive import DEMO_S, Driver
 from console.fleet.actions.commands import expire_old_commands
 from console.fleet.actions.ending import EndDrain, overdue
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.history.record import keep, observe
-from console.jobs.actions.attempt import OweAgain, lose_expired_leases
-from console.jobs.actions.submit import PlaceJob
-from console.jobs.models import Job
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
 from console.live.feed import end, forever
@@ -48,10 +46,12 @@ PAUSE_S = 0.1
 #: Somebody waits for a changed service; many bells in a row must still not take all of a core.
 STEER_PAUSE_S = 0.03
 HOUSE_S = 600.0
+#: What tasks use is learned as often.
+LEARN_S = 10.0
 #: A moment of history is kept as often.
 HISTORY_S = 10.0
-#: Queued jobs tried in one sweep; the rest wait for the next, so that one sweep stays short.
-MOST_PLACED = 200
+#: A job waits for it at most: many ends in a row are answered together.
+PLACE_PAUSE_S = 0.05
 
 
 class Controller:
@@ -62,9 +62,11 @@ class Controller:
         self._detector = Detector(time.monotonic())
         self._bus = Bus()
         self._look = asyncio.Event()
+        #: Room may have appeared, or a job that waits for some.
+        self._room = asyncio.Event()
         self._rerender = asyncio.Event()
         self._isolated = False
-        self._tried_until: datetime | None = None
+        self._queue = Queue()
         self._met_broker = False
         self._broker_back_at: datetime | None = None
         self._traffic_seen: TrafficSeen | None = None
@@ -95,9 +97,11 @@ class Controller:
             self._loop(self._campaign_on(deposed), RENEW_S, deposed),
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
+            self._loop(self._place_on(epoch), SWEEP_S, deposed, self._room, PLACE_PAUSE_S),
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
+            self._loop(self._learn_on(epoch), LEARN_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -196,7 +200,7 @@ class Controller:
         picture.load()
         defaults.load()
         for step in (
-            self._detect, self._move, self._end_drains, self._see_to_attempts, self._place_waiting,
+            self._detect, self._move, self._end_drains, self._see_to_attempts,
         ):  # fmt: skip
             try:
                 step(epoch)
@@ -219,20 +223,20 @@ class Controller:
                 EndDrain(name).run(SYSTEM)
 
     def _see_to_attempts(self, epoch: int) -> None:
-        with fenced(epoch):
-            OweAgain(self._broker_back_at).run(SYSTEM)
-            lose_expired_leases()
+        see_to_attempts(epoch, self._broker_back_at)
 
-    def _place_waiting(self, epoch: int) -> None:
-        """Try the jobs that wait, oldest first; where one sweep can't try them all, the next goes on behind them,
-        so that many which fit nowhere do not stand before one that fits."""
-        waiting = Job.objects.filter(state=Job.State.QUEUED).order_by("created_at", "pk")
-        rest = waiting.filter(created_at__gt=self._tried_until) if self._tried_until else waiting
-        jobs = list(rest.values_list("pk", "created_at")[:MOST_PLACED])
-        for job, _ in jobs:
-            with fenced(epoch):
-                PlaceJob(job).run(SYSTEM)
-        self._tried_until = jobs[-1][1] if len(jobs) == MOST_PLACED else None
+    def _place_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def place() -> None:
+            if await in_thread(self._queue.place, epoch):
+                await in_thread(_send, "steelyard.relay_outbox")
+
+        return place
+
+    def _learn_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def learn() -> None:
+            await in_thread(learn_needs, epoch)
+
+        return learn
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]
@@ -260,6 +264,8 @@ class Controller:
         async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):
             if channel == BELLS:
                 self._look.set()
+                if payload in (bells.JOBS, bells.HOSTS):
+                    self._room.set()
                 if payload in (bells.SERVICES, bells.HOSTS):
                     self._rerender.set()
                 continue

@@ -14,6 +14,7 @@ from console.actions import SYSTEM
 from console.alerts.models import Alert, Delivery, Silence
 from console.events.models import Outbox
 from console.fleet.models import Command, HostToken
+from console.jobs.models import Job
 from console.placements.models import Decision, Placement
 from console.storage.models import Replica
 from console.traffic.actions.certificates import WarnOfCertificates
@@ -24,8 +25,9 @@ KEEP_DECISIONS = timedelta(days=30)
 
 @shared_task(name="steelyard.keep_house", expires=300)
 def keep_house() -> dict[str, int]:
-    """Forget what has been said, ended and released: messages, links and commands after a day, placements and
-    decisions that hold nothing after thirty. The audit trail stays. And say which certificates end soon."""
+    """Forget what has been said, ended and released: messages, links and commands after a day; jobs that have ended,
+    placements and decisions that hold nothing after thirty. The audit trail stays. And say which certificates end soon.
+    """
     now = timezone.now()
     day, month = now - KEEP_SENT, now - KEEP_DECISIONS
     ended = Command.objects.exclude(state=Command.State.PENDING).filter(expires_at__lt=day)
@@ -41,6 +43,7 @@ def keep_house() -> dict[str, int]:
         "deliveries": Delivery.objects.filter(created_at__lt=month).exclude(state=Delivery.State.OWED),
         "silences": Silence.objects.filter(until__lt=month),
         "sessions": Session.objects.filter(expire_date__lt=now),
+        "jobs": Job.objects.filter(ended_at__lt=month),
         "placements": released,
         "decisions": Decision.objects.filter(at__lt=month, placement=None),
     }

@@ -56,14 +56,14 @@ class HostSeen:
 
     @cached_property
     def lines(self) -> list[Line]:
-        used = {} if self.silent else picture.measured(self.name).used
+        used = {} if self.silent else picture.used(self.name)
         order = {name: place for place, name in enumerate(picture.cluster.dimensions.names)}
         ledger = sorted(
             self.host.ledger.all(), key=lambda line: (order.get(line.resource, len(order)), line.resource)
         )
         return [Line(line.resource, line.capacity, line.reserved, used.get(line.resource)) for line in ledger]
 
-    @property
+    @cached_property
     def shares(self) -> dict[str, float | None]:
         """Used and reserved of each bar, by the column that shows it."""
         bars = self.strip.bars

@@ -1,25 +1,35 @@
-"""Jobs: Celery tasks that the core places and a worker on the chosen host runs."""
+"""Jobs: Celery tasks that the core places and a worker on the chosen host runs; whose they are, and what they need."""
 
 from __future__ import annotations
 
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
 from console.placements.models import Placement
+
+#: Whose a job is that names no tenant.
+DEFAULT_TENANT = "default"
 
 
 class Job(models.Model):
     """One task. This row is the truth; Celery's message only tells a worker to come and claim it.
 
     attempt counts placements of this job: a claim or a result of an older attempt is refused.
+    tries: how often its body may run and fail. failures, losses: how often it did, and how often its worker was lost.
+    message: what of an application's own Celery message goes with it (clients.celery); None of a job handed in here.
+    array, position: the jobs that were handed in as one array share its id.
+    used: what the run that succeeded used, by resource, and its seconds; None where nobody measured.
     """
 
     class State(models.TextChoices):
+        BLOCKED = "blocked"
         QUEUED = "queued"
         PLACED = "placed"
         DISPATCHED = "dispatched"
         RUNNING = "running"
+        SET_ASIDE = "set_aside"
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         CANCELLED = "cancelled"
@@ -35,19 +45,119 @@ class Job(models.Model):
     demand = models.JSONField()
     labels = models.JSONField(default=dict)
     policy = models.CharField(max_length=64)
-    # False: the application publishes the first attempt's message itself, through the client library's router.
-    dispatch = models.BooleanField(default=True)
+    tenant = models.CharField(max_length=63, default=DEFAULT_TENANT)
+    priority = models.IntegerField(default=0)
+    deadline = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=1)
+    backoff_s = models.FloatField(default=5.0)
+    message = models.JSONField(null=True)
+    array = models.UUIDField(null=True)
+    position = models.PositiveIntegerField(null=True)
+    schedule = models.CharField(max_length=63, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED, db_index=True)
     attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
     placement = models.ForeignKey(Placement, null=True, on_delete=models.SET_NULL, related_name="jobs")
     result = models.JSONField(null=True)
     error = models.TextField(blank=True)
     waiting_for = models.TextField(blank=True)
+    # The host that had it and did not begin it, and when it was taken back.
+    taken_from = models.CharField(max_length=63, blank=True)
+    taken_at = models.DateTimeField(null=True)
+    progress = models.FloatField(null=True)
+    note = models.CharField(max_length=200, blank=True)
+    used = models.JSONField(null=True)
     request_key = models.CharField(max_length=128, null=True, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [
+            # The queue in its order, and the ends that are learned from: of many jobs few are in either.
+            models.Index(
+                fields=["tenant", "-priority", "created_at"], condition=Q(state="queued"), name="job_queue"
+            ),
+            models.Index(fields=["array"], condition=Q(array__isnull=False), name="job_array"),
+            models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),
+            models.Index(fields=["started_at"], condition=Q(started_at__isnull=False), name="job_started"),
+            models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_deadline"),
+            models.Index(
+                fields=["task", "-ended_at"], condition=Q(used__isnull=False), name="job_learned_from"
+            ),
+        ]
+
+
+class Need(models.Model):
+    """A job that waits until another has succeeded."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="needs")
+    needed = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="needed_by")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "needed"], name="need_once")]
+
+
+class JobLog(models.Model):
+    """The last lines that a job's body logged."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, primary_key=True, related_name="log")
+    text = models.TextField(blank=True)
+
+
+class Tenant(models.Model):
+    """Who shares the cluster, where it is not as everybody: weight 1 and no quota.
+
+    quota: the most that its jobs hold together, by resource. bursts: whether they may hold more while no other
+    tenant's jobs wait.
+    """
+
+    name = models.CharField(max_length=63, primary_key=True)
+    weight = models.FloatField(default=1.0)
+    quota = models.JSONField(default=dict)
+    bursts = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["name"]
+
+
+class Schedule(models.Model):
+    """A job that is handed in again and again, at the minutes that a cron expression names (UTC).
+
+    request: the job, as Submit takes it. overlaps: whether it is handed in while the last one has not ended.
+    catches_up: whether a run that was missed is made once when it is noticed; never more than one.
+    """
+
+    name = models.CharField(max_length=63, primary_key=True)
+    cron = models.CharField(max_length=100)
+    request = models.JSONField()
+    paused = models.BooleanField(default=False)
+    overlaps = models.BooleanField(default=False)
+    catches_up = models.BooleanField(default=True)
+    next_at = models.DateTimeField()
+    last_at = models.DateTimeField(null=True)
+    last_job = models.UUIDField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+
+class TaskProfile(models.Model):
+    """What runs of one task were seen to use: demand is what the next one is given where nobody says.
+
+    runs: how many were looked at. seconds: the median run.
+    """
+
+    task = models.CharField(max_length=200, primary_key=True)
+    demand = models.JSONField()
+    runs = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    learned_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["task"]

@@ -11,11 +11,18 @@ from balancer_core.lifecycle import JOB, is_final
 from console.accounts.models import Role
 from console.api.views import find
 from console.events.models import Event
-from console.jobs.actions.submit import RETRIED, Cancel
+from console.jobs.actions.ending import RETRIED, Cancel
+from console.jobs.learning import SECONDS
 from console.jobs.listing import JOBS
 from console.jobs.models import Job
+from console.jobs.standing import turn_of
 from console.lists.page import listed
+from console.live.picture import picture
 from console.pages.frame import act, offer, page
+from console.placements.models import Placement
+
+#: Attempts of one job that its page shows, the newest.
+MOST_ATTEMPTS = 20
 
 #: The way a job goes when all is well; the stepper shows it, and what else became of it.
 WAY = ("queued", "placed", "dispatched", "running", "succeeded")
@@ -31,7 +38,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @page()
 def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
     """One job."""
-    found: Job = find(JOBS.found(), "job", pk=job)
+    found: Job = find(JOBS.found().select_related("log"), "job", pk=job)
+    name = f"{found.task}/{found.pk}"
     ended = is_final(JOB, found.state)
     why_not = f"The job has {found.state}." if ended else ""
     return render(
@@ -39,6 +47,13 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
         "jobs/job.html",
         {
             "job": found,
+            "name": name,
+            "turn": turn_of(found, picture.view()[0]),
+            "attempts": Placement.objects.filter(name=name).select_related("host")[:MOST_ATTEMPTS],
+            "needs": found.needs.select_related("needed"),
+            "used": {
+                resource: amount for resource, amount in (found.used or {}).items() if resource != SECONDS
+            },
             "steps": steps(found.state),
             "ended": ended,
             "why_not_retried": "" if found.state in RETRIED else f"This job is {found.state}.",
@@ -59,8 +74,14 @@ def cancel_job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
 
 def steps(state: str) -> list[tuple[str, str]]:
     """(state, "done", "now" or "next") along the way; an end that is not on it takes the last place."""
-    way = WAY if state in WAY else (*WAY[:-1], state)
-    place = way.index(state)
+    way = (
+        WAY
+        if state in WAY
+        else ("blocked", *WAY)
+        if state == "blocked"
+        else (*WAY[:-1], state.replace("_", " "))
+    )
+    place = way.index(state.replace("_", " "))
     return [
         (each, "done" if number < place else "now" if number == place else "next")
         for number, each in enumerate(way)

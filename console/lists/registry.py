@@ -8,7 +8,7 @@ from console.alerts.listing import ALERTS
 from console.events.listing import EVENTS
 from console.fleet.actions.lifecycle import Cordon, Drain, Uncordon
 from console.fleet.listing import HOSTS
-from console.jobs.actions.submit import Cancel, Retry
+from console.jobs.actions.ending import Cancel, LetGo, Retry
 from console.jobs.listing import JOBS
 from console.multi import MultiAction
 from console.nodes.listing import ENGINES
@@ -22,7 +22,7 @@ Kind = type[MultiAction[Any]]
 KINDS: dict[str, Kind] = {
     kind.NAME: kind
     for kind in (
-        Cordon, Drain, Uncordon, Cancel, Retry, Release, DrainEndpoint, CloseEndpoint, ResumeEndpoint,
+        Cordon, Drain, Uncordon, Cancel, Retry, LetGo, Release, DrainEndpoint, CloseEndpoint, ResumeEndpoint,
     )
 }  # fmt: skip
 

@@ -24,9 +24,10 @@ from console.policies.defaults import defaults
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.5
+#: What a host says waits this long at most for its pixels: a person who waits for something to change sees it at once.
+TICK_S = 0.25
 #: Frames that wait for a browser: two seconds of them.
-QUEUED = 4
+QUEUED = 8
 SWEEP_S = 1.0
 PAUSE_S = 0.1
 MOST_COMMANDS = 5000
@@ -102,7 +103,7 @@ class Feed:
         return bool(self._subscribers)
 
     async def _tick(self) -> None:
-        """Every half second: tell the other processes what was reported here, and the browsers what is known."""
+        """Four times a second: tell the other processes what was reported here, and the browsers what is known."""
         while True:
             await asyncio.sleep(TICK_S)
             fresh, links.fresh = sorted(links.fresh), set()

@@ -1,7 +1,8 @@
 """What the database says of hosts and their ledgers, and which of them it says something new of.
 
 The picture asks every second. At ten thousand hosts that is seventy thousand rows, nearly all as before: they are read
-as plain tuples and compared, and only what differs is looked at further.
+as the database's own tuples, which costs a third of what Django makes of them, and compared, and only what differs is
+looked at further.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.db.models import TextField
+from django.db import connection
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from console.fleet.models import Host
@@ -29,7 +31,7 @@ class HostRow(NamedTuple):
     address: str
     labels: str
     state: str
-    lost_since: Any
+    lost_since: Any  # None, or what this database makes of a moment
 
     def labelled(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.labels)
@@ -49,7 +51,7 @@ class Intent:
             "pk", "name", "address", "said", "state", "lost_since"
         )
         ledger = Ledger.objects.order_by("pk").values_list("host_id", "resource", "capacity", "reserved")
-        return cls([HostRow(*row) for row in rows], list(ledger))
+        return cls(list(map(HostRow._make, _rows(rows))), _rows(ledger))
 
     def since(self, before: Intent) -> set[int]:
         """Keys of the hosts of which something differs; of those, too, that are gone."""
@@ -67,8 +69,17 @@ class Intent:
         return {line[1] for line in self.ledger}
 
 
+def _rows(queryset: QuerySet[Any]) -> list[tuple[Any, ...]]:
+    """The rows as they come over the connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(*queryset.query.sql_with_params())
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
 def _differing(now: list[Any], before: list[Any]) -> set[int]:
     """First fields of the rows that are not in both."""
+    if now == before:
+        return set()
     if len(now) == len(before):
         return {row[0] for pair in zip(now, before, strict=True) if pair[0] != pair[1] for row in pair}
     return {row[0] for row in set(now) ^ set(before)}

@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
 from console.live.frames import BARS
 
 UNKNOWN = "unknown"
+
+#: Its tag is in every template (settings.TEMPLATES).
+register = template.Library()
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,15 @@ def strip_of(
     """From shares by resource. A resource that is not among them, or None, is missing."""
     bars = tuple(Bar(name, _worst(used, parts), _worst(reserved, parts)) for name, parts in BARS.items())
     return Strip(bars, solid, outline, missing)
+
+
+@register.simple_tag
+def load_strip(strip: Strip, host: str = "", word: str = "", size: str = "") -> SafeString:
+    """The element. host: whose live figures it follows; word: of the host's state; size: a class of its style."""
+    given = {"host": host, "class": size, "used": strip.used, "reserved": strip.reserved, "state": word}
+    needed = {key: value for key, value in given.items() if value or key in ("used", "reserved")}
+    attributes = format_html_join("", ' {}="{}"', needed.items())
+    return format_html("<load-strip{}><span>{}</span></load-strip>", attributes, strip.text)
 
 
 def _worst(shares: Mapping[str, float | None], resources: tuple[str, ...]) -> float | None:

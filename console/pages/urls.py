@@ -14,6 +14,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
+from console.jobs import queue_pages
 from console.jobs import views as jobs
 from console.lists import bulk_page
 from console.lists import views as lists
@@ -71,6 +72,11 @@ urlpatterns: list[URLPattern] = [
     path("engines/", nodes.engines, name="engines"),
     path("engines/publish/", nodes.publish, name="publish"),
     path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/queue/", queue_pages.queue, name="queue"),
+    path("jobs/tenants/", queue_pages.set_tenant, name="set-tenant"),
+    path("jobs/schedules/", queue_pages.schedules, name="schedules"),
+    path("jobs/schedules/<slug:name>/remove/", queue_pages.remove_schedule, name="remove-schedule"),
+    path("jobs/tasks/", queue_pages.tasks, name="tasks"),
     path("jobs/<uuid:job>/", jobs.job, name="job"),
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),

@@ -18,7 +18,7 @@ from console.actions import Action
 from console.fleet.actions.lifecycle import Cordon, Drain, Remove, Uncordon
 from console.fleet.actions.tokens import IssueHostToken
 from console.fleet.models import Host
-from console.jobs.actions.submit import RETRIED, Cancel, Retry
+from console.jobs.actions.ending import RETRIED, Cancel, LetGo, Retry
 from console.jobs.models import Job
 from console.nodes.actions.publish import PublishByForce
 from console.placements.actions.release import Release
@@ -49,6 +49,10 @@ def _if_host_may(event: str) -> Callable[[str], str]:
 
 def _if_job_runs(state: str) -> str:
     return f"The job has {state}." if is_final(JOB, state) else ""
+
+
+def _if_job_is_aside(state: str) -> str:
+    return "" if state == Job.State.SET_ASIDE else f"The job is {state}."
 
 
 def _always(_: str) -> str:
@@ -88,6 +92,7 @@ DOINGS = (
     Doing(RemoveEndpoint, "remove", "endpoint"),
     Doing(Cancel, "cancel", "job", why_not=_if_job_runs),
     Doing(Retry, "retry", "job", why_not=lambda state: "" if state in RETRIED else f"The job is {state}."),
+    Doing(LetGo, "let go on", "job", why_not=_if_job_is_aside),
     Doing(Release, "release", "placement"),
     Doing(IssueHostToken, "add host", at="add-host"),
     Doing(CreateService, "new service", at="new-service"),

@@ -1,12 +1,14 @@
 """The shelves of this process, and when they are read again.
 
-A palette asks at every key: it gets what is there, and a look at the database begins beside it where the last one is
-older than FRESH_S. Who asks once (a page, a program) waits for that look. A look asks each kind whether anything
-changed, which is one row, and reads only those that did.
+The first look is the web process's own, before anybody asks, and so is one now and then (keep_warm), so that little is
+new at the next question. A palette asks at every key: it gets what is there, and a look at the database begins beside
+it where the last one is older than FRESH_S. Who asks once (a page, a program) waits for that look. A look asks each
+kind whether anything changed, which is one row, and reads only those that did.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -14,12 +16,14 @@ from collections.abc import Hashable
 
 from django.db import connection
 
+from console.live.threads import in_thread
 from console.search.kinds import KINDS
 from console.search.shelf import Shelf
 
 log = logging.getLogger(__name__)
 
 FRESH_S = 2.0
+WARM_S = 30.0
 
 
 class Index:
@@ -47,6 +51,12 @@ class Index:
                     self._look()
         elif self.age_s > FRESH_S and self._looking.acquire(blocking=False):
             threading.Thread(target=self._look_beside, name="search.look", daemon=True).start()
+
+    async def keep_warm(self) -> None:
+        """The web process's background work, until cancelled."""
+        while True:
+            await in_thread(self.refresh, wait=True)
+            await asyncio.sleep(WARM_S)
 
     def _look(self) -> None:
         at = time.monotonic()

@@ -9,7 +9,9 @@ with neighbours exchanged counted as one slip.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,11 @@ PAIRS: Final = 256
 MOST_CLOSELY: Final = 48
 SHORTEST: Final = 3
 LONGEST: Final = 32
+#: Of a title, words at which a slip is looked for.
+MOST_WORDS: Final = 8
+#: Titles that have all characters of an abbreviation, of which those are looked for that have them in order.
+MOST_LIKELY: Final = 3000
+_BETWEEN = re.compile(r"[\W_]")
 
 
 class Nearly:
@@ -33,14 +40,15 @@ class Nearly:
         there = letters != 0
         bits = np.where(there, np.uint64(1) << (letters & 63).astype(np.uint64), np.uint64(0))
         self._letters = np.bitwise_or.reduce(bits, axis=1)
+        self._first = letters[:, 0].copy()
         codes = _pair_codes(letters)
         both = there[:, :-1] & there[:, 1:]
-        self._pairs = np.zeros((PAIRS, len(cut)), bool)
+        self._pairs = np.zeros((PAIRS, len(cut)), np.uint8)
         for column in range(WIDTH - 1):
             rows = np.flatnonzero(both[:, column])
             if not len(rows):
                 break
-            self._pairs[codes[rows, column], rows] = True
+            self._pairs[codes[rows, column], rows] = 1
 
     def find(self, token: str, most: int) -> list[int]:
         """Positions of titles, nearest first; none for a token too short to be nearly anything."""
@@ -49,24 +57,25 @@ class Nearly:
         found: dict[int, tuple[int, int]] = {}
         for at in self._abbreviated(token):
             found[at] = (1, spread(token, self._titles[at]))
-        for at in self._slipped(token):
-            distance = slips(token, self._titles[at])
+        close = self._slipped(token)
+        for at, distance in zip(close, slips(token, [self._titles[at] for at in close]), strict=True):
             if distance <= allowed(token):
                 found[at] = min(found.get(at, (9, 0)), (0, distance))
         return sorted(found, key=lambda at: (found[at], len(self._titles[at]), at))[:most]
 
     def _abbreviated(self, token: str) -> list[int]:
         wanted = np.bitwise_or.reduce(np.uint64(1) << (_bytes(token) & 63).astype(np.uint64))
-        rows = np.flatnonzero((self._letters & wanted) == wanted)
         # Abbreviations begin where the title begins; that also keeps what is looked at closely small.
-        return [at for at in rows.tolist() if spread(token, self._titles[at]) >= 0][: MOST_CLOSELY * 4]
+        rows = np.flatnonzero(((self._letters & wanted) == wanted) & (self._first == _bytes(token)[0]))
+        likely = rows[:MOST_LIKELY].tolist()
+        return list(islice((at for at in likely if spread(token, self._titles[at]) >= 0), MOST_CLOSELY * 4))
 
     def _slipped(self, token: str) -> list[int]:
         codes = np.unique(_pair_codes(_bytes(token)[None, :])[0])
-        shared = self._pairs[codes].sum(axis=0, dtype=np.int16)
+        shared = self._pairs[codes].sum(axis=0, dtype=np.uint8)
         least = max(1, len(codes) - 3)
         rows = np.flatnonzero(shared >= least)
-        best = rows[np.argsort(-shared[rows], kind="stable")[:MOST_CLOSELY]]
+        best = rows[np.argsort(PAIRS - shared[rows].astype(np.int16), kind="stable")[:MOST_CLOSELY]]
         return best.tolist()  # type: ignore[no-any-return]
 
 
@@ -87,39 +96,40 @@ def spread(token: str, title: str) -> int:
     return place + 1 - len(token)
 
 
-def slips(token: str, title: str) -> int:
-    """The least slips (a character too many, missing, another, or two exchanged) between the token and a part of the
-    title that begins where a word begins; of more than are forgiven one more. O(len(token) * len(title)) at worst, and
-    most titles are left after a few letters."""
-    most = allowed(token)
-    fewest = most + 1
-    # With no more slips than that, one of the first letters stands among the first ones of the text.
-    first = set(token[: most + 1])
-    for begin in range(len(title)):
-        if begin and title[begin - 1].isalnum():
-            continue
-        if first.isdisjoint(title[begin : begin + 2 * most + 1]):
-            continue
-        fewest = min(fewest, _slips_from(token, title[begin : begin + len(token) + 2], fewest))
-    return fewest
+def slips(token: str, titles: Sequence[str]) -> list[int]:
+    """For each title the least slips (a character too many, missing, another, or two exchanged) between the token and
+    a part of it that begins where a word begins.
 
-
-def _slips_from(token: str, text: str, enough: int) -> int:
-    """Of the token to the best beginning of text; `enough` where it is not less."""
-    before: list[int] = []
-    last = list(range(len(text) + 1))
+    All parts side by side, a row of numpy for each of the token's characters: O(len(token)^2) a part.
+    """
+    width = len(token) + allowed(token)
+    parts = [
+        (place, title[begin : begin + width])
+        for place, title in enumerate(titles)
+        for begin in [0, *(found.end() for found in _BETWEEN.finditer(title))][:MOST_WORDS]
+    ]
+    # Beyond its end a part is of characters that no token has.
+    texts = (
+        np.array([part for _, part in parts], dtype=f"U{width}").view(np.uint32).reshape(len(parts), width)
+    )
+    columns = np.arange(width + 1, dtype=np.int16)
+    before = last = np.broadcast_to(columns, (len(parts), width + 1))
     for row, letter in enumerate(token, start=1):
-        now = [row]
-        for column, other in enumerate(text, start=1):
-            cost = min(last[column] + 1, now[-1] + 1, last[column - 1] + (letter != other))
-            if row > 1 and column > 1 and letter == text[column - 2] and token[row - 2] == other:
-                cost = min(cost, before[column - 2] + 1)
-            now.append(cost)
+        same = texts == ord(letter)
+        now = np.empty_like(last)
+        now[:, 0] = row
+        now[:, 1:] = np.minimum(last[:, 1:] + 1, last[:, :-1] + ~same)
+        if row > 1:
+            exchanged = same[:, :-1] & (texts[:, 1:] == ord(token[row - 2]))
+            fewest = np.where(exchanged, before[:, :-2] + 1, now[:, 2:])
+            now[:, 2:] = np.minimum(now[:, 2:], fewest)
+        # What is missing in the token: from every column on to the right, each step one slip.
+        now = np.minimum.accumulate(now - columns, axis=1) + columns
         before, last = last, now
-        # Rows only grow, and an exchange looks back over one: nothing better can come of this.
-        if min(last) >= enough and min(before) >= enough:
-            return enough
-    return min(last)
+    found = [LONGEST] * len(titles)
+    for (place, _), distance in zip(parts, last.min(axis=1).tolist(), strict=True):
+        found[place] = min(found[place], distance)
+    return found
 
 
 def _bytes(token: str) -> np.ndarray:

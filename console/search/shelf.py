@@ -21,7 +21,7 @@ from console.search.nearly import Nearly
 MOST_TOKENS: Final = 8
 LONGEST_TOKEN: Final = 100
 #: Hits that are ranked one by one; of a token that is in more lines, those that begin with it go first.
-MOST_RANKED: Final = 1500
+MOST_RANKED: Final = 800
 
 TITLE, BEGINNING, WORD, INSIDE, ELSEWHERE, ANYWHERE, NEARLY = range(7)
 
@@ -58,6 +58,8 @@ class Shelf:
         self._lines = [
             f"{title}\t{entry.words.lower()}" for title, entry in zip(self._titles, entries, strict=True)
         ]
+        # Made with the shelf, beside the questions: who mistypes first must not wait for it.
+        self._nearly = Nearly(self._titles)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -65,10 +67,6 @@ class Shelf:
     @cached_property
     def by_key(self) -> dict[str, Entry]:
         return {entry.key: entry for entry in self.entries}
-
-    @cached_property
-    def _nearly(self) -> Nearly:
-        return Nearly(self._titles)
 
     def find(self, tokens: Sequence[str], most: int) -> list[Hit]:
         """The best entries that have every token in them, best first. O(lines), plus O(log most) a hit."""
@@ -78,7 +76,8 @@ class Shelf:
         hits: Sequence[int] = range(len(lines))
         for token in sorted(tokens, key=len, reverse=True):
             hits = [at for at in hits if token in lines[at]]
-        if len(hits) > MOST_RANKED:
+        if len(hits) > MOST_RANKED or (len(tokens) == 1 and len(hits) > most):
+            # Nothing is nearer than what begins with it.
             first = [at for at in hits if lines[at].startswith(tokens[0])]
             hits = (first if len(first) >= most else hits)[:MOST_RANKED]
         whole = " ".join(tokens)
@@ -91,7 +90,7 @@ class Shelf:
 
     def _rank(self, at: int, tokens: Sequence[str], whole: str) -> tuple[int, int, int]:
         line, title = self._lines[at], self._titles[at]
-        tier = TITLE if title == whole else max(tier_of(line, len(title), token) for token in tokens)
+        tier = TITLE if title == whole else max([tier_of(line, len(title), token) for token in tokens])
         return tier, len(title) if self._by_length else 0, at
 
 

@@ -5,6 +5,8 @@ import { BARS, STATES, UNKNOWN, worstByte } from "./live.js";
 
 /** Not shown. */
 const OUT = -1;
+/** In one question. */
+const MOST_LABELS = 16;
 const RANKS = [STATES.cordoned, STATES.draining, STATES.silent, STATES.lost];
 const WEIGHTS = Array.from({ length: 16 }, (_, bits) => RANKS.reduce((most, bit, place) => (bits & bit ? place + 1 : most), 0));
 
@@ -55,15 +57,20 @@ export class Order {
     this.narrow(this.view);
   }
 
-  /** q: a text in name or address; label: KEY=VALUE, or KEY alone; state: a word. All of them as the server reads them. */
+  /**
+   * q: a text in name or address; label: KEY=VALUE, or KEY alone, several with spaces between; state: a word. All of them
+   * as the server reads them: console/fleet/listing.py.
+   */
   narrow(view) {
     this.view = view;
     const text = (view.q ?? "").toLowerCase();
-    const [key, value] = split(view.label ?? "");
+    const wanted = labelsAsked(view.label ?? "");
     this.fits = Uint8Array.from(this.hosts, ({ name, address, labels }) => {
       if (text && !name.toLowerCase().includes(text) && !(address ?? "").toLowerCase().includes(text)) return 0;
-      if (!key) return 1;
-      return Object.hasOwn(labels ?? {}, key) && (value === null || labels[key] === value) ? 1 : 0;
+      for (const [key, values] of wanted) {
+        if (!Object.hasOwn(labels ?? {}, key) || !(values.has(null) || values.has(labels[key]))) return 0;
+      }
+      return 1;
     });
   }
 
@@ -108,9 +115,16 @@ function rank(texts) {
   return { ranks: Uint32Array.from(texts, (text) => places.get(text)), most: sorted.length };
 }
 
-function split(label) {
-  const at = label.indexOf("=");
-  return at < 0 ? [label.trim(), null] : [label.slice(0, at).trim(), label.slice(at + 1).trim()];
+/** By key the values that fit; null: any. */
+function labelsAsked(text) {
+  const wanted = new Map();
+  for (const label of text.split(/\s+/).filter(Boolean).slice(0, MOST_LABELS)) {
+    const at = label.indexOf("=");
+    const key = at < 0 ? label : label.slice(0, at);
+    if (!wanted.has(key)) wanted.set(key, new Set());
+    wanted.get(key).add(at < 0 ? null : label.slice(at + 1));
+  }
+  return wanted;
 }
 
 function isIn(state, bits) {

@@ -46,8 +46,19 @@ export function tellPage(view, form) {
 
 const MOST_OFFERED = 200;
 
-/** The labels that hosts carry, the commonest first, for the field that narrows by them. */
-export function offerLabels(list, hosts) {
+let counted = { hosts: null, common: [] };
+
+/** The labels that hosts carry, the commonest first, for the field that narrows by them: each behind what is typed before. */
+export function offerLabels(list, hosts, typed) {
+  const before = typed.slice(0, typed.lastIndexOf(" ") + 1);
+  if (counted.hosts === hosts && list.dataset.before === before) return;
+  if (counted.hosts !== hosts) counted = { hosts, common: commonLabels(hosts) };
+  list.dataset.before = before;
+  const offers = counted.common.map(([said, count]) => new Option(`${count} host${count === 1 ? "" : "s"}`, before + said));
+  list.replaceChildren(...offers);
+}
+
+function commonLabels(hosts) {
   const counts = new Map();
   for (const { labels } of hosts) {
     for (const [key, value] of Object.entries(labels ?? {})) {
@@ -55,6 +66,5 @@ export function offerLabels(list, hosts) {
       counts.set(said, (counts.get(said) ?? 0) + 1);
     }
   }
-  const common = [...counts].sort(([a, many], [b, most]) => most - many || (a < b ? -1 : 1)).slice(0, MOST_OFFERED);
-  list.replaceChildren(...common.map(([said, count]) => new Option(`${count} host${count === 1 ? "" : "s"}`, said)));
+  return [...counts].sort(([a, many], [b, most]) => most - many || (a < b ? -1 : 1)).slice(0, MOST_OFFERED);
 }

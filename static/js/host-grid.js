@@ -82,11 +82,16 @@ class HostGrid extends HTMLElement {
     });
     // What is typed into a field at one go is one step back.
     this.form.addEventListener("input", ({ target }) => {
+      this.offer();
       this.ask(this.#asked(), target !== this.typed || target instanceof HTMLSelectElement);
       this.typed = target;
     });
     this.form.addEventListener("focusout", () => (this.typed = null));
     addEventListener("popstate", () => this.follow(readView()));
+  }
+
+  offer() {
+    offerLabels(document.getElementById("labels"), feed.hosts, this.form.elements.label.value);
   }
 
   #asked() {
@@ -108,7 +113,7 @@ class HostGrid extends HTMLElement {
   /** Other hosts than before. */
   meet() {
     this.order.meet(feed.hosts);
-    offerLabels(document.getElementById("labels"), feed.hosts);
+    this.offer();
     this.follow(this.view);
   }
 

@@ -161,6 +161,9 @@ def test_the_view_is_in_the_url_and_back_takes_it_back(window: Browser) -> None:
         look(window, console, "?label=zone%3Dnorth")
         window.script("window.kept = true")
         labelled = count(window)
+        look(window, console, "?label=zone%3Dnorth+zone%3Dsouth+rack")
+        several = count(window)
+        look(window, console, "?label=zone%3Dnorth")
         window.script("""
             const { state } = document.getElementById("host-filters").elements;
             state.value = "cordoned";
@@ -176,6 +179,7 @@ def test_the_view_is_in_the_url_and_back_takes_it_back(window: Browser) -> None:
         window.driver.back()
         window.wait(lambda: count(window) == "10 of 40 hosts", "the view before")
 
+        assert several == "20 of 40 hosts"
         assert (labelled, both, none) == ("10 of 40 hosts", "1 of 40 hosts", "0 of 40 hosts")
         assert query == "?label=zone%3Dnorth&state=cordoned"
         assert exported.endswith("?label=zone%3Dnorth&state=cordoned")

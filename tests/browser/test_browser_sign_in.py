@@ -1,4 +1,4 @@
-"""Logging in as people do, in the running product: an authenticator app that is demanded, and an OpenID provider."""
+"""Logging in as people do, in the running product: an authenticator app that is demanded, a key, an OpenID provider."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from authenticator_app import App
 from browser_rig import AXE, Browser
 from oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider
+from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from stack_rig import WHO, Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -71,9 +72,42 @@ def check(browser: Browser) -> list[Any]:
     return found
 
 
-def test_people_log_in_by_app_and_by_provider(console: Stack, visitor: Browser) -> None:
-    """The administrator is led to the app before anything else, and asked for its code at the next login; somebody of
-    the provider's comes in by one click. Every page on the way is as accessible as the others."""
+def enter_with_key(console: Stack, visitor: Browser, codes: list[str]) -> list[Any]:
+    """Add a key to the account and log in with it. Keys belong to a name: here to localhost."""
+    local = console.url.replace("127.0.0.1", "localhost")
+    visitor.driver.get(f"{console.url}/settings/second-factor/")
+    visitor.wait(
+        lambda: "Keys belong to a name" in visitor.text("[data-said]"),
+        "why no key can be asked at an address",
+    )
+    visitor.driver.add_virtual_authenticator(VirtualAuthenticatorOptions())
+    visitor.driver.get(f"{local}/login/?next=/settings/second-factor/")
+    fill(visitor, username=WHO[0], password=WHO[1])
+    visitor.one("button").click()
+    visitor.wait(lambda: visitor.text("h1") == "The second step", "the second step")
+    fill(visitor, code=codes[0])
+    visitor.one("button").click()
+    visitor.wait(lambda: visitor.text("h1") == "Your second factor", "the page of the second factor")
+    for name, value in {"code": codes[1], "name": "on the ring"}.items():
+        visitor.one(f"form[data-key] [name={name}]").send_keys(value)
+    visitor.one("form[data-key] button").click()
+    visitor.wait(lambda: "The key is added" in visitor.text(".messages"), "the new key")
+    found = check(visitor)
+    visitor.driver.delete_all_cookies()
+    visitor.driver.get(f"{local}/login/")
+    fill(visitor, username=WHO[0], password=WHO[1])
+    visitor.one("button").click()
+    visitor.wait(lambda: visitor.script("return document.querySelector('form[data-key] button')?.disabled === false"),
+                 "the second step with a key")  # fmt: skip
+    found += check(visitor)
+    visitor.one("form[data-key] button").click()
+    visitor.wait(lambda: visitor.text("live-indicator") == "Live", "the live map, by the key")
+    return found
+
+
+def test_people_log_in_by_app_by_key_and_by_provider(console: Stack, visitor: Browser) -> None:
+    """The administrator is led to the app before anything else, and asked for its code at the next login, or for a key;
+    somebody of the provider's comes in by one click. Every page on the way is as accessible as the others."""
     found = {}
     visitor.driver.get(console.setup)
     fill(visitor, username=WHO[0], password=WHO[1])
@@ -85,6 +119,7 @@ def test_people_log_in_by_app_and_by_provider(console: Stack, visitor: Browser) 
     visitor.one("button").click()
     visitor.wait(lambda: visitor.text("h1") == "Recovery codes", "the recovery codes")
     found["codes"] = check(visitor)
+    codes = [each.text for each in visitor.driver.find_elements("css selector", ".codes code")]
     visitor.one("a.primary").click()
     visitor.wait(lambda: visitor.text("live-indicator") == "Live", "the live map")
 
@@ -101,6 +136,9 @@ def test_people_log_in_by_app_and_by_provider(console: Stack, visitor: Browser) 
     visitor.one("button").click()
     visitor.wait(lambda: visitor.text("live-indicator") == "Live", "the live map")
 
+    found["key"] = enter_with_key(console, visitor, codes)
+
+    visitor.driver.get(f"{console.url}/login/")  # away from localhost: cookies are a name's
     visitor.driver.delete_all_cookies()
     visitor.driver.get(f"{console.url}/hosts/")
     visitor.one("main a.button").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from celery import Celery, Task
 
 from clients.celery import install
+from clients.reporting import progress
 
 app = Celery("placed", broker=os.environ.get("PLACED_BROKER"), backend=os.environ.get("PLACED_BROKER"))
 app.conf.update(
@@ -43,6 +45,18 @@ def fail(trace: str) -> None:
 def hang(trace: str) -> None:
     leave_trace(trace)
     time.sleep(60)
+
+
+@app.task(name="placed.report")
+def report(trace: str) -> float:
+    """Says how far it is, logs, and uses some cpu and memory."""
+    progress(0.25, "a quarter")
+    logging.getLogger("work").warning("began with %s", trace)
+    held = bytearray(os.urandom(1024)) * (32 * 1024)
+    until = time.thread_time() + 0.3
+    while time.thread_time() < until:
+        held[0] ^= 1
+    return time.thread_time()
 
 
 class Based(Task):  # type: ignore[misc]

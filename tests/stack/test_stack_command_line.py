@@ -131,8 +131,7 @@ def test_every_command_works(
     job = steelyard.json("job", "run", "stack.fail", "--arg", "by hand", "--demand", "cpu=10m")["id"]
     assert product.ended(job)["error"] == "ValueError: by hand"
     assert job in {each["id"] for each in steelyard.json("job", "list")}
-    waiting = steelyard.json("job", "run", "stack.add", "--demand", "cpu=5000")["id"]
-    assert steelyard.json("job", "cancel", waiting)["state"] == "cancelled"
+    jobs_by_hand(product, steelyard)
 
     source = ("--size", str(size), "--source", "alpha:by-hand")
     assert steelyard.json("shard", "create", "by-hand", *source)["name"] == "by-hand"
@@ -424,6 +423,36 @@ def run(data: Path, *words: str, **environment: str) -> subprocess.CompletedProc
         cwd=ROOT, env={**kept, "STEELYARD_DATA": str(data), **environment},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
+    """What waits, what waits for that, an array; tenants and schedules."""
+    waiting = steelyard.json(
+        "job", "run", "stack.add", "--demand", "cpu=5000", "--tenant", "cli", "--tries", "2",
+        "--priority", "3", "--deadline", "2090-01-31T12:00:00+0000",
+    )["id"]  # fmt: skip
+    assert [waiting] == [each["id"] for each in steelyard.json("job", "list", "--tenant", "cli")]
+    shown = steelyard.json("job", "show", waiting)
+    assert (shown["tries"], shown["priority"], shown["deadline"]) == (2, 3, "2090-01-31T12:00:00Z")
+    assert "cli's next job" in steelyard.said("job", "show", waiting)
+    assert steelyard.json("job", "log", waiting) == {"text": ""}
+    after = steelyard.json("job", "run", "stack.add", "-d", "cpu=10m", "--after", waiting)
+    assert after["state"] == "blocked"
+    array = steelyard.json(
+        "job", "array", "stack.add", "-d", "cpu=10m", "--each", "[1, 2]", "--each", "[3, 4]"
+    )
+    assert sorted(product.ended(each["id"])["result"]["sum"] for each in array) == [3, 7]
+    assert isinstance(steelyard.json("job", "tasks"), list)
+    assert steelyard.json("job", "cancel", waiting)["state"] == "cancelled"
+    assert product.client.job(after["id"])["state"] == "failed"
+    set_to = steelyard.json("tenant", "set", "cli", "--weight", "2", "--quota", "memory=1Gi", "--reason", "r")
+    assert (set_to["weight"], set_to["quota"]) == (2.0, {"memory": 2**30})
+    assert "cli" in {each["name"] for each in steelyard.json("tenant", "list")}
+    assert "as everybody" in steelyard.said("tenant", "forget", "cli")
+    job = '{"task": "stack.add", "args": [1, 1]}'
+    assert steelyard.json("schedule", "put", "yearly", "0 3 1 1 *", job)["request"]["task"] == "stack.add"
+    assert ["yearly"] == [each["name"] for each in steelyard.json("schedule", "list")]
+    assert "removed" in steelyard.said("schedule", "remove", "yearly")
 
 
 def commands() -> set[str]:

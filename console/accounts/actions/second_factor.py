@@ -1,18 +1,26 @@
-"""Second factors: set up and removed by their owner, given new recovery codes, taken away by an administrator."""
+"""Second factors, an app or keys: set up and removed by their owner, given new recovery codes, taken away by an
+administrator."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.conf import settings
 
 from agents.wire import digest
 from console.accounts.models import Role, UsedCode, User
 from console.actions import Action, Actor, Conflict, Invalid, Unknown
+
+#: Keys of one account.
+MOST_KEYS = 10
+LONGEST_NAME = 60
 
 
 @dataclass
@@ -33,8 +41,51 @@ class SetUpSecondFactor(Action[list[str]]):
             raise Invalid("code", "wrong", "this is not the code that the app shows now")
         TOTP.activate(user, self.secret)
         self.record(actor, "account", user.username, after={"second_factor": True})
-        codes: list[str] = RecoveryCodes.activate(user).generate_codes()
-        return codes
+        return _recovery_codes(user)
+
+
+@dataclass
+class AddKey(Action[list[str]]):
+    """Keep a key that has just answered this account's challenge; whoever runs this has checked that. As the first
+    second factor it comes with recovery codes, which are returned and shown this once."""
+
+    name: str
+    credential: Mapping[str, Any] = field(repr=False)
+
+    NAME = "account.key"
+    ROLE = Role.VIEWER
+
+    def execute(self, actor: Actor) -> list[str]:
+        user = _owner(actor)
+        keys = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).count()
+        if keys >= MOST_KEYS:
+            raise Conflict("many", f"there are {MOST_KEYS} keys already; remove one first")
+        is_first = not Authenticator.objects.filter(user=user).exists()
+        name = self.name.strip()[:LONGEST_NAME] or f"Key {keys + 1}"
+        WebAuthn.add(user, name, dict(self.credential))
+        self.record(actor, "account", user.username, after={"second_factor": True, "key": name})
+        return _recovery_codes(user) if is_first else []
+
+
+@dataclass
+class RemoveKey(Action[None]):
+    """Do without one key. Whoever runs this has taken a code. The last second factor is removed as a whole."""
+
+    key: int
+
+    NAME = "account.key-removed"
+    ROLE = Role.VIEWER
+
+    def execute(self, actor: Actor) -> None:
+        user = _owner(actor)
+        factors = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
+        key = factors.filter(pk=self.key, type=Authenticator.Type.WEBAUTHN).first()
+        if key is None:
+            raise Unknown("key", self.key)
+        if factors.count() == 1:
+            raise Conflict("last", "it is your only second factor: remove that as a whole")
+        key.delete()
+        self.record(actor, "account", user.username, before={"key": key.wrap().name})
 
 
 @dataclass
@@ -65,14 +116,14 @@ class NewRecoveryCodes(Action[list[str]]):
     def execute(self, actor: Actor) -> list[str]:
         user = _owner(actor)
         Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).delete()
-        codes: list[str] = RecoveryCodes.activate(user).generate_codes()
         self.record(actor, "account", user.username)
-        return codes
+        return _recovery_codes(user)
 
 
 @dataclass
 class ResetSecondFactor(Action[User]):
-    """Take away an account's second factor, for its owner to set up a new one: the phone is lost."""
+    """Take away an account's second factor, for its owner to set up a new one: the phone or key is lost. All of the
+    account's sessions end: who holds the phone may hold one."""
 
     person: int
 
@@ -86,6 +137,8 @@ class ResetSecondFactor(Action[User]):
         if not Authenticator.objects.filter(user=user).exists():
             raise Conflict("none", f"{user.username} has no second factor")
         _remove(user)
+        user.sessions_ended += 1
+        user.save(update_fields=["sessions_ended"])
         self.record(
             actor, "account", user.username, before={"second_factor": True}, after={"second_factor": False}
         )
@@ -116,6 +169,11 @@ def _owner(actor: Actor) -> User:
     if found is None:
         raise Unknown("person", actor.name)
     return found
+
+
+def _recovery_codes(user: User) -> list[str]:
+    codes: list[str] = RecoveryCodes.activate(user).generate_codes()
+    return codes
 
 
 def _remove(user: User) -> None:

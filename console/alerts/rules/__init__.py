@@ -17,14 +17,14 @@ from console.alerts.rules.hosts import HostLost, ReportStale
 from console.alerts.rules.keeping import CertificateEnds, LedgerDrift
 from console.alerts.rules.rule import CRITICAL, SEVERITIES, WARNING, Findings, Found, Rule
 from console.alerts.rules.services import EndpointFailing, ErrorRate, ServiceDown, SlowService
-from console.alerts.rules.work import JobWaiting, ShardUnderReplicated
+from console.alerts.rules.work import JobSetAside, JobWaiting, ShardUnderReplicated
 
 __all__ = ["CRITICAL", "RULES", "SEVERITIES", "WARNING", "Findings", "Found", "Rule"]
 
 _BUILT_IN: tuple[type[Rule], ...] = (
     HostLost, ReportStale, CpuNearCapacity, MemoryNearCapacity, DiskNearCapacity, NetNearCapacity, MountFull,
     DiskFullSoon,
-    ServiceDown, EndpointFailing, ErrorRate, SlowService, JobWaiting, ShardUnderReplicated, EngineRefuses,
+    ServiceDown, EndpointFailing, ErrorRate, SlowService, JobWaiting, JobSetAside, ShardUnderReplicated, EngineRefuses,
     EngineAway, CertificateEnds, LedgerDrift,
 )  # fmt: skip
 

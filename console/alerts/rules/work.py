@@ -41,6 +41,27 @@ class JobWaiting(RuleBase):
         return Findings(found)
 
 
+class JobSetAside(RuleBase):
+    """A job has taken so many workers along that it is not tried any more, until somebody looks."""
+
+    NAME = "job-set-aside"
+    TITLE = "Job set aside"
+    SUBJECT = "job"
+    UNIT = "workers lost"
+    THRESHOLD = 1.0
+    EVERY_S = 5.0
+    CLEAR_AFTER_S = 0.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        aside = Job.objects.filter(state=Job.State.SET_ASIDE, losses__gte=level).order_by("created_at")
+        return Findings(
+            {
+                str(job): Found(float(losses), f"{task}: {error}"[:500])
+                for job, task, losses, error in aside.values_list("pk", "task", "losses", "error")[:MOST_JOBS]
+            }
+        )
+
+
 class ShardUnderReplicated(RuleBase):
     """A shard has fewer ready copies than it shall have: the next failure may be the last."""
 

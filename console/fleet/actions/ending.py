@@ -27,7 +27,7 @@ def overdue() -> QuerySet[Host]:
 
 @dataclass
 class EndDrain(HostAction):
-    """End what is left of a drain: jobs start anew elsewhere, or fail after their last attempt, and endpoints are
+    """End what is left of a drain: jobs start anew elsewhere, and endpoints are
     closed, with what is under way there. What others placed stays until they release it.
 
     Does nothing where the host was taken back into use meanwhile.
@@ -50,7 +50,9 @@ class EndDrain(HostAction):
             placement__host=host, placement__state=Placement.State.HELD, state__in=Job.ON_HOST
         )
         attempts = list(jobs.values_list("pk", "attempt"))
-        ended = sum(Lose(str(job), attempt, why=WHY).run(SYSTEM) == "" for job, attempt in attempts)
+        ended = sum(
+            Lose(str(job), attempt, why=WHY, fault=False).run(SYSTEM) == "" for job, attempt in attempts
+        )
         after = {
             "jobs_ended": ended,
             "endpoints_closed": host.endpoints.count(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from authenticator_app import App
 from django.test import Client
 from django.utils import timezone
+from security_key import Key
 
 from console.accounts.actions.logins import FREE_ACCOUNT
 from console.accounts.models import LoginTries, UsedCode
@@ -185,3 +188,107 @@ def test_the_second_step_is_for_who_took_the_first(cluster: Any) -> None:
     answer = Client().get("/login/code/")
 
     assert (answer.status_code, answer["Location"]) == (302, "/login/")
+
+
+def challenge(client: Client, path: str) -> dict[str, Any]:
+    """What the page asks a key for."""
+    page = client.get(path).content.decode()
+    options: dict[str, Any] = json.loads(unescape(re.search(r'data-options="([^"]+)"', page)[1]))  # type: ignore[index]
+    return options
+
+
+def by_key(name: str, answer: Any) -> Client:
+    """Password, then a key's answer to the challenge of the second step."""
+    client, _ = password_step(name)
+    client.post("/login/code/", {"credential": json.dumps(answer(challenge(client, "/login/code/")))})
+    return client
+
+
+def add_key(client: Client, key: Key, **proof: str) -> str:
+    answer = json.dumps(key.create(challenge(client, PAGE)))
+    done = client.post(PAGE, {"do": "key", "name": "on the ring", "credential": answer, **proof}, follow=True)
+    return done.content.decode()
+
+
+def test_a_key_is_a_second_factor_of_its_own(cluster: Any, user: Any) -> None:
+    """Set up with the password, it comes with recovery codes; then the password opens with that key and no other."""
+    user("viewer")
+    client, _ = password_step("a-viewer")
+    key = Key()
+    assert "not your password" in add_key(client, key, password="wrong")
+    codes = re.findall(r"<li><code>(\d+)</code></li>", add_key(client, key, password=PASSWORD))
+
+    assert len(codes) == 10
+    assert not is_in(password_step("a-viewer")[0])
+    assert is_in(by_key("a-viewer", key.get))
+    assert not is_in(by_key("a-viewer", Key().get))
+    assert not is_in(by_key("a-viewer", lambda options: key.get({**options, "challenge": "AAAA"})))
+    assert not is_in(by_key("a-viewer", lambda options: Key("https://elsewhere").get(options)))
+    lost, _ = password_step("a-viewer")
+    assert lost.post("/login/code/", {"code": codes[0]}).status_code == 302
+    assert Event.objects.filter(action="account.key", subject="a-viewer").exists()
+
+
+def test_an_answer_of_a_key_opens_once(cluster: Any, user: Any) -> None:
+    """Its challenge is one session's, and gone with the first answer."""
+    user("viewer")
+    client, _ = password_step("a-viewer")
+    key = Key()
+    add_key(client, key, password=PASSWORD)
+    first, _ = password_step("a-viewer")
+    answer = {"credential": json.dumps(key.get(challenge(first, "/login/code/")))}
+    other, _ = password_step("a-viewer")
+    challenge(other, "/login/code/")
+
+    assert other.post("/login/code/", answer).status_code == 200
+    assert first.post("/login/code/", answer).status_code == 302
+    assert is_in(first) and not is_in(other)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "7", "no json", '{"id": "AA", "rawId": "AA", "response": {}}']
+)
+def test_what_is_no_answer_of_a_key_is_refused(text: str, viewer: Any) -> None:
+    """At the second step and where keys are added, whatever somebody sends."""
+    client, app, _ = viewer
+    add_key(client, Key(), code=app.code(30))
+    challenge(client, PAGE)
+    added = client.post(PAGE, {"do": "key", "credential": text, "code": app.code(30)})
+    step, _ = password_step("a-viewer")
+    challenge(step, "/login/code/")
+    opened = step.post("/login/code/", {"credential": text})
+
+    assert (added.status_code, opened.status_code, is_in(step)) == (200, 200, False)
+    assert Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).count() == 1
+
+
+def test_keys_stand_beside_the_app(viewer: Any) -> None:
+    """Added and removed with a code; either opens. The last second factor is removed as a whole."""
+    client, _, codes = viewer
+    key = Key()
+    assert "The key is added" in add_key(client, key, code=codes[0])
+    assert is_in(by_key("a-viewer", key.get))
+    kept = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    Authenticator.objects.filter(type=Authenticator.Type.TOTP).delete()
+    alone = client.post(PAGE, {"do": "remove-key", "key": kept.pk, "code": codes[1]}).content.decode()
+    assert "only second factor" in alone
+    assert client.post(PAGE, {"do": "remove", "code": codes[2]}).status_code == 302
+    _, codes = set_up(client)
+    add_key(client, Key(), code=codes[0])
+    kept = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    assert client.post(PAGE, {"do": "remove-key", "key": kept.pk, "code": codes[1]}).status_code == 302
+
+    assert not Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).exists()
+    assert Event.objects.filter(action="account.key-removed", subject="a-viewer").exists()
+
+
+def test_resetting_it_ends_all_sessions(viewer: Any, api: Any, user: Any) -> None:
+    """Of that person, and nobody else's: who found the phone may have a session; a new login opens as ever."""
+    client, _, _ = viewer
+    admin = Client()
+    admin.force_login(user("admin"))
+    assert is_in(client) and is_in(admin)
+    assert api.admin.post(f"/api/v1/people/{user('viewer').pk}/reset-second-factor/").status_code == 200
+
+    assert (is_in(client), is_in(admin)) == (False, True)
+    assert is_in(password_step("a-viewer")[0])

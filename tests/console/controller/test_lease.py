@@ -104,15 +104,16 @@ def test_an_error_inside_rolls_back(database: None) -> None:
 def test_bells_of_a_fenced_action_wait_for_the_commit(cluster: Any) -> None:
     """What follows an action happens only when the caller's transaction is durable."""
     from console.actions import SYSTEM
-    from console.jobs.actions.submit import PlaceJob, Submit
+    from console.jobs.actions.place import PlaceWaiting
+    from console.jobs.actions.submit import Submit
     from console.live.picture import picture
 
-    job = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
+    Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
     cluster.add("web-1")
     Candidate("a").campaign(0.0)
 
     with pytest.raises(RuntimeError), fenced(1):
-        assert PlaceJob(job.pk).run(SYSTEM) is not None
+        assert PlaceWaiting().run(SYSTEM).placed
         raise RuntimeError("as if killed here")
 
     assert picture.view()[0].reserved.sum() == 0.0

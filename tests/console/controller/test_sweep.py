@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.controller import run
 from console.controller.lease import Candidate, Fenced
+from console.jobs.actions import place
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
 from console.live.picture import picture
@@ -25,18 +27,18 @@ def test_jobs_behind_many_that_fit_nowhere_get_their_turn(
     controller: run.Controller, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep tries some; the next goes on behind them, and begins again at the end."""
-    monkeypatch.setattr(run, "MOST_PLACED", 2)
+    monkeypatch.setattr(place, "MOST_SEEN", 2)
     for cpu in (99.0, 99.0, 99.0, 1.0):
         Submit("demo.add", demand={"cpu": cpu}).run(SYSTEM)
     cluster.add("web-1")
 
     for _ in range(2):
-        controller._sweep(1)
+        controller._queue.place(1)
 
     assert sorted(Job.objects.values_list("state", flat=True)) == ["placed", "queued", "queued", "queued"]
     Job.objects.filter(state="queued").update(demand={"cpu": 0.5})
     for _ in range(3):
-        controller._sweep(1)
+        controller._queue.place(1)
     assert {"placed"} == set(Job.objects.values_list("state", flat=True))
 
 
@@ -53,7 +55,7 @@ def test_a_job_whose_resource_has_gone_waits_and_the_others_go_on(
 
     Ledger.objects.filter(resource="gpu").delete()
 
-    controller._sweep(1)
+    controller._queue.place(1)
 
     assert [Job.objects.get(pk=each.pk).state for each in (plain, strange)] == ["placed", "queued"]
     assert "gpu" in Job.objects.get(pk=strange.pk).waiting_for
@@ -65,18 +67,18 @@ def test_a_step_that_fails_does_not_stop_the_sweep(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A defect met while replicas are moved leaves jobs placed, and is logged."""
+    """A defect met while replicas are moved leaves overdue jobs ended, and is logged."""
 
     def fail(epoch: int) -> int:
         raise KeyError("port")
 
     monkeypatch.setattr(run, "advance_replicas", fail)
     job = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
-    cluster.add("web-1")
+    Job.objects.update(deadline=timezone.now())
 
     controller._sweep(1)
 
-    assert Job.objects.get(pk=job.pk).state == "placed"
+    assert Job.objects.get(pk=job.pk).state == "failed"
     assert "_move failed" in caplog.text
 
 
@@ -85,7 +87,8 @@ def test_a_deposed_leader_sweeps_nothing(controller: run.Controller, cluster: An
     Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
     cluster.add("web-1")
 
-    with pytest.raises(Fenced):
-        controller._sweep(0)
+    for step in (controller._sweep, controller._queue.place):
+        with pytest.raises(Fenced):
+            step(0)
 
     assert list(Job.objects.values_list("state", flat=True)) == ["queued"]

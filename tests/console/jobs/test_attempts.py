@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from datetime import timedelta
@@ -18,22 +19,15 @@ from agents.wire import JobEvent
 from balancer_core.placement import InvalidLoad
 from console.actions import SYSTEM, Conflict, Invalid
 from console.events.models import Event, Outbox
-from console.jobs.actions.attempt import (
-    MOST_ATTEMPTS,
-    RESEND_S,
-    Claim,
-    Finish,
-    Lose,
-    OweAgain,
-    Renew,
-    lose_expired_leases,
-    take_job_event,
-)
-from console.jobs.actions.submit import Cancel, PlaceJob, Submit
+from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_event
+from console.jobs.actions.ending import Cancel, LetGo
+from console.jobs.actions.place import PlaceWaiting
+from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
+from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
+from console.jobs.retries import MOST_LOSSES
 from console.jobs.tasks import relay_outbox
 from console.placements import ledger
-from console.placements.actions.commit import FitsNowhere
 
 HOST = agent("web-1")
 
@@ -44,6 +38,12 @@ def submit(**more: Any) -> Job:
 
 def at(job: Job) -> tuple[str, int]:
     return str(job.pk), Job.objects.get(pk=job.pk).attempt
+
+
+def place_now() -> None:
+    """What waits for its next try need not wait."""
+    Job.objects.update(not_before=None)
+    PlaceWaiting().run(SYSTEM)
 
 
 def state(job: Job) -> str:
@@ -77,14 +77,16 @@ def test_placing_and_owing_are_one_transaction(
 ) -> None:
     """Where the message can't be owed, the job is not placed and nothing is reserved; it waits."""
 
-    def fail(self: Any, topic: str, payload: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("as if killed here")
 
-    monkeypatch.setattr(PlaceJob, "owe", fail)
+    # What it writes last, after the message is owed.
+    monkeypatch.setattr(PlaceWaiting, "line", fail)
     with pytest.raises(RuntimeError):
         submit()
 
     assert list(Job.objects.values_list("state", flat=True)) == ["queued"]
+    assert not Outbox.objects.exists()
     assert cluster.reserved("web-1") == 0.0
     assert ledger.drift() == {}
 
@@ -95,33 +97,24 @@ def test_a_job_waits_for_room_and_says_for_what(host: Any, cluster: Any) -> None
 
     first = submit()
     waiting = Submit("demo.add", demand={"cpu": 7.5}).run(SYSTEM)
-    assert None is PlaceJob(waiting.pk).run(SYSTEM)
+    assert PlaceWaiting().run(SYSTEM).placed == []
     assert (state(waiting), Decision.objects.filter(outcome="refused").count()) == ("queued", 1)
     assert "web-1" in waiting.waiting_for or "cpu" in waiting.waiting_for
 
     Cancel(first.pk).run(SYSTEM)
-    PlaceJob(waiting.pk).run(SYSTEM)
+    PlaceWaiting().run(SYSTEM)
 
     assert state(waiting) == "placed"
     assert cluster.reserved("web-1") == 7.5
 
 
-def test_an_application_that_dispatches_itself_does_not_wait(host: Any) -> None:
-    """No room now is a refusal, and the job is cancelled; with room, no message is owed."""
-    with pytest.raises(FitsNowhere):
-        Submit("demo.add", demand={"cpu": 99.0}, dispatch=False).run(SYSTEM)
-
-    assert submit(dispatch=False).state == "placed"
-    assert sorted(Job.objects.values_list("state", flat=True)) == ["cancelled", "placed"]
-    assert not Outbox.objects.exists()
-
-
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"task": "no task!"}, "task"), ({"task": "t" * 151}, "task"), ({"demand": {}}, "demand"),
+        ({"task": "no task!"}, "task"), ({"task": "t" * 151}, "task"), ({"tries": 0}, "tries"),
         ({"demand": {"warp": 1.0}}, "demand.warp"), ({"demand": {"cpu": float("nan")}}, "demand.cpu"),
         ({"policy": "best"}, "policy"), ({"labels": {"a b": "c"}}, "labels"),
+        ({"message": {"body": {}}}, "message.body"), ({"message": {"headers": []}}, "message.headers"),
         ({"args": [float("nan")]}, "args"), ({"kwargs": {"a": "\0"}}, "kwargs"),
     ],
 )  # fmt: skip
@@ -176,7 +169,8 @@ def test_a_late_finisher_of_a_lost_attempt_is_refused(host: Any) -> None:
     Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert lose_expired_leases() == 1
-    PlaceJob(job.pk).run(SYSTEM)
+    assert PlaceWaiting().run(SYSTEM).placed == []  # it waits a moment: it may have been its doing
+    place_now()
 
     assert (state(job), at(job)[1]) == ("placed", 2)
     assert Finish(*old, result="late").run(HOST) != ""
@@ -184,18 +178,106 @@ def test_a_late_finisher_of_a_lost_attempt_is_refused(host: Any) -> None:
     assert ledger.drift() == {}
 
 
-def test_a_job_that_is_lost_every_time_gives_up(host: Any, cluster: Any) -> None:
-    """After its last attempt it has failed, says how often it was lost, and holds nothing."""
+def test_a_job_that_takes_its_workers_with_it_is_set_aside(host: Any, cluster: Any) -> None:
+    """It says why, holds nothing, runs no more until somebody lets it go, and others are not held up."""
     job = submit()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MOST_LOSSES):
         assert Claim(*at(job)).run(HOST) == ""
         assert Lose(*at(job), why="killed").run(HOST) == ""
-        PlaceJob(job.pk).run(SYSTEM)
+        place_now()
 
     job.refresh_from_db()
-    assert (job.state, job.attempt) == ("failed", MOST_ATTEMPTS)
-    assert f"lost {MOST_ATTEMPTS} times" in job.error
+    assert (job.state, job.losses) == ("set_aside", MOST_LOSSES)
+    assert f"lost {MOST_LOSSES} times, last: killed" in job.error
     assert cluster.reserved("web-1") == 0.0
+    assert submit().state == "placed"
+
+    LetGo(job.pk, reason="its memory was raised").run(SYSTEM)
+    place_now()
+
+    job.refresh_from_db()
+    assert (job.state, job.losses) == ("placed", 0)
+    with pytest.raises(Conflict):
+        LetGo(job.pk).run(SYSTEM)
+
+
+def test_an_attempt_that_never_began_is_nobodys_fault(host: Any) -> None:
+    """Lost before it was claimed, or by the end of a drain, it is queued again at once and counts as no loss."""
+    job = submit()
+    Lose(*at(job), why="the host was lost").run(SYSTEM)
+    PlaceWaiting().run(SYSTEM)
+    Claim(*at(job)).run(HOST)
+    Lose(*at(job), why="drained", fault=False).run(SYSTEM)
+
+    job.refresh_from_db()
+    assert (job.state, job.losses, job.not_before) == ("queued", 0, None)
+
+
+def test_a_job_that_fails_is_tried_again_as_often_as_it_may(host: Any, cluster: Any) -> None:
+    """It waits longer each time, keeps the last error to read, and fails at the last try."""
+    job = submit(tries=3, backoff_s=10.0)
+    waits = []
+    for number in range(3):
+        Claim(*at(job)).run(HOST)
+        assert Finish(*at(job), succeeded=False, error=f"no {number}").run(HOST) == ""
+        job.refresh_from_db()
+        assert job.error == f"no {number}"
+        if job.not_before:
+            waits.append((job.not_before - timezone.now()).total_seconds())
+            assert cluster.reserved("web-1") == 0.0
+        place_now()
+
+    assert (job.state, job.failures, job.attempt) == ("failed", 3, 3)
+    assert 4.0 < waits[0] <= 10.0
+    assert 9.0 < waits[1] <= 20.0
+
+
+def test_a_deadline_ends_what_waits_and_what_runs(host: Any, cluster: Any) -> None:
+    """The worker of the one that runs is told to stop; one that has ended, or has time, stays as it is."""
+    soon = timezone.now() + timedelta(minutes=5)
+    running, waiting = (
+        submit(deadline=soon),
+        Submit("demo.add", demand={"cpu": 7.5}, deadline=soon).run(SYSTEM),
+    )
+    Claim(*at(running)).run(HOST)
+    assert expire_overdue() == 0
+    assert Expire(running.pk).run(SYSTEM) is False
+    Job.objects.update(deadline=timezone.now() - timedelta(seconds=1))
+
+    assert expire_overdue() == 2
+    assert expire_overdue() == 0
+    assert [state(running), state(waiting)] == ["failed", "failed"]
+    assert "deadline passed while it was running" in Job.objects.get(pk=running.pk).error
+    assert list(Outbox.objects.filter(topic="job.stop").values_list("payload__job", flat=True)) == [
+        str(running.pk)
+    ]
+    assert Finish(*at(running)).run(HOST) != ""
+    assert cluster.reserved("web-1") == 0.0
+
+
+def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> None:
+    """Only while it runs; the log keeps its end, the share stays within its bounds, a new attempt begins anew."""
+    job = submit()
+    assert take_job_event(HOST, JobEvent(1, *at(job), event="report", share=0.5))[0] is False
+    Claim(*at(job)).run(HOST)
+    for share, note, lines in (
+        (0.5, "half", "first\n"),
+        (7.0, "n\0ote", "x" * MOST_LOG),
+        (None, "", "last\n"),
+    ):
+        said = JobEvent(2, *at(job), event="report", share=share, note=note, lines=lines)
+        assert take_job_event(HOST, said) == (True, "")
+
+    job.refresh_from_db()
+    assert (job.progress, job.note) == (1.0, "note")
+    log = api.viewer.get(f"/api/v1/jobs/{job.pk}/log/").json()["text"]
+    assert (len(log), log[:1], log[-6:]) == (MOST_LOG, "x", "xlast\n")
+    assert api.viewer.get(f"/api/v1/jobs/{submit().pk}/log/").json() == {"text": ""}
+    Lose(*at(job)).run(HOST)
+    place_now()
+    Claim(*at(job)).run(HOST)
+    job.refresh_from_db()
+    assert (job.progress, job.note) == (None, "")
 
 
 def test_a_cancelled_job_frees_its_room_and_its_worker_ends_in_vain(host: Any, cluster: Any) -> None:
@@ -240,6 +322,30 @@ def test_the_relay_puts_the_message_into_the_hosts_queue(host: Any) -> None:
     assert state(job) == "dispatched"
     assert relay_outbox() == 0
     assert len(messages()) == 1
+
+
+def test_an_applications_own_message_goes_with_its_job(host: Any) -> None:
+    """Callbacks, limits and who waits for the result; but which job and task it is says the row."""
+    headers = {
+        "own": "x",
+        "timelimit": [9, None],
+        "task": "demo.other",
+        "id": "other",
+        "steelyard_job": "other",
+    }
+    properties = {"reply_to": "me", "exchange": "elsewhere", "priority": 9}
+    message = {"headers": headers, "properties": properties, "embed": {"callbacks": [{"task": "demo.next"}]}}
+    job = submit(message=message)
+    assert relay_outbox() == 1
+
+    (sent,) = messages()
+    said = {name: sent["headers"][name] for name in headers}
+    assert said == {
+        "own": "x", "timelimit": [9, None], "task": "demo.add", "id": str(job.pk), "steelyard_job": str(job.pk),
+    }  # fmt: skip
+    assert sent["properties"]["reply_to"] == "me"
+    args, _, embed = json.loads(base64.b64decode(sent["body"]))
+    assert (args, embed["callbacks"]) == ([1, 2], [{"task": "demo.next"}])
 
 
 def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(

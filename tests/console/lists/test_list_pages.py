@@ -149,6 +149,7 @@ def test_nothing_leads_away_from_the_list(browsers: Any) -> None:
 
 QUERIES = [
     ("hosts", "state=active"), ("hosts", "state=silent"), ("hosts", "label=zone%3Db"), ("hosts", "label=note"),
+    ("hosts", "label=zone%3Da+zone%3Db"), ("hosts", "label=zone%3Db+note"), ("hosts", "label=zone%3Da++note+"),
     ("hosts", "q=WEB&label=zone%3Da"), ("hosts", "q=nobody"), ("services", "q=sho"), ("services", "q=none"),
     ("jobs", "state=dispatched"), ("jobs", "host=web-1"), ("shards", "q=pho"), ("shards", "q=none"),
     ("decisions", "outcome=refused"), ("decisions", "kind=job&host=web-1"), ("placements", "group=none"),

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from console.accounts.second_factor import PROVEN
 from console.live import bus, consumers, feed
 from console.live.bus import BELLS, TICKS, Bus
 from console.live.frames import BARS, HEADER, MAGIC, SNAPSHOT, STATE_BITS, columns_of, encode_snapshot
@@ -155,10 +157,32 @@ async def test_a_stranger_sees_nothing(cluster: Any) -> None:
     assert await Browser().connect() == (False, 4401)
 
 
+async def test_who_lacks_the_demanded_second_factor_sees_nothing(
+    cluster: Any, cookie: tuple[bytes, bytes], settings: Any
+) -> None:
+    """A session without one is closed before it is opened, with 4401, as on the pages; with one it is opened."""
+    settings.STEELYARD_SECOND_FACTOR = "viewer"
+    feed.feed = feed.Feed()
+    assert await Browser(cookie).connect() == (False, 4401)
+    await in_thread(_prove)
+    browser = Browser(cookie)
+    assert await browser.connect() == (True, None)
+    await browser.send_input({"type": "websocket.disconnect", "code": 1000})
+    await browser.wait(5)
+
+
+def _prove() -> None:
+    """The session's owner gave a second factor."""
+    store = SessionStore(Session.objects.get().session_key)
+    store[PROVEN] = _users().get().pk
+    store.save()
+
+
 ENDS = {
     "logged out": lambda: Session.objects.all().delete(),
     "run out": lambda: Session.objects.update(expire_date=timezone.now()),
     "a new password": lambda: _change_password(),
+    "a second factor that was reset": lambda: _users().update(sessions_ended=1),
     "disabled": lambda: _users().update(is_active=False),
     "deleted": lambda: _users().delete(),
 }

@@ -20,6 +20,8 @@ LISTS = {
     "certificates": "",
     "engines": "",
     "jobs": "task=zzz",
+    "schedules": "",
+    "tasks": "",
     "shards": "q=zzz",
     "rebalances": "q=zzz",
     "placements": "name=zzz",

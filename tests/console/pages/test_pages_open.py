@@ -23,7 +23,10 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "placements": ("placements", [], "report", 5),
     "bulk": ("bulk", [], "Nothing was done to many at once yet", 3),
     "jobs": ("jobs", [], "demo.add", 4),
-    "job": ("job", ["@job"], "dispatched", 5),
+    "job": ("job", ["@job"], "dispatched", 7),
+    "queue": ("queue", [], "default", 11),
+    "schedules": ("schedules", [], "Nothing is scheduled", 4),
+    "tasks": ("tasks", [], "Nothing is learned yet", 3),
     "shards": ("shards", [], "photos", 7),
     "shard": ("shard", ["photos"], "reserved", 8),
     "decisions": ("decisions", [], "report", 4),
@@ -37,7 +40,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "policy": ("policy", ["job"], "How jobs are placed", 4),
     "api": ("api", [], "/api/v1/placements/", 4),
     "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
-    "events": ("events", [], "host.join", 4),
+    "events": ("events", [], "host.join", 5),
     "weights": ("weights", ["shop"], "no weight is known", 7),  # one of them: the last change, to take back
     "plans": ("plans", [], "Ask before you act", 4),
 }

@@ -193,3 +193,50 @@ def test_search_finds_identities(browsers: Any, furnished: Any) -> None:
     placement = Decision.objects.get(pk=furnished.placed).placement
     assert f"/jobs/{furnished.job}/" == leads(furnished.job)
     assert f"/decisions/{furnished.placed}/" == leads(furnished.placed) == leads(placement.pk)
+
+
+def test_the_queue_and_a_jobs_life(browsers: Any, furnished: Any) -> None:
+    """Who shares by what, who goes next and why not yet; a job that was set aside says so and can go on."""
+    from console.actions import SYSTEM
+    from console.jobs.actions.submit import Submit
+    from console.jobs.models import JobLog
+
+    job = Submit("demo.big", demand={"cpu": 500.0}, tenant="web", tries=3).run(SYSTEM)
+    JobLog.objects.create(job=job, text="it said this")
+    share = {"name": "web", "weight": "2.5", "quota": "cpu=4 memory=1Gi", "reason": "they pay"}
+    assert browsers.operator.post(reverse("set-tenant"), share).status_code == 403
+    said = browsers.admin.post(reverse("set-tenant"), share, follow=True).content.decode()
+    assert "web shares the cluster with weight 2.5" in said
+    wrong = browsers.admin.post(reverse("set-tenant"), {**share, "quota": "cpu=much"}).content.decode()
+    assert "cpu=much" in wrong
+
+    queue = browsers.viewer.get(reverse("queue")).content.decode()
+    assert "memory 1" in queue
+    assert "demo.big" in queue
+    assert "web-1" in queue
+    page = browsers.viewer.get(reverse("job", args=[job.pk])).content.decode()
+    assert "may fail 3 times" in page
+    assert "it said this" in page
+    assert "next job" in page
+    Job.objects.filter(pk=job.pk).update(state="set_aside", error="its workers were lost")
+    page = browsers.operator.get(reverse("job", args=[job.pk])).content.decode()
+    assert "Let go on" in page
+    assert "its workers were lost" in page
+
+
+def test_schedules_are_made_changed_and_removed(browsers: Any, furnished: Any) -> None:
+    """What is wrong stands beside its field; a viewer may look."""
+    made = {"name": "nightly", "cron": "0 3 * * *", "request": '{"task": "demo.add", "demand": {"cpu": 1}}'}
+    assert browsers.viewer.post(reverse("schedules"), made).status_code == 403
+    assert (
+        "no JSON" in browsers.operator.post(reverse("schedules"), {**made, "request": "{"}).content.decode()
+    )
+    refused = browsers.operator.post(reverse("schedules"), {**made, "cron": "x"}).content.decode()
+    assert "Not done" in refused
+    assert "five fields" in refused
+    assert (
+        "nightly is kept" in browsers.operator.post(reverse("schedules"), made, follow=True).content.decode()
+    )
+    assert "demo.add" in browsers.viewer.get(reverse("schedules"), {"name": "nightly"}).content.decode()
+    gone = browsers.operator.post(reverse("remove-schedule", args=["nightly"]), follow=True).content.decode()
+    assert "Nothing is scheduled" in gone

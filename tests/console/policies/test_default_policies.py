@@ -11,7 +11,8 @@ from balancer_core.policies import POLICIES
 from console.actions import SYSTEM
 from console.events.models import Event
 from console.fleet.models import Host
-from console.jobs.actions.submit import PlaceJob, Submit
+from console.jobs.actions.place import PlaceWaiting
+from console.jobs.actions.submit import Submit
 from console.live.picture import picture
 from console.placements.models import Decision
 from console.policies.actions.defaults import SetDefaultPolicy
@@ -61,12 +62,12 @@ def test_lists_gangs_and_replicas_go_by_the_default_too(api: Any, cluster: Any) 
 
 def test_jobs_and_shards_go_by_theirs(cluster: Any) -> None:
     """A job that waits goes by what holds when it is placed, not by what held when it was handed in."""
-    waiting = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
+    Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
     SetDefaultPolicy("job", "pack", reason="r").run(SYSTEM)
     SetDefaultPolicy("shard", "balanced", reason="r").run(SYSTEM)
     cluster.add("web-1")
     cluster.add("web-2")
-    PlaceJob(waiting.pk).run(SYSTEM)
+    PlaceWaiting().run(SYSTEM)
     CreateShard("photos", 10, "web-1", "tree").run(SYSTEM)
 
     placed = Decision.objects.filter(outcome="placed").values_list("kind", "policy")
@@ -185,7 +186,7 @@ def test_a_policy_that_is_gone_refuses_with_its_name(
     SetDefaultPolicy("job", "pack", reason="r").run(SYSTEM)
     monkeypatch.delitem(POLICIES, "pack")
     answer = api.operator.post(PLACEMENTS, LOAD)
-    PlaceJob(job.pk).run(SYSTEM)
+    PlaceWaiting().run(SYSTEM)
     job.refresh_from_db()
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "policy")

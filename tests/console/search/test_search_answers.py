@@ -41,7 +41,12 @@ def test_slips_and_abbreviations_are_found(typed: str) -> None:
 
 def test_distance_is_counted_in_slips() -> None:
     """One for each exchange, loss or change, to the best word of the title."""
-    assert [slips("wbe", "web-1"), slips("north", "a-norht"), slips("web", "web")] == [1, 1, 0]
+    assert slips("wbe", ["web-1", "the web", "wbe", "x", ""]) == [1, 1, 0, 3, 3]
+    assert [slips("north", ["a-norht"]), slips("web", ["web"]), slips("web-012", ["web-0012"])] == [
+        [1],
+        [0],
+        [1],
+    ]
     assert [spread("w12", "web-12"), spread("wz", "web"), spread("eb", "web")] == [3, -1, -1]
 
 

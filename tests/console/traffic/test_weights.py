@@ -91,6 +91,24 @@ def test_set_and_taken_back_each_with_its_line(api: Any, web: Service, spoken: A
     )
 
 
+def test_a_whole_priority_or_zone_is_set_at_once(api: Any, web: Service, spoken: Any) -> None:
+    """Who is named itself is set to its own; a group without endpoints is not there. One line, one undo."""
+    spoken()
+    Host.objects.filter(name="web-2").update(labels={"zone": "b"})
+    asked = {"priority:0": 50, "zone:b": 30}
+    tried = api.operator.post(f"{URL}weights/try/", {"weights": asked}).json()
+    done = api.operator.post(f"{URL}weights/", {"weights": asked})
+
+    assert [each["percent"] for each in tried["endpoints"]] == [50, 30]
+    assert (done.status_code, percents()) == (200, [50, 30])
+    api.operator.post(f"{URL}weights/", {"weights": {"priority:0": 60, "web-1:80": 40}})
+    assert percents() == [40, 60]
+    assert api.operator.post(f"{URL}weights/", {"weights": {"zone:none": 1}}).status_code == 404
+    assert api.operator.post(f"{URL}undo-weights/", {}).status_code == 200
+    lines = Event.objects.filter(subject="web", action="service.set-weights").count()
+    assert (percents(), lines) == ([50, 30], 2)
+
+
 def test_nothing_to_undo_and_what_went_meanwhile(api: Any, web: Service, spoken: Any) -> None:
     """A conflict with its reason, and never a change of what is another one by now."""
     spoken()

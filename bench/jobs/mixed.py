@@ -1,0 +1,91 @@
+"""B5: the jobs of two tenants on unequal hosts: cpu-heavy, memory-heavy, io-heavy and short ones at 80 % load.
+
+One tenant sends many short jobs and cpu-heavy ones, the other those that hold memory or write. The shared queue gives
+whoever is free the next one; ours knows what a host has left.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.figures import Compared, in_turn
+from bench.jobs.scene import MIB, SPECS, Piece, Run, Scene
+from bench.rack.specs import fit_cores
+from bench.registry import Settings
+from bench.results import Limit, Row, row
+
+JOBS, JOBS_FAST = 400, 24
+LOAD = 0.8
+PATIENCE_S = 60.0
+PEER = "Celery's own shared queue"
+PACKAGES = ("celery", "kombu", "django", "pysqlite3")
+
+#: (tenant, its part of the jobs, what one does); cpu seconds are those of a whole core.
+MIX = (
+    ("web", 0.50, {"cpu_s": 0.02}),
+    ("web", 0.20, {"cpu_s": 0.4}),
+    ("science", 0.20, {"cpu_s": 0.05, "memory_bytes": 160 * MIB, "hold_s": 1.0}),
+    ("science", 0.10, {"cpu_s": 0.02, "io_bytes": 8 * MIB}),
+)
+MAKESPAN = Limit("at most 0.7 of the shared queue's", of="ratio", most=0.7)
+TAIL = Limit("at most half of the shared queue's", of="ratio", most=0.5)
+KILLED = Limit("none", most=0.0)
+JAIN = Limit("at least 0.95", least=0.95)
+
+
+async def run(settings: Settings) -> list[Row]:
+    count = settings.pick(JOBS, JOBS_FAST)
+    pieces = mixture(count, sum(spec.cores for spec in fit_cores(SPECS)) * LOAD, random.Random(1))
+    async with Scene() as scene:
+        ours, peer = await in_turn(
+            settings.rounds,
+            lambda: scene.ours(pieces, PATIENCE_S),
+            lambda: scene.shared(pieces, PATIENCE_S),
+        )
+        where = scene.kind
+    note = f"{count:,} jobs of two tenants at {LOAD:.0%} load, four unequal hosts ({where}), memory limits enforced"
+
+    def compared(identity: str, unit: str, limit: Limit, figure: Callable[[Run], float]) -> Row:
+        samples = Compared.of([figure(each) for each in ours], [figure(each) for each in peer])
+        return row(identity, samples, unit, limit, peer=PEER, packages=PACKAGES, note=note)
+
+    return [
+        compared("B5.makespan", "s", MAKESPAN, lambda each: each.seconds),
+        compared("B5.p95", "s", TAIL, _p95),
+        compared("B5.oom_kills", "bodies killed", KILLED, lambda each: float(each.killed)),
+        compared("B5.jain", "Jain's index", JAIN, lambda each: jain(pieces, each)),
+    ]
+
+
+def mixture(count: int, cores: float, rng: random.Random) -> list[Piece]:
+    """Jobs in Poisson arrivals that together ask for so many cores."""
+    kinds = rng.choices(MIX, weights=[each[1] for each in MIX], k=count)
+    mean_cpu_s = sum(part * does.get("cpu_s", 0.0) for _, part, does in MIX)
+    at_s, pieces = 0.0, []
+    for tenant, _, does in kinds:
+        at_s += rng.expovariate(cores / mean_cpu_s)
+        pieces.append(Piece(at_s, tenant, **does))  # type: ignore[arg-type]
+    return pieces
+
+
+def jain(pieces: list[Piece], run: Run) -> float:
+    """Jain's index of how much of its time in the system each tenant's job is at work, on average: 1 where all tenants
+    fare alike. A killed job never was."""
+    means = []
+    for tenant in sorted({piece.tenant for piece in pieces}):
+        shares = [
+            0.0 if took is None else min(piece.alone_s / max(took, 1e-3), 1.0)
+            for piece, took in zip(pieces, run.took, strict=True)
+            if piece.tenant == tenant
+        ]
+        means.append(float(np.mean(shares)))
+    squares = sum(mean * mean for mean in means)
+    return sum(means) ** 2 / (len(means) * squares) if squares else 1.0
+
+
+def _p95(run: Run) -> float:
+    """Seconds in the system; of one that was killed as long as the run."""
+    return float(np.quantile([run.seconds if each is None else each for each in run.took], 0.95))

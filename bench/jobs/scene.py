@@ -1,0 +1,217 @@
+"""Hosts with workers that take jobs from us and from a shared queue, and running the same jobs through either."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import redis.asyncio as redis
+from celery import Celery
+
+from bench.machine import cpu_s
+from bench.plane import ControlPlane, NotStarted
+from bench.rack.rack import Host, HostSpec, Rack
+from bench.rack.specs import fit_cores
+from clients.rest import Steelyard
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHARED = "bench.shared"
+MIB = 2**20
+START_S = 120.0
+PAUSE_S = 0.05
+
+#: Unequal hosts: small ones with little memory beside large ones. A worker and its two processes need about 170 MiB.
+SPECS = [
+    HostSpec("jobs-1", 0.50, 640 * MIB, 25e6),
+    HostSpec("jobs-2", 0.30, 512 * MIB, 25e6),
+    HostSpec("jobs-3", 0.16, 448 * MIB, 25e6),
+    HostSpec("jobs-4", 0.12, 384 * MIB, 25e6),
+]
+PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One job: when it is handed in (s), whose it is, what it does, and what it says that it needs."""
+
+    at_s: float
+    tenant: str
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+    hold_s: float = 0.0
+    io_bytes: int = 0
+
+    def demand(self) -> dict[str, float]:
+        """A twentieth of a core at least: a body that waits still has to be started."""
+        cores = 0.05 if self.cpu_s == 0.0 else 0.1
+        return {"cpu": cores, "memory": float(8 * MIB + self.memory_bytes)}
+
+    def arguments(self, run: str, number: int) -> list[Any]:
+        return [run, number, self.cpu_s, self.memory_bytes, self.hold_s, self.io_bytes]
+
+    @property
+    def alone_s(self) -> float:
+        """How long it takes at least, on a whole core."""
+        return self.cpu_s + self.hold_s
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one run. ended: when each piece ended, after its arrival (s); None for one that was killed.
+    killed: bodies that began and never ended."""
+
+    seconds: float
+    took: list[float | None]
+    killed: int
+    control_cpu_s: float
+
+
+class Scene:
+    """A control plane and a rack of hosts, each with an agent and one Celery worker on both queues."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._enter()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _enter(self) -> None:
+        rack = await self._stack.enter_async_context(Rack(fit_cores(SPECS), prefix="jobs"))
+        self.kind, self.reason = rack.kind, rack.reason
+        settings = {"STEELYARD_BROKER_LISTEN": f"{rack.gateway}:0"}
+        self.plane = await self._stack.enter_async_context(ControlPlane(rack.gateway, **settings))
+        self._broker = self.plane.place.broker_url.read_text()
+        self._seen = redis.Redis.from_url(self._broker)
+        self._stack.push_async_callback(self._seen.aclose)
+        self._client = self._stack.enter_context(Steelyard(self.plane.url, self.plane.token, timeout_s=60))
+        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="steelyard-jobs-")))
+        tokens = await self.plane.host_tokens(len(rack))
+        hosts = [self._furnish(host, token, folder) for host, token in zip(rack, tokens, strict=True)]
+        await asyncio.gather(*hosts)
+        self._app = Celery("bench-sender", broker=self._broker)
+        self._app.conf.update(task_serializer="json", task_ignore_result=True)
+        self._stack.callback(self._app.close)
+
+    async def _furnish(self, host: Host, token: str, folder: Path) -> None:
+        """Each process starts outside the limits and comes under them once it is ready."""
+        own = folder / host.name
+        own.mkdir()
+        limits = ["--cgroup", host.cgroup] if host.cgroup else [
+            "--capacity", f"cpu={host.spec.cores}", "--capacity", f"memory={host.spec.memory_bytes}",
+        ]  # fmt: skip
+        agent = await host.start(
+            [
+                sys.executable, "-m", "agents", "join", self.plane.url, "--token", token, "--name", host.name,
+                "--address", host.address, "--data", str(own), *limits,
+            ],
+            log=own / "agent.log", cwd=ROOT, limited=False,
+        )  # fmt: skip
+        worker = await host.start(
+            [
+                sys.executable, "-m", "celery", "-A", "bench.jobs.tasks", "worker", "-P", "prefork", "-c",
+                str(PROCESSES), "-Q", f"host.{host.name},{SHARED}", "-n", f"worker@{host.name}", "--without-gossip",
+                "--without-mingle", "--without-heartbeat", "-l", "WARNING",
+            ],
+            env={"REDIS_URL": self._broker, "STEELYARD_AGENT_SOCKET": str(own / "worker.sock")},
+            log=own / "worker.log", cwd=ROOT, limited=False, ready="ready", ready_timeout_s=START_S,
+        )  # fmt: skip
+        await host.adopt(worker.pid)
+        await self._until_reporting(host.name, own / "agent.log")
+        await host.adopt(agent.pid)
+
+    async def _until_reporting(self, name: str, log: Path) -> None:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            found = (await asyncio.to_thread(self._client.hosts, name=name))["results"]
+            if found and found[0]["report_age_s"] is not None:
+                return
+            await asyncio.sleep(0.2)
+        raise NotStarted(f"the agent of {name} does not report: {log.read_text()[-500:]}")
+
+    async def ours(self, pieces: Sequence[Piece], patience_s: float) -> Run:
+        """Hand the pieces in as jobs, those that come at the same moment in one call."""
+        return await self._go(pieces, patience_s, self._hand_in)
+
+    async def shared(self, pieces: Sequence[Piece], patience_s: float) -> Run:
+        """Publish the pieces to the queue that all workers share."""
+        return await self._go(pieces, patience_s, self._publish)
+
+    def _hand_in(self, run: str, batch: Sequence[tuple[int, Piece]]) -> None:
+        jobs = [
+            {
+                "task": "bench.work",
+                "args": piece.arguments(run, number),
+                "demand": piece.demand(),
+                "tenant": piece.tenant,
+            }
+            for number, piece in batch
+        ]
+        for start in range(0, len(jobs), 500):
+            self._client.post("jobs/many/", {"jobs": jobs[start : start + 500]})
+
+    def _publish(self, run: str, batch: Sequence[tuple[int, Piece]]) -> None:
+        with self._app.producer_or_acquire() as producer:
+            for number, piece in batch:
+                arguments = piece.arguments(run, number)
+                self._app.send_task("bench.work", arguments, queue=SHARED, producer=producer)
+
+    async def _go(self, pieces: Sequence[Piece], patience_s: float, send: Any) -> Run:
+        run = f"bench.{uuid.uuid4().hex}"
+        control = [pid for role, pid in self.plane.pids().items() if role in ("web", "controller", "worker")]
+        cpu_before = sum(map(cpu_s, control))
+        began, began_wall = time.monotonic(), time.time()
+        left = sorted(enumerate(pieces), key=lambda each: each[1].at_s)
+        while left:
+            now = time.monotonic() - began
+            due = [each for each in left if each[1].at_s <= now]
+            if due:
+                await asyncio.to_thread(send, run, due)
+                left = left[len(due) :]
+            else:
+                await asyncio.sleep(min(left[0][1].at_s - now, PAUSE_S))
+        ends, begun = await self._until_over(run, len(pieces), patience_s)
+        control_cpu_s = sum(map(cpu_s, control)) - cpu_before
+        took = [
+            ends[number] - began_wall - piece.at_s if number in ends else None
+            for number, piece in enumerate(pieces)
+        ]
+        last = max(ends.values(), default=began_wall) - began_wall
+        return Run(last, took, sum(count for count in begun.values()) - len(ends), control_cpu_s)
+
+    async def _until_over(
+        self, run: str, count: int, patience_s: float
+    ) -> tuple[dict[int, float], dict[int, int]]:
+        """When each piece ended, and how often each was begun; once all ended, or nothing ended for patience_s."""
+        ends: dict[int, float] = {}
+        begun: dict[int, int] = {}
+        read, heard_at = 0, time.monotonic()
+        while len(ends) < count and time.monotonic() - heard_at < patience_s:
+            for line in await self._seen.lrange(run, read, -1):
+                read, heard_at = read + 1, time.monotonic()
+                said = json.loads(line)
+                if said["what"] == "ended":
+                    ends.setdefault(said["number"], said["at"])
+                else:
+                    begun[said["number"]] = begun.get(said["number"], 0) + 1
+            await asyncio.sleep(PAUSE_S)
+        return ends, begun

@@ -1,0 +1,61 @@
+"""The controller's part in jobs: the queue, attempts of which nothing is heard, schedules, and what tasks need."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from console.actions import SYSTEM
+from console.controller.lease import fenced
+from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
+from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.schedules import hand_in_due
+from console.jobs.learning import learn
+from console.jobs.queue import ready
+from console.live.picture import picture
+from console.policies.defaults import defaults
+
+#: Passes along the queue at once, so that the fence is asked in between.
+MOST_PASSES = 5
+
+
+class Queue:
+    """Gives the jobs that wait what room there is."""
+
+    def __init__(self) -> None:
+        #: From which place in the queue on to look for jobs that fit, behind many that do not.
+        self._further = 0
+
+    def place(self, epoch: int) -> int:
+        """Place what finds room now. Returns how many were placed. Raises Fenced."""
+        if not ready(timezone.now()).exists():
+            return 0
+        picture.load()
+        defaults.load()
+        placed = 0
+        for _ in range(MOST_PASSES):
+            with fenced(epoch):
+                one = PlaceWaiting(self._further).run(SYSTEM)
+            self._further = one.further
+            placed += len(one.placed)
+            if len(one.placed) < MOST_PLACED:
+                break
+        return placed
+
+
+def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
+    """Send again what the broker may have lost, lose what is not heard of, end what is too late, take back what is
+    not begun, and hand in what is due."""
+    with fenced(epoch):
+        OweAgain(broker_back_at).run(SYSTEM)
+        lose_expired_leases()
+        expire_overdue()
+        take_back_unbegun()
+        hand_in_due()
+
+
+def learn_needs(epoch: int) -> None:
+    """Bring what is known of tasks up to date."""
+    with fenced(epoch):
+        learn()

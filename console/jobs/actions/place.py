@@ -1,0 +1,226 @@
+"""From the queue to hosts: jobs go in the order of their turns, as many as find room, in one transaction."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from balancer_core.decision import Decision as CoreDecision
+from balancer_core.draft import Draft
+from balancer_core.fairness import Turns
+from balancer_core.filters import FLAG_CODES, refusals
+from balancer_core.lifecycle import JOB, advance
+from balancer_core.load import InvalidLoad, Load
+from balancer_core.placement import TOP
+from balancer_core.question import Question
+from console.actions import Action, Actor
+from console.events.models import Event, Outbox
+from console.jobs import queue
+from console.jobs.models import Job
+from console.jobs.spec import load_of
+from console.live.bells import ring_jobs, ring_placed
+from console.live.picture import picture
+from console.placements import ledger
+from console.placements.actions.commit import decision_row, hosts_of, overtaken, placement_row
+from console.placements.models import Decision, Placement
+
+#: Outbox topic: send the Celery message of one attempt of a job.
+DISPATCH = "job.dispatch"
+
+#: In one transaction, so that nobody waits long for it.
+MOST_PLACED = 200
+#: Jobs looked at, and of those the different ones that the core is asked for.
+MOST_SEEN = 1000
+MOST_ASKED = 200
+#: A job whose turn it is and that has waited so long gets a host kept free of others, until it has room there.
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass came to. further: where the next one is to look beside the beginning, 0 where it need not."""
+
+    placed: list[Placement]
+    further: int
+
+
+@dataclass
+class PlaceWaiting(Action[Pass]):
+    """Give the jobs that wait hosts, reserve what they need there and owe their workers the messages.
+
+    Who finds no room goes on waiting and says for what. further: from which place of each tenant's queue on to look
+    beside its beginning.
+    """
+
+    further: int = 0
+
+    NAME = "job.place"
+
+    def execute(self, actor: Actor) -> Pass:
+        now = timezone.now()
+        line, further = queue.line(now, MOST_SEEN, self.further)
+        one = _Pass(now, line)
+        one.go()
+        self._write(actor, one)
+        return Pass([placement for _, placement in one.placed], further if one.waits else 0)
+
+    def _write(self, actor: Actor, one: _Pass) -> None:
+        jobs = [job for job, _ in one.placed]
+        Decision.objects.bulk_create([each.decision for _, each in one.placed] + one.refused)
+        Placement.objects.bulk_create([each for _, each in one.placed])
+        for job, placement in one.placed:
+            job.state = advance(JOB, job.state, "place")
+            job.attempt += 1
+            job.placement, job.waiting_for, job.not_before = placement, "", None
+        if jobs:
+            Job.objects.bulk_update(jobs, ["state", "attempt", "placement", "waiting_for", "not_before"])
+        Outbox.objects.bulk_create(
+            Outbox(topic=DISPATCH, payload={"job": str(job.pk), "attempt": job.attempt}) for job in jobs
+        )
+        Event.objects.bulk_create(
+            self.line(actor, "job", str(job.pk), after={"host": placement.host.name, "attempt": job.attempt})
+            for job, placement in one.placed
+        )
+        for reason, waiting in one.waits.items():
+            Job.objects.filter(pk__in=waiting).exclude(waiting_for=reason).update(waiting_for=reason)
+
+    def committed(self, result: Pass) -> None:
+        for placement in result.placed:
+            picture.reserve(placement.host.name, placement.demand)
+        if result.placed:
+            ring_placed()
+            ring_jobs()
+
+
+class _Pass:
+    """One walk along the queue. placed: jobs with their placements, not written yet. refused: decisions to keep, one
+    for each job that begins to wait. waits: by reason, the jobs that wait for it."""
+
+    def __init__(self, now: Any, line: dict[str, list[Job]]) -> None:
+        self.now, self.line = now, line
+        self.placed: list[tuple[Job, Placement]] = []
+        self.refused: list[Decision] = []
+        self.waits: dict[str, list[uuid.UUID]] = defaultdict(list)
+        self._draft = Draft(picture.view()[0], time.monotonic())
+        self._holds = queue.held()
+        self._terms = queue.terms(line)
+        self._stuck = queue.stuck_hosts(now)
+        self._kept: tuple[str, str] | None = None
+        self._hopeless: dict[Any, str] = {}
+        self._refused_of: set[str] = set()
+        self._bursting: list[tuple[Job, str]] = []
+        self._asked = 0
+        self._decided: list[tuple[Job, Load, CoreDecision]] = []
+
+    def go(self) -> None:
+        snapshot = self._draft.base
+        turns = Turns(
+            snapshot.capacity.sum(axis=0),
+            {tenant: len(jobs) for tenant, jobs in self.line.items()},
+            {tenant: queue.vector(snapshot, amounts) for tenant, amounts in self._holds.items()},
+            {tenant: each.weight for tenant, each in self._terms.items()},
+        )
+        while self._goes_on() and (turn := turns.call()) is not None:
+            job = self.line[turn[0]][turn[1]]
+            terms = self._terms[job.tenant]
+            if over := queue.over_quota(terms, self._holds.get(job.tenant, {}), job.demand):
+                if terms.bursts:
+                    self._bursting.append((job, over))
+                else:
+                    self.waits[over].append(job.pk)
+            elif self._place(job):
+                turns.placed(job.tenant, queue.vector(snapshot, job.demand))
+        # What nobody else waits for may be had beyond one's quota.
+        for job, over in self._bursting:
+            others = self._refused_of - {job.tenant}
+            if others or not self._goes_on():
+                self.waits[f"{over} It may hold more while nobody else waits."].append(job.pk)
+            else:
+                self._place(job)
+        self._reserve()
+
+    def _goes_on(self) -> bool:
+        return len(self._decided) < MOST_PLACED and self._asked < MOST_ASKED
+
+    def _place(self, job: Job) -> bool:
+        """Whether there is room for the job beside those that go before it."""
+        shape = (job.policy, tuple(sorted(job.demand.items())), tuple(sorted(job.labels.items())))
+        if why := self._hopeless.get(shape):
+            self._wait(job, why)
+            return False
+        self._asked += 1
+        without = self._stuck | ({self._kept[0]} if self._kept else set())
+        try:
+            load = load_of(job, frozenset(without))
+            question = self._draft.question(load)
+        except InvalidLoad as error:
+            # It was right when it was handed in: the resource has gone with the last host that had it, or the policy.
+            self._wait(job, str(error))
+            return False
+        decided = self._draft.decide(load, TOP)
+        if not decided.ranking:
+            self._refuse(job, decided, question, shape)
+            return False
+        self._decided.append((job, load, decided))
+        self._draft.put(len(self._decided), question, self._draft.snapshot.rows[decided.ranking[0]])
+        sums = self._holds.setdefault(job.tenant, {})
+        for resource, amount in job.demand.items():
+            sums[resource] = sums.get(resource, 0.0) + amount
+        return True
+
+    def _reserve(self) -> None:
+        """Carry out what was decided. The hosts are locked together, as everybody does who touches several."""
+        hosts = hosts_of([decided for _, _, decided in self._decided])
+        for job, load, decided in self._decided:
+            for name in decided.ranking:
+                if name in hosts and ledger.reserve(hosts[name].pk, job.demand):
+                    decision = decision_row(decided.instead(name), load)
+                    self.placed.append((job, placement_row(decision, load, hosts[name])))
+                    break
+            else:
+                self._wait(job, overtaken(decided).sentence)
+
+    def _refuse(self, job: Job, decided: CoreDecision, question: Question, shape: Any) -> None:
+        # One kept refusal a wait, not one a try: a full cluster is asked every second.
+        if not job.waiting_for:
+            self.refused.append(decision_row(decided, question.load))
+        why = decided.sentence
+        if self._stuck:
+            stuck = ", ".join(sorted(self._stuck))
+            why += f" Not asked, for their workers have not begun what they were sent: {stuck}."
+        if self._kept:
+            why += f" {self._kept[0]} is kept free for {self._kept[1]}."
+        self._hopeless[shape] = why
+        self._wait(job, why)
+        if self._kept is None and (self.now - job.created_at).total_seconds() > PATIENCE_S:
+            self._keep_free(job, question)
+
+    def _wait(self, job: Job, why: str) -> None:
+        self.waits[why].append(job.pk)
+        self._refused_of.add(job.tenant)
+
+    def _keep_free(self, job: Job, question: Question) -> None:
+        """Let nothing new go to the host that lacks least for this job, of those that could ever take it."""
+        snapshot = question.snapshot
+        could = (FLAG_CODES[snapshot.flags] == 0) & (snapshot.capacity >= question.demand).all(axis=1)
+        codes = refusals(question)
+        if codes is not None:
+            could &= codes == 0
+        if not could.any():
+            return
+        free = (snapshot.capacity - snapshot.reserved)[:, question.demand > 0]
+        share = (free / question.demand[question.demand > 0]).min(axis=1)
+        row = int(np.where(could, share, -np.inf).argmax())
+        waited = (self.now - job.created_at).total_seconds()
+        self._kept = (
+            snapshot.names[row],
+            f"{job.task} {str(job.pk)[:8]}, which has waited {waited // 60:.0f} min",
+        )
+        # From here on other answers hold, one host fewer.
+        self._hopeless.clear()

@@ -1,0 +1,81 @@
+"""Jobs that fail, that take their workers along, that are cancelled in the middle, that wait for others."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from product import Product
+from stack_host import StackHost
+from waiting import eventually
+
+from console.jobs.retries import MOST_LOSSES
+
+pytestmark = pytest.mark.stack
+ON_GAMMA = {"labels": {"zone": "b"}}
+
+
+@pytest.fixture
+def gamma(product: Product) -> Iterator[StackHost]:
+    """The only host of its zone, with a worker whose processes can end without it."""
+    host = product.hosts["gamma"]
+    host.kill("worker")
+    host.start_worker("prefork")
+    host.until_working()
+    yield host
+    host.kill("worker")
+    host.mend()
+
+
+def test_a_job_that_fails_is_tried_again(product: Product, tmp_path: Path) -> None:
+    """The second try succeeds, and what it said of itself is there to read."""
+    trace = str(tmp_path / "trace")
+    job = product.ended(product.submit("stack.flaky", trace, tries=3, backoff_s=0.1))
+
+    assert (job["state"], job["attempt"], job["failures"]) == ("succeeded", 2, 1)
+    assert (job["progress"], job["note"]) == (0.75, "nearly there")
+    assert "WARNING flaky: it is back" in product.client.get(f"jobs/{job['id']}/log/")["text"]
+
+
+def test_a_job_that_aborts_is_set_aside_and_others_go_on(product: Product, gamma: StackHost) -> None:
+    """It takes five processes along, then waits for an operator; the worker itself stays."""
+    poison = product.submit("stack.abort", **ON_GAMMA)
+    others = [product.submit("stack.add", number, 1, **ON_GAMMA) for number in range(3)]
+
+    assert {product.ended(job, 90)["state"] for job in others} == {"succeeded"}
+    eventually(lambda: product.client.job(poison)["state"] == "set_aside", 120, "it is set aside")
+    aside = product.client.job(poison)
+    assert (aside["losses"], aside["attempt"]) == (MOST_LOSSES, MOST_LOSSES)
+    assert f"lost {MOST_LOSSES} times" in aside["error"]
+    assert product.client.post(f"jobs/{poison}/cancel/")["state"] == "cancelled"
+    assert product.ended(product.submit("stack.add", 1, 1, **ON_GAMMA))["state"] == "succeeded"
+    assert product.drift() == {}
+
+
+def test_cancelling_a_job_ends_its_body(product: Product, gamma: StackHost, tmp_path: Path) -> None:
+    """Its process is ended long before it would be by itself, and the worker takes the next job."""
+    trace, never = tmp_path / "trace", str(tmp_path / "never")
+    job = product.submit("stack.wait", str(trace), never, **ON_GAMMA)
+    eventually(trace.exists)
+    assert product.client.post(f"jobs/{job}/cancel/")["state"] == "cancelled"
+
+    # There is one process: nobody else could run it.
+    assert product.ended(product.submit("stack.add", 1, 1, **ON_GAMMA))["state"] == "succeeded"
+    assert product.client.job(job)["state"] == "cancelled"
+
+
+def test_jobs_go_after_what_they_need(product: Product, tmp_path: Path) -> None:
+    """Handed in at once, in the wrong order."""
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    demand = {"cpu": 0.01}
+    jobs = [
+        {"id": second, "task": "stack.add", "args": [2, 2], "demand": demand, "after": [first]},
+        {"id": first, "task": "stack.add", "args": [1, 1], "demand": demand},
+    ]
+    product.client.post("jobs/many/", {"jobs": jobs})
+    ends = [product.ended(job) for job in (second, first)]
+
+    assert [job["result"]["sum"] for job in ends] == [4, 2]
+    assert ends[0]["started_at"] >= ends[1]["ended_at"]
