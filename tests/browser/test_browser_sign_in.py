@@ -13,7 +13,7 @@ from oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from stack_rig import WHO, Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(360)]
 
 VIOLATIONS = (
     "const done = arguments[0]; axe.run().then(({ violations }) => done(violations.map("
