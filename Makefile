@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench lint format lock openapi screenshots clean
+.PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench chaos lint format lock openapi screenshots clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ demo: build system ## The whole product on a rack of unequal hosts (SECONDS=30 s
 	$(BIN)/python -m bench.demo --seconds $(SECONDS)
 
 test: test-sqlite test-postgres ## All tests, on SQLite and on PostgreSQL
+
+chaos: build system-test ## Moves of shards killed 500 times: no copy lost, never fewer than shall be
+	STEELYARD_KILLS=500 $(PYTEST) tests/console/storage/test_moving.py -k killed
 
 test-sqlite: build system-test lint ## All tests on SQLite and the embedded broker
 	$(PYTEST)

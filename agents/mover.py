@@ -1,4 +1,4 @@
-"""Shards between hosts: the verbs shard.serve, shard.fetch and shard.drop.
+"""Shards between hosts: the verbs shard.serve, shard.fetch, shard.verify and shard.drop.
 
 The source opens a listener only when told to, for one transfer, on the host's own address and a port the
 kernel picks, and closes it with the transfer or its expiry. All work that blocks is done in threads,
@@ -50,6 +50,7 @@ class Mover:
         self.verbs: dict[str, Verb] = {
             "shard.serve": self.serve,
             "shard.fetch": self.fetch,
+            "shard.verify": self.verify,
             "shard.drop": self.drop,
         }
 
@@ -162,6 +163,17 @@ class Mover:
                 return written
         finally:
             self._root.abandon(transfer)
+
+    async def verify(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """{shard} -> {files, bytes, digest} of what is read from the disk now; digest "" where there is no tree."""
+        tree = self._root.shard(_text(args, "shard"))
+        limits = Limits(deadline, self._stopping, clock=self._clock)
+
+        def read() -> Summary:
+            return summarise(tree, limits.check) if tree.is_dir() else Summary(0, 0, "")
+
+        loop = asyncio.get_running_loop()
+        return _figures(await loop.run_in_executor(self._servers, lambda: _translate(read)))
 
     async def drop(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{shard} -> {}; a shard that is not there is dropped already."""

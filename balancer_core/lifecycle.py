@@ -1,4 +1,4 @@
-"""What can become of a host, an endpoint, a job and a replica: tables of state, event, next state.
+"""What can become of a host, an endpoint, a job, a replica and its moves: tables of state, event, next state.
 
 Rules
 1. Every state a thing can be in, and every way out of it, stands in its table; nobody else sets a state.
@@ -86,9 +86,32 @@ JOB: Final[Table] = {
 REPLICA: Final[Table] = {
     "reserved": {"copy": "copying", "fail": "failed", "remove": "removed"},
     "copying": {"verify": "ready", "retry": "reserved", "fail": "failed", "remove": "removed"},
-    "ready": {"remove": "removed"},
+    "ready": {"retire": "retiring", "damage": "damaged", "remove": "removed"},
+    "damaged": {"repair": "reserved", "remove": "removed"},
+    "retiring": {"remove": "removed"},
     "failed": {"retry": "reserved", "remove": "removed"},
     "removed": {},
+}
+
+#: A replica's way to another host. Until the cut over the old copy counts, from then on the new one; the old one's
+#: tree is deleted only while enough others are there.
+MOVE: Final[Table] = {
+    "planned": {"copy": "copying", "cancel": "cancelled", "fail": "failed"},
+    "copying": {"cut_over": "deleting", "undo": "undoing"},
+    "deleting": {"deleted": "done"},
+    "undoing": {"undone": "failed"},
+    "done": {},
+    "failed": {},
+    "cancelled": {},
+}
+
+#: A plan of moves: nothing moves before somebody applied it.
+MOVE_PLAN: Final[Table] = {
+    "proposed": {"apply": "running", "cancel": "cancelled"},
+    "running": {"pause": "paused", "cancel": "cancelled", "finish": "done"},
+    "paused": {"resume": "running", "cancel": "cancelled"},
+    "done": {},
+    "cancelled": {},
 }
 
 TABLES: Final[Mapping[str, Table]] = {
@@ -97,6 +120,8 @@ TABLES: Final[Mapping[str, Table]] = {
     "endpoint": ENDPOINT,
     "job": JOB,
     "replica": REPLICA,
+    "move": MOVE,
+    "move plan": MOVE_PLAN,
 }
 
 

@@ -1,4 +1,4 @@
-"""B9: what a browser loads of script and style at first, compressed, of the map, of the hosts and of one host.
+"""B9: what a browser loads of script and style at first, bytes over the wire, of the map, of the hosts and of one host.
 
 Followed as a browser follows it: the page's sheets and modules, what these import, and what those fetch by a name that
 stands in them, as the charts' library.
@@ -6,10 +6,10 @@ stands in them, as the charts' library.
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -26,12 +26,13 @@ MOST_JS_KB, MOST_CSS_KB = 60.0, 20.0
 HOSTS = 3
 _IMPORTED = re.compile(rb"""\b(?:from|import)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
 
-Fetch = Callable[[str], bytes]
+#: From a path to the content there, and how many bytes of it went over the wire.
+Fetch = Callable[[str], tuple[bytes, int]]
 
 
 @dataclass
 class FirstLoad:
-    """Compressed sizes by path."""
+    """Bytes over the wire by path."""
 
     js: dict[str, int] = field(default_factory=dict)
     css: dict[str, int] = field(default_factory=dict)
@@ -62,26 +63,20 @@ class _Links(HTMLParser):
 
 
 def first_load(path: str, fetch: Fetch) -> FirstLoad:
-    """Of the page at a path. fetch: the bytes at a path; raises what it likes where there are none."""
+    """Of the page at a path. fetch raises what it likes where there is nothing."""
     links = _Links()
-    links.feed(fetch(path).decode())
+    links.feed(fetch(path)[0].decode())
     found = FirstLoad()
     for sheet in links.sheets:
-        found.css[urljoin(path, sheet)] = _compressed(fetch(urljoin(path, sheet)))
+        _, found.css[urljoin(path, sheet)] = fetch(urljoin(path, sheet))
     waiting = [urljoin(path, script) for script in links.scripts]
     while waiting:
         script = waiting.pop()
         if script in found.js:
             continue
-        content = fetch(script)
-        found.js[script] = _compressed(content)
+        content, found.js[script] = fetch(script)
         waiting += [urljoin(script, each.decode()) for each in _IMPORTED.findall(content)]
     return found
-
-
-def _compressed(content: bytes) -> int:
-    """As a server compresses at its usual level."""
-    return len(gzip.compress(content, 6))
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -90,14 +85,16 @@ async def run(settings: Settings) -> list[Row]:
     async with plane:
         pages = ("/", "/hosts/", f"/hosts/{name_of(0)}/")
         with httpx.Client(base_url=plane.url, cookies={"sessionid": key}) as client:
-            loads = {
-                page: first_load(page, lambda path: client.get(path).raise_for_status().content)
-                for page in pages
-            }
+            loads = {page: first_load(page, partial(_fetch, client)) for page in pages}
     return [
         _row("B9.js_kb", {page: each.js_kb for page, each in loads.items()}, MOST_JS_KB),
         _row("B9.css_kb", {page: each.css_kb for page, each in loads.items()}, MOST_CSS_KB),
     ]
+
+
+def _fetch(client: httpx.Client, path: str) -> tuple[bytes, int]:
+    answer = client.get(path).raise_for_status()
+    return answer.content, answer.num_bytes_downloaded
 
 
 def _row(identity: str, sizes: dict[str, float], most: float) -> Row:

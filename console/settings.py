@@ -138,6 +138,7 @@ TEMPLATES = [
                 "console.pages.shown",
                 "console.pages.strip",
                 "console.lists.bar",
+                "console.lists.tick",
                 "console.fleet.cells",
             ],
         },
@@ -251,6 +252,8 @@ SPECTACULAR_SETTINGS = {
         "ChannelKindEnum": "console.alerts.models.Channel.Kind",
         "HostStateEnum": "console.fleet.models.Host.State",
         "JobStateEnum": "console.jobs.models.Job.State",
+        "MovePlanStateEnum": "console.storage.models.MovePlan.State",
+        "MoveStateEnum": "console.storage.models.Move.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -25,7 +25,7 @@ MOST = 1000
 MAP = ("/static/js/main.js", "/static/js/cluster-map.js")
 GRID = ("/static/js/main.js", "/static/js/host-grid.js")
 LIBRARIES = {"static": "django.templatetags.static"}
-TAGS = ("console.pages.shown", "console.fleet.cells")
+TAGS = ("console.pages.shown", "console.lists.tick", "console.fleet.cells")
 register = Library()
 MEASURES = ("worst", "cpu", "memory", "disk", "net", "dominant", "headroom", "age", "state")
 

@@ -27,6 +27,7 @@ MOST_BYTES = 16_384
 MOST_RECENTS = 12
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Key = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]$")]
 
 
 class Recent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,7 @@ DECLARED = (
     Declared("theme", Literal["system", "light", "dark"], "system", "Colours of the pages."),
     Declared("density", Literal["roomy", "compact"], "roomy", "Height of the rows of lists."),
     Declared("keys", bool, True, "Whether single keys act: g and a letter, /, ?, Shift."),
+    Declared("places", dict[Word, Key], {}, "Keys behind g, by the name of the page that they lead to."),
     Declared(
         "hosts",
         Literal["live", "pages"],

@@ -25,6 +25,7 @@ from console.plans import api as plans
 from console.policies import api as policies
 from console.search import api as search
 from console.storage import api as storage
+from console.storage import api_plans as moves
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
@@ -135,6 +136,13 @@ urlpatterns = [
     path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),
+    path("shards/<name:name>/verify/", storage.VerifyOneShard.as_view()),
+    path("rebalances/", moves.MovePlans.as_view()),
+    path("rebalances/<int:plan>/", moves.OneMovePlan.as_view()),
+    path("rebalances/<int:plan>/apply/", moves.ApplyOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/pause/", moves.PauseOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/resume/", moves.ResumeOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/cancel/", moves.CancelOneMovePlan.as_view()),
     path("bulk/", lists.Bulk.as_view()),
     path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
     path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),

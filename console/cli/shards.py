@@ -58,6 +58,14 @@ def _show_shards(shards: list[dict[str, Any]], answer: Any, as_json: bool) -> No
     show(rows, as_json, "name", "bytes", "spread_level", "replicas")
 
 
+@app.command("verify")
+def shard_verify(name: str, as_json: Json = False) -> None:
+    """Have every copy read again; what is damaged is made anew from a good one."""
+    with api() as client:
+        answer = client.post(f"shards/{name}/verify/")
+    _show_shards([answer], answer, as_json)
+
+
 @app.command("remove")
 def shard_remove(name: str, as_json: Json = False) -> None:
     """Give up a shard; its hosts delete their copies."""

@@ -17,7 +17,8 @@ def service_weights(
     weights: Annotated[
         list[str],
         typer.Argument(
-            help="HOST:PORT=PERCENT: leave so much of an endpoint's learnt weight; or SERVICE=WEIGHT, for instance "
+            help="HOST:PORT=PERCENT: leave so much of an endpoint's learnt weight; zone:a=PERCENT or "
+            "priority:1=PERCENT: of all on hosts with that label, or of that priority; or SERVICE=WEIGHT, for instance "
             "web=95 canary=5: share the requests between services. None: show what is."
         ),
     ] = [],

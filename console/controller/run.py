@@ -34,6 +34,8 @@ from console.live.threads import in_thread
 from console.live.ticks import decode_tick
 from console.policies.defaults import defaults
 from console.storage.moves import advance_replicas
+from console.storage.moving import advance_moves
+from console.storage.scrub import scrub_some
 from console.traffic.view import TrafficSeen, encode_traffic
 
 log = logging.getLogger(__name__)
@@ -211,7 +213,7 @@ class Controller:
     def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
-            moved = advance_replicas(epoch)
+            moved = advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch)
         if moved:
             bells.ring_commands()
 

@@ -15,6 +15,7 @@ from console.actions import SYSTEM
 from console.controller.lease import fenced
 from console.demo.figures import GIB, used
 from console.demo.models import SimulatedHost
+from console.fleet.models import Host
 from console.live.ingest import take
 from console.live.picture import Picture
 from console.live.ticks import Tick, encode_tick
@@ -70,12 +71,14 @@ class Driver:
             state=Placement.State.HELD, host__simulated__isnull=False, decision__name__startswith=NAME
         ).order_by("created_at")
         missing = int(hosts * LOADS_A_HOST) - held.count()
-        if missing <= 0 and now - self._churned_at >= CHURN_S:
+        # What is on a host that drains ends soon: whoever tries it sees it through.
+        ending = held.filter(host__state=Host.State.DRAINING).first()
+        if ending is None and missing <= 0 and now - self._churned_at >= CHURN_S:
             self._churned_at = now
-            oldest = held.filter(created_at__lt=at - timedelta(seconds=CHURN_S)).first()
-            if oldest is not None:
-                with fenced(self._epoch):
-                    Release(oldest.pk, reason="demo").run(SYSTEM)
+            ending = held.filter(created_at__lt=at - timedelta(seconds=CHURN_S)).first()
+        if ending is not None:
+            with fenced(self._epoch):
+                Release(ending.pk, reason="demo").run(SYSTEM)
         for each in range(max(0, min(missing, FILL))):
             number = self._seq * FILL + each
             load = Load(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 
 from console.events.listing import EVENTS
 from console.events.models import Event
+from console.lists.models import BulkAct
 from console.lists.page import listed
 from console.pages.frame import page
 from console.pages.lists import uuid_of
@@ -30,9 +32,11 @@ class Difference:
 
 @page()
 def events(request: HttpRequest) -> HttpResponse:
-    """Who did what, newest first; the filters are in the URL."""
+    """Who did what, newest first; the filters are in the URL. What was done to many at once leads to that act."""
     context = listed(request, EVENTS)
     context["events"] = [(event, differences(event), link_to(event)) for event in context["rows"]]
+    acts = {event.act for event in context["rows"]}
+    context["many"] = set(BulkAct.objects.filter(pk__in=acts).values_list("pk", flat=True))
     return render(request, "events/events.html", context)
 
 
@@ -60,6 +64,8 @@ def differences(event: Event) -> list[Difference]:
 
 def link_to(event: Event) -> str:
     """The page of what the event was about, "" where it has none."""
+    if event.subject_kind == "placement":
+        return f"{reverse('search')}?q={quote(event.subject)}"  # which leads to its decision
     if event.subject_kind not in WITH_PAGE:
         return ""
     try:

@@ -2,7 +2,7 @@
 
 {% bulk_bar "jobs" %}                       above the table, with the list's name
 {% include "lists/all.html" %}              as the first cell of its head
-{% include "lists/on.html" with item=… label=… only %}      as the first cell of a row
+{% tick job.pk label %}                     as the first cell of a row (tick.py)
 {% act_on "job.retry" job.pk %}             a button for one thing alone, on its page
 """
 

@@ -14,7 +14,7 @@ from console.multi import MultiAction
 from console.nodes.listing import ENGINES
 from console.placements.actions.release import Release
 from console.placements.listing import DECISIONS, PLACEMENTS
-from console.storage.listing import SHARDS
+from console.storage.listing import MOVE_PLANS, SHARDS
 from console.traffic.actions.endpoints import CloseEndpoint, DrainEndpoint, ResumeEndpoint
 from console.traffic.listing import CERTIFICATES, ENDPOINTS, SERVICES
 
@@ -34,6 +34,7 @@ LISTINGS = {
         ENDPOINTS,
         JOBS,
         SHARDS,
+        MOVE_PLANS,
         DECISIONS,
         PLACEMENTS,
         ALERTS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -53,6 +53,19 @@ PLACES = (
 )
 
 
+def places_of(user: Any) -> Sequence[Place]:
+    """The places with the keys that this user chose. Who wants another place's key gets it, and that place theirs: so
+    every key leads to one place, whatever was chosen."""
+    chosen = preferences_of(user).get("places")
+    keys = {place.name: place.key for place in PLACES}
+    for name, key in chosen.items():
+        if name in keys:
+            before = keys[name]
+            keys |= {other: before for other, taken in keys.items() if taken == key}
+            keys[name] = key
+    return [replace(place, key=keys[place.name]) for place in PLACES] if chosen else PLACES
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the navigation and where in it this page is."""
     within = [place for place in PLACES if request.path.startswith(place.path)]
@@ -62,7 +75,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         nearest = None
     kept = preferences_of(getattr(request, "user", None))
     return {
-        "places": PLACES,
+        "places": places_of(getattr(request, "user", None)),
         "here": nearest.name if nearest else "",
         "look": {key: kept.get(key) for key in ("theme", "density", "keys")},
     }

@@ -24,6 +24,7 @@ from console.placements import views as placements
 from console.plans import views as plans
 from console.policies import views as policies
 from console.search import views as search
+from console.storage import plans_page
 from console.storage import views as storage
 from console.traffic import endpoints_page
 from console.traffic import secrets_page as traffic_secrets
@@ -80,6 +81,10 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<uuid:job>/cancel/", jobs.cancel_job, name="cancel-job"),
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
+    path("shards/<slug:name>/verify/", storage.verify_shard, name="verify-shard"),
+    path("rebalances/", plans_page.rebalances, name="rebalances"),
+    path("rebalances/<int:plan>/", plans_page.rebalance, name="rebalance"),
+    path("rebalances/<int:plan>/<slug:verb>/", plans_page.rebalance_action, name="rebalance-action"),
     path("placements/", placements_page.placements, name="placements"),
     path("decisions/", placements.decisions, name="decisions"),
     path("decisions/<uuid:decision>/", placements.decision, name="decision"),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.accounts.preferences import preferences_of
 from console.jobs.models import Job
+from console.pages.frame import places_of
 from console.pages.lists import uuid_of
 from console.placements.models import Decision, Placement
 from console.search.doings import DOINGS, STATES, Doing, States
@@ -67,6 +68,8 @@ def answer(text: str, user: User, *, kind: str = "", most: int = MOST, wait: boo
     text = text.replace("\0", "").strip()[:LONGEST_QUERY]
     tokens = tokens_of(text)
     found = _found(text, tokens, user, kind, most) if tokens else recent(user)
+    keys = {place.name: place.key for place in places_of(user)}
+    found = [replace(one, detail=f"g {keys[one.key]}") if one.kind == "page" else one for one in found]
     took_ms = (time.perf_counter() - began) * 1000
     return Answer(text, found[:most], round(took_ms, 2), round(max(0.0, index.age_s), 2))
 

@@ -70,7 +70,7 @@ def _said(labels: dict[str, str]) -> str:
 
 
 def _places() -> list[Entry]:
-    return [Entry(place.name, place.label, place.words, f"g {place.key}") for place in PLACES]
+    return [Entry(place.name, place.label, place.words) for place in PLACES]
 
 
 def _hosts() -> list[Entry]:

@@ -7,10 +7,10 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.accounts.permissions import ReadOrOperate
+from console.accounts.permissions import Operator, ReadOrOperate
 from console.api.views import ActionView, find
 from console.storage import listing
-from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard
+from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard, ScrubShard
 from console.storage.models import Replica, Shard
 
 
@@ -37,7 +37,7 @@ class ReplicaShown(serializers.ModelSerializer):
 
     class Meta:
         model = Replica
-        fields = ["host", "state", "attempt", "error", "decision", "ready_at"]
+        fields = ["host", "state", "attempt", "error", "decision", "ready_at", "verified_at"]
 
 
 class ShardShown(serializers.ModelSerializer):
@@ -88,3 +88,14 @@ class OneShard(ActionView):
     def delete(self, request: Request, name: str) -> Response:
         self.act(request, RemoveShard(name))
         return Response(status=204)
+
+
+class VerifyOneShard(ActionView):
+    """Have every copy read again now, and what is damaged made anew."""
+
+    permission_classes = [Operator]
+
+    @extend_schema(request=None, responses=ShardShown)
+    def post(self, request: Request, name: str) -> Response:
+        shard = self.act(request, ScrubShard(name))
+        return Response(ShardShown(SHARDS.get(pk=shard.pk)).data)

@@ -1,4 +1,4 @@
-"""Shards: file trees kept as replicas on hosts of different failure domains."""
+"""Shards: file trees kept as replicas on hosts of different failure domains, and plans of moves between them."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Replica(models.Model):
         RESERVED = "reserved"
         COPYING = "copying"
         READY = "ready"
+        DAMAGED = "damaged"
+        RETIRING = "retiring"
         FAILED = "failed"
 
     shard = models.ForeignKey(Shard, on_delete=models.CASCADE, related_name="replicas")
@@ -53,6 +55,82 @@ class Replica(models.Model):
     retry_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True)
     ready_at = models.DateTimeField(null=True)
+    # The command that reads the tree again, or deletes what was found damaged.
+    scrub = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
+    # When the whole tree was last read and had the shard's digest; None where that is asked for now.
+    verified_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
+
+
+class MovePlan(models.Model):
+    """Moves that belong together: proposed, then applied, paused, ended.
+
+    bytes_s: what the moves of one host may take of its network, all together. per_host, together: moves at once of
+    a host, of the cluster. full: no move fills a host's disk above this share. takes_s: as planned. before, after:
+    for each resource the fullest host over the mean.
+    """
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed"
+        RUNNING = "running"
+        PAUSED = "paused"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    state = models.CharField(max_length=16, choices=State.choices, default=State.PROPOSED)
+    sentence = models.TextField()
+    asked = models.JSONField()
+    before = models.JSONField()
+    after = models.JSONField()
+    bytes_s = models.FloatField()
+    per_host = models.PositiveIntegerField()
+    together = models.PositiveIntegerField()
+    full = models.FloatField()
+    takes_s = models.FloatField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150)
+    applied_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    @property
+    def rate(self) -> float:
+        """Bytes/s of one move, so that a host's moves together stay within bytes_s."""
+        return self.bytes_s / self.per_host
+
+
+class Move(models.Model):
+    """One replica's way to another host. leaving: the old copy, None once it is gone; arriving: the new one, made
+    when the move begins. source and target are names: a move is history when its hosts have gone."""
+
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        COPYING = "copying"
+        DELETING = "deleting"
+        UNDOING = "undoing"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    plan = models.ForeignKey(MovePlan, on_delete=models.CASCADE, related_name="moves")
+    number = models.PositiveIntegerField()
+    shard = models.ForeignKey(Shard, on_delete=models.CASCADE, related_name="moves")
+    source = models.CharField(max_length=63)
+    target = models.CharField(max_length=63)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.PLANNED)
+    leaving = models.ForeignKey(Replica, null=True, on_delete=models.SET_NULL, related_name="departures")
+    arriving = models.OneToOneField(Replica, null=True, on_delete=models.SET_NULL, related_name="arrival")
+    # The command that deletes a tree: the old copy's, or what arrived of a copy that failed.
+    drop = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
+    error = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(null=True)
+    cut_over_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["plan", "number"]
+        constraints = [models.UniqueConstraint(fields=["plan", "number"], name="move_one_number")]

@@ -21,8 +21,8 @@ from django.utils import timezone
 from balancer_core.lifecycle import REPLICA, advance
 from console.actions import SYSTEM, Action, Actor
 from console.fleet.actions.commands import give
-from console.fleet.models import Command
-from console.storage.models import Replica, Shard
+from console.fleet.models import Command, Host
+from console.storage.models import Move, Replica, Shard
 
 log = logging.getLogger(__name__)
 
@@ -63,16 +63,20 @@ def advance_replicas(epoch: int) -> int:
     """
     open_replicas = list(
         Replica.objects.select_for_update(of=("self",))
-        .select_related("shard__source_host", "placement__host", "serve", "fetch")
+        .select_related("shard__source_host", "placement__host", "serve__host", "fetch", "arrival__plan")
         .filter(state__in=(Replica.State.RESERVED, Replica.State.COPYING))
     )
-    under_way = sum(replica.serve is not None for replica in open_replicas)
+    under_way = sum(replica.serve is not None and _move_of(replica) is None for replica in open_replicas)
     changed = 0
     for replica in open_replicas:
         if replica.serve is None:
-            if under_way >= MOST_AT_ONCE or (replica.retry_at and timezone.now() < replica.retry_at):
+            if replica.retry_at and timezone.now() < replica.retry_at:
                 continue
-            under_way += 1
+            # A move began because its plan's caps allow it; the cap here is for what is copied without a plan.
+            if _move_of(replica) is None:
+                if under_way >= MOST_AT_ONCE:
+                    continue
+                under_way += 1
         try:
             with transaction.atomic():
                 changed += _step(replica, epoch)
@@ -108,22 +112,54 @@ def _step(replica: Replica, epoch: int) -> bool:
 
 
 def _begin(replica: Replica, epoch: int) -> None:
-    shard = replica.shard
+    host, source = _origin(replica)
     replica.transfer = uuid.uuid4()
     replica.attempt += 1
     replica.retry_at = None
     replica.serve = give(
-        shard.source_host,
+        host,
         "shard.serve",
         {
             "transfer": str(replica.transfer),
-            "source": shard.source_path,
+            "source": source,
             "key": secrets.token_hex(32),
-            "expires_s": FETCH_LIFE_S,
+            "expires_s": _life_s(replica),
         },
         epoch=epoch,
         life_s=SERVE_LIFE_S,
     )
+
+
+def _move_of(replica: Replica) -> Move | None:
+    """The move by which this copy comes, None for one of a new shard."""
+    return getattr(replica, "arrival", None)
+
+
+def _origin(replica: Replica) -> tuple[Host, str]:
+    """From where to copy: what moves from the copy that leaves, or another ready one where that is not to be had, as
+    what is repaired; a new shard from the tree that its operator put there."""
+    shard, move = replica.shard, _move_of(replica)
+    if move is None and replica.ready_at is None:
+        return shard.source_host, shard.source_path
+    ready = shard.replicas.filter(state=Replica.State.READY, placement__host__lost_since=None)
+    copies = list(ready.select_related("placement__host"))
+    # By turns, so that a copy which can't be read is not asked again and again.
+    leaving = move.leaving_id if move else None
+    copies.sort(key=lambda copy: (copy.pk != leaving, copy.pk))
+    if not copies:
+        return shard.source_host, shard.source_path
+    return copies[replica.attempt % len(copies)].placement.host, shard.name
+
+
+def _rate(replica: Replica) -> float | None:
+    move = _move_of(replica)
+    return None if move is None else move.plan.rate
+
+
+def _life_s(replica: Replica) -> float:
+    """At a set rate a large copy takes its time: twice what it needs, and what small ones have."""
+    rate = _rate(replica)
+    return FETCH_LIFE_S + (2.0 * replica.shard.bytes / rate if rate else 0.0)
 
 
 def _fetch(replica: Replica, epoch: int) -> None:
@@ -146,15 +182,15 @@ def _fetch(replica: Replica, epoch: int) -> None:
         {
             "transfer": str(replica.transfer),
             "shard": shard.name,
-            "address": shard.source_host.address,
+            "address": serve.host.address,
             "port": served.port,
             "key": serve.args["key"],
             "digest": served.digest,
             "bytes": served.bytes,
-            "rate_bytes_s": None,
+            "rate_bytes_s": _rate(replica),
         },
         epoch=epoch,
-        life_s=FETCH_LIFE_S,
+        life_s=_life_s(replica),
     )
 
 
@@ -169,7 +205,8 @@ def _finish(replica: Replica) -> None:
         _again(replica, "the source tree has changed since the first replica was made", final=True)
         return
     replica.state = advance(REPLICA, replica.state, "verify")
-    replica.ready_at = timezone.now()
+    # The digest that the target said is of what it read back from its disk.
+    replica.ready_at = replica.verified_at = timezone.now()
     replica.error = ""
     _forget_key(replica)
     _MoveAction(replica).run(SYSTEM)

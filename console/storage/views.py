@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
+from console.accounts.models import Role
 from console.api.views import find
 from console.events.models import Event
 from console.lists.page import listed
-from console.pages.frame import page
+from console.pages.frame import act, offer, page
+from console.storage.actions.shards import ScrubShard
 from console.storage.listing import SHARDS
-from console.storage.models import Shard
+from console.storage.models import Replica, Shard
 
 WITH_REPLICAS = SHARDS.found().prefetch_related("replicas__placement__host")
 
@@ -37,7 +39,23 @@ def shard(request: HttpRequest, name: str) -> HttpResponse:
         for replica in found.replicas.all()
     ]
     events = Event.objects.filter(subject_kind="shard", subject=name)[:20]
-    return render(request, "storage/shard.html", {"shard": found, "replicas": replicas, "events": events})
+    ready = any(replica.state == Replica.State.READY for replica, _ in replicas)
+    why_not = "" if ready else "It has no copy that is ready."
+    context = {
+        "shard": found,
+        "replicas": replicas,
+        "events": events,
+        "offer": offer(request, ScrubShard, "verify", "Verify now", why_not),
+    }
+    return render(request, "storage/shard.html", context)
+
+
+@page(Role.OPERATOR, "POST")
+def verify_shard(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: have its copies read again."""
+    if request.method == "POST":
+        act(request, ScrubShard(name), "Its copies are read again.")
+    return redirect("shard", name=name)
 
 
 def _domain(level: str, host: str, labels: dict[str, str]) -> str:

@@ -20,7 +20,8 @@ from console.traffic.weights import changes, foresee, last_change
 
 
 class WeightsRequest(StrictSerializer):
-    """weights: HOST:PORT to per cent of what is learnt; at 0 none come. force: though others can't carry it."""
+    """weights: HOST:PORT to per cent of what is learnt; at 0 none come. priority:N and LABEL:VALUE (zone:a) stand for
+    all endpoints of that priority, or on hosts with that label. force: though others can't carry it."""
 
     weights = serializers.DictField(
         child=serializers.IntegerField(min_value=0, max_value=WHOLE_PERCENT), allow_empty=False

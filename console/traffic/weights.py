@@ -24,24 +24,38 @@ def takes_requests(endpoint: Endpoint, health: str) -> bool:
 
 
 def changes(endpoints: Sequence[Endpoint], wanted: Mapping[str, int]) -> dict[str, int]:
-    """What of wanted is not so already, by HOST:PORT. wanted: hosts by name or address.
+    """What of wanted is not so already, by HOST:PORT. wanted: hosts by name or address; priority:N and LABEL:VALUE for
+    all endpoints of that priority, or on hosts with that label, but for those that are named themselves.
 
     Raises Unknown and Invalid.
     """
     by_key = {f"{each.host.address}:{each.port}": each for each in endpoints}
     by_key |= {each.at: each for each in endpoints}
-    found = {}
+    of_groups: dict[str, int] = {}
+    of_each: dict[str, int] = {}
     for key, percent in wanted.items():
-        endpoint = by_key.get(key)
-        if endpoint is None:
-            raise Unknown("endpoint", key)
         if type(percent) is not int or not 0 <= percent <= WHOLE_PERCENT:
             raise Invalid(
                 f"weights.{key}", "out-of-range", f"per cent of what is learnt: 0 to {WHOLE_PERCENT}"
             )
-        if percent != endpoint.weight_percent:
-            found[endpoint.at] = percent
-    return found
+        if key in by_key:
+            of_each[by_key[key].at] = percent
+        elif named := [each.at for each in endpoints if key in groups_of(each)]:
+            of_groups |= dict.fromkeys(named, percent)
+        else:
+            raise Unknown("endpoint", key)
+    asked = of_groups | of_each
+    return {
+        each.at: asked[each.at]
+        for each in endpoints
+        if each.at in asked and asked[each.at] != each.weight_percent
+    }
+
+
+def groups_of(endpoint: Endpoint) -> list[str]:
+    """What weights can be set of at once that it belongs to: priority:N, and LABEL:VALUE of its host."""
+    labels = endpoint.host.labels
+    return [f"priority:{endpoint.priority}", *(f"{key}:{value}" for key, value in labels.items())]
 
 
 def foresee(service: Service, endpoints: Sequence[Endpoint], wanted: Mapping[str, int], now: Seen) -> Outcome:

@@ -5,6 +5,7 @@ The table follows the controller once a second by a poll, as the service's page 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,14 +18,15 @@ from console.accounts.models import Role
 from console.actions import Invalid, Unknown
 from console.api.views import find
 from console.events.models import Event
+from console.fleet.order import naturally
 from console.pages.frame import act, offer, page
 from console.pages.shown import age, percent
 from console.traffic.actions.weights import SetWeights, UndoWeights
-from console.traffic.models import WHOLE_PERCENT, Service
+from console.traffic.models import WHOLE_PERCENT, Endpoint, Service
 from console.traffic.outlook import Outcome, Outlook
 from console.traffic.view import seen
 from console.traffic.weighed import RULES, SERVICES, Row, is_old, rows_of_service, sentence
-from console.traffic.weights import changes, foresee, last_change
+from console.traffic.weights import changes, foresee, groups_of, last_change
 
 MOST_ENDPOINTS = 100
 #: Digits of a percentage.
@@ -40,6 +42,19 @@ class Knob:
     outlook: Outlook
     shares: str
     carries: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """All endpoints of a priority or a zone, which one slider moves. percent: None where they differ."""
+
+    title: str
+    keys: list[str]
+    percent: int | None
+
+    @property
+    def told(self) -> str:
+        return json.dumps(self.keys)
 
 
 @page(Role.VIEWER, "POST")
@@ -71,6 +86,7 @@ def weights(request: HttpRequest, name: str) -> HttpResponse:
             "stale": is_old(now),
             "heard": heard_in_words(now.age_s, now.traffic.epoch),
             "knobs": _knobs(rows, outcome),
+            "bands": _bands(endpoints) if len(rows) <= MOST_ENDPOINTS else [],
             "outcome": outcome,
             "tried": bool(wanted),
             "whole": WHOLE_PERCENT,
@@ -174,6 +190,25 @@ def _knobs(rows: list[Row], outcome: Outcome) -> list[Knob]:
     by_key = {each.key: each for each in outcome.outlooks}
     outlooks = [by_key[row.key] for row in rows[:MOST_ENDPOINTS]]
     return [Knob(each, _shares(each), _carries(each)) for each in outlooks]
+
+
+def _bands(endpoints: list[Endpoint]) -> list[Band]:
+    """The priorities and the zones, where there are several of them."""
+    found: dict[str, list[Endpoint]] = {}
+    for each in endpoints:
+        for name in groups_of(each):
+            if name.startswith(("priority:", "zone:")):
+                found.setdefault(name, []).append(each)
+    return [
+        Band(name.replace(":", " ", 1), [each.at for each in those], _common(those))
+        for name, those in sorted(found.items(), key=lambda item: naturally(item[0]))
+        if 1 < len(those) < len(endpoints)
+    ]
+
+
+def _common(endpoints: list[Endpoint]) -> int | None:
+    percents = {each.weight_percent for each in endpoints}
+    return percents.pop() if len(percents) == 1 else None
 
 
 def _shares(outlook: Outlook) -> str:

@@ -92,7 +92,10 @@ def copies() -> Iterable[Task]:
     states = Count("replicas", filter=Q(replicas__state=Replica.State.READY))
     failed = Count("replicas", filter=Q(replicas__state=Replica.State.FAILED))
     unready = Shard.objects.exclude(replicas__state=None).filter(
-        pk__in=Replica.objects.exclude(state=Replica.State.READY).values("shard")
+        # Copies that move are told by their plan.
+        pk__in=Replica.objects.filter(arrival=None)
+        .exclude(state__in=(Replica.State.READY, Replica.State.RETIRING))
+        .values("shard")
     )
     shards = list(unready.annotate(ready=states, failed=failed).order_by("name")[: MOST + 1])
     for shard in shards[:MOST]:

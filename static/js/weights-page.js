@@ -45,9 +45,12 @@ class WeightsTry extends HTMLElement {
     this.asked = 0;
     this.rows = new Map([...this.querySelectorAll("tr[data-key]")].map((row) => [row.dataset.key, row]));
     this.addEventListener("input", ({ target }) => {
-      const row = target.closest("tr[data-key]");
-      if (!row) return;
-      for (const input of row.querySelectorAll("[type=range], [type=number]")) if (input !== target) input.value = target.value;
+      const row = target.closest("tr[data-key], tr[data-band]");
+      if (!row || target.value === "") return;
+      const members = row.dataset.band ? JSON.parse(row.dataset.band).map((key) => this.rows.get(key)) : [];
+      for (const each of [row, ...members]) {
+        for (const input of each.querySelectorAll("[type=range], [type=number]")) if (input !== target) input.value = target.value;
+      }
       clearTimeout(this.due);
       this.due = setTimeout(() => this.ask(), TRY_AFTER_MS);
     });

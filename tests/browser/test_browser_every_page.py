@@ -31,6 +31,7 @@ LISTS = [
     "/placements/",
     "/bulk/",
     "/shards/",
+    "/rebalances/",
     "/decisions/",
 ]
 LISTS += ["/certificates/", "/certificates/new/", "/api-keys/new/"]

@@ -102,6 +102,31 @@ def test_a_weight_is_tried_set_and_taken_back_by_keyboard(stack: Any, browser: A
     assert browser.faults() == []
 
 
+def test_one_slider_moves_a_whole_zone(stack: Any, browser: Any) -> None:
+    """All its endpoints' sliders and numbers, and no others'; the band itself is not sent."""
+    port = free_port()
+    ours, other = [f"web-1:{port}", f"web-1:{port - 1}"], f"web-2:{port}"
+    endpoints = [part for each in (*ours, other) for part in ("--endpoint", each)]
+    listen = f"127.0.0.1:{free_port()}"
+    stack.run("service", "create", "zoned", "--listen", listen, "--protocol", "http", *endpoints)
+    try:
+        browser.driver.get(f"{stack.url}/services/zoned/weights/")
+        browser.one("tr[data-band] [type=range]").send_keys(Keys.HOME)
+        sent = browser.script("""
+            const form = new FormData(document.getElementById("set-weights"));
+            return Object.fromEntries([...form].filter(([key]) => /^web-/.test(key)));
+        """)
+        titles = browser.script(
+            "return [...document.querySelectorAll('tr[data-band] th')].map((each) => each.textContent)"
+        )
+    finally:
+        browser.leave()
+        stack.run("service", "remove", "zoned")
+
+    assert sent == {**dict.fromkeys(ours, "0"), other: "100"}
+    assert titles == ["All of zone north 2"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_for_everybody(scheme: str, stack: Any, browser: Any, weighed: None) -> None:
     """No violation in both schemes, also with an objection; a phone has no sideways scrolling."""

@@ -126,6 +126,29 @@ class CreateShard(Action[Shard]):
 
 
 @dataclass
+class ScrubShard(Action[Shard]):
+    """Have every copy of the shard read again now; what is no longer what it was is made anew from a good one."""
+
+    name: str
+    reason: str = ""
+
+    NAME = "shard.verify"
+
+    def execute(self, actor: Actor) -> Shard:
+        shard = Shard.objects.filter(name=self.name).first()
+        if shard is None:
+            raise Unknown("shard", self.name)
+        ready = shard.replicas.filter(state=Replica.State.READY)
+        if not ready.update(verified_at=None):
+            raise Conflict("state", "it has no copy that is ready")
+        self.record(actor, "shard", shard.name, reason=self.reason)
+        return shard
+
+    def committed(self, result: Shard) -> None:
+        ring_shards()
+
+
+@dataclass
 class RemoveShard(Action[None]):
     """Give up a shard: its replicas' room is released and their hosts are told to delete the trees.
 

@@ -43,8 +43,8 @@ class _WeightsAction(ServiceAction):
 class SetWeights(_WeightsAction):
     """Leave endpoints so many per cent of the weight that is learnt of them; at 0 no new requests come.
 
-    weights: per cent by HOST:PORT; who is not named stays as it is. Refused where those that would get more could not
-    carry it, or nobody would take requests; force=True does it all the same.
+    weights: per cent by HOST:PORT, or of a whole priority:N or LABEL:VALUE; who is not named stays as it is. Refused
+    where those that would get more could not carry it, or nobody would take requests; force=True does it all the same.
     """
 
     service: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -82,3 +83,32 @@ def test_the_first_paint_has_the_theme(user: Any) -> None:
     assert '<meta name="color-scheme" content="dark">' in text
     assert 'data-keys="off"' in text
     assert client.post("/look/", {**form, "next": "https://evil.example/"})["Location"] == "/"
+
+
+def keys_of(client: Client) -> dict[str, str]:
+    """By page, as its links say them."""
+    page = client.get("/settings/").content.decode()
+    return dict(re.findall(r'<a href="([^"]+)" data-key="(.)"', page))
+
+
+def test_keys_of_pages_are_chosen_and_stay_one_page_s_each(user: Any, api: Any, live: None) -> None:
+    """Whose key is taken gets the other one; the search says them too; what is no key is refused, and nothing kept."""
+    client = Client()
+    client.force_login(user("viewer"))
+    before = keys_of(client)
+    client.post("/look/", {"go.map": "h", "go.jobs": "k", "next": "/settings/"})
+    chosen = keys_of(client)
+    client.post("/look/", {f"go.{name}": key for name, key in (("map", "h"), ("hosts", "m"), ("jobs", "k"))})
+    again = keys_of(client)
+    client.post("/look/", {"go.map": "?"})
+    client.post("/look/", {"go.map": ""})
+    kept = keys_of(client)
+    found = api.viewer.get("/api/v1/search/?q=hosts&kind=page").json()["results"]
+    client.post("/look/", {"go.map": "m"})
+
+    assert (before["/"], before["/hosts/"], before["/jobs/"]) == ("m", "h", "j")
+    assert (chosen["/"], chosen["/hosts/"], chosen["/jobs/"]) == ("h", "m", "k")
+    assert len(set(chosen.values())) == len(chosen)
+    assert chosen == again == kept
+    assert [each["detail"] for each in found if each["key"] == "hosts"] == ["g m"]
+    assert keys_of(client) == before

@@ -15,6 +15,7 @@ from console.demo.actions.fleet import RemoveDemoFleet, StartDemoFleet
 from console.demo.drive import Driver
 from console.demo.figures import MOST_HOSTS, machine, used
 from console.demo.models import SimulatedHost
+from console.fleet.actions.lifecycle import Drain
 from console.fleet.models import Host
 from console.live.picture import picture
 from console.live.ticks import decode_tick
@@ -61,6 +62,25 @@ def test_it_reports_and_is_placed_on(driver: Driver) -> None:
     Placement.objects.update(created_at=at - timedelta(hours=1))
     driver.step(now + 20, at)
     assert Placement.objects.filter(state="released").count() == 1
+    assert drift() == {}
+
+
+def test_a_drain_is_seen_through(driver: Driver) -> None:
+    """What is on a host that drains ends step by step, and nothing new comes there."""
+    now, at = time.monotonic(), timezone.now()
+    StartDemoFleet(20).run(SYSTEM)
+    picture.load()
+    for _ in range(4):
+        driver.step(now, at)
+    name = Placement.objects.select_related("host").first().host.name  # type: ignore[union-attr]
+    Drain(name).run(SYSTEM)
+    picture.load()
+    there = Placement.objects.filter(host__name=name, state="held")
+    for _ in range(there.count()):
+        driver.step(now, at)
+
+    assert not there.exists()
+    assert Placement.objects.filter(state="held").count() >= 29
     assert drift() == {}
 
 

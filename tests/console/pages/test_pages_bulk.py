@@ -71,6 +71,25 @@ def test_endpoints_are_drained_closed_and_brought_back(browsers: Any, furnished:
     assert "this was taken back already" in browsers.operator.get(done.redirect_chain[-1][0]).content.decode()
 
 
+def test_the_audit_trail_leads_to_what_was_done_to_many(browsers: Any, furnished: Any) -> None:
+    """Each of its events, and no other one."""
+    do(browsers.operator, "host.cordon", "web-1", "web-2")
+    act = BulkAct.objects.get()
+    page = browsers.viewer.get(reverse("events")).content.decode()
+
+    assert page.count(reverse("bulk-act", args=[act.pk])) == 2 == Event.objects.filter(act=act.pk).count()
+
+
+def test_the_audit_trail_leads_from_a_placement_to_its_decision(browsers: Any, furnished: Any) -> None:
+    """By the placement's identity, as the search finds it."""
+    event = Event.objects.get(action="placement.place", after__load="report")
+    page = browsers.viewer.get(reverse("events")).content.decode()
+    link = f"{reverse('search')}?q={event.subject}"
+
+    assert f'<a href="{link}">' in page
+    assert browsers.viewer.get(link)["Location"] == reverse("decision", args=[furnished.placed])
+
+
 def test_some_are_refused_and_the_others_done(browsers: Any, furnished: Any) -> None:
     """What can't be is said beforehand with its reason, is not ticked, and does not keep the others back."""
     Host.objects.filter(name="web-1").update(state="cordoned")

@@ -23,6 +23,7 @@ LISTS = {
     "schedules": "",
     "tasks": "",
     "shards": "q=zzz",
+    "rebalances": "q=zzz",
     "placements": "name=zzz",
     "decisions": "name=zzz",
     "plans": "",

@@ -40,7 +40,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "policy": ("policy", ["job"], "How jobs are placed", 4),
     "api": ("api", [], "/api/v1/placements/", 4),
     "api-explorer": ("api-explorer", [], "swagger-ui-bundle.js", 3),
-    "events": ("events", [], "host.join", 4),
+    "events": ("events", [], "host.join", 5),
     "weights": ("weights", ["shop"], "no weight is known", 7),  # one of them: the last change, to take back
     "plans": ("plans", [], "Ask before you act", 4),
 }

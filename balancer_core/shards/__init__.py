@@ -1,0 +1,26 @@
+"""Shards: where the replicas that there are should be, and the moves that lead there, every step of them legal."""
+
+from __future__ import annotations
+
+from balancer_core.shards.goal import Goal, mean, peak
+from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
+from balancer_core.shards.planner import CHUNK, Plan, plan
+from balancer_core.shards.problem import InvalidShards, Resource, Shards, numbered
+
+__all__ = [
+    "CHUNK",
+    "NO_DOMAIN",
+    "NO_ROOM",
+    "Goal",
+    "InvalidShards",
+    "Limits",
+    "Plan",
+    "Resource",
+    "Schedule",
+    "Shards",
+    "Step",
+    "mean",
+    "numbered",
+    "peak",
+    "plan",
+]

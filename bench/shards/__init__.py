@@ -1,0 +1,1 @@
+"""B4: plans of moves for shards."""

@@ -1,0 +1,211 @@
+"""Plans of moves: proposed first, then applied, paused, resumed, cancelled."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from django.utils import timezone
+
+from balancer_core.errors import InvalidInput
+from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance
+from balancer_core.rebalance import Budget, chunks
+from balancer_core.shards import CHUNK, Limits, Plan, plan
+from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknown
+from console.live.bells import ring_shards
+from console.storage.cluster import Seen, goal_of, see
+from console.storage.models import Move, MovePlan
+
+#: Somebody waits for the proposal: so long at most, and no more than so many tries a replica.
+SEARCH_S = 2.0
+TRIES = 10_000
+LEAST_LOOKS = 10
+SEED = 1
+MOST_MOVES = 20_000
+#: The evenness that is asked for, as the fullest host over the mean.
+FINEST, COARSEST = 1.005, 10.0
+
+
+def _within(seconds: float, replicas: int) -> Budget:
+    """So many seconds, less where a few replicas are tried often enough before."""
+    start, looks = time.monotonic(), chunks(LEAST_LOOKS + TRIES * replicas // CHUNK)
+    return lambda: max((time.monotonic() - start) / seconds, looks())
+
+
+@dataclass
+class ProposePlan(Action[MovePlan]):
+    """Work out which replicas should move, in which order, and how long it takes. Nothing moves by it.
+
+    Hosts that drain or are lost are emptied. drain: hosts to empty beside them. even: the fullest host over the mean
+    that is aimed for; None to move only what must leave. bytes_s: of each host's network, for all its moves;
+    per_host, together: moves at once. full: no move fills a disk above this share.
+    """
+
+    drain: list[str] = field(default_factory=list)
+    even: float | None = None
+    bytes_s: float = 50e6
+    per_host: int = 2
+    together: int = 16
+    full: float = 0.9
+
+    NAME = "rebalance.propose"
+
+    def run(self, actor: Actor) -> MovePlan:
+        if not self.allows(actor):
+            raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
+        # Outside of the transaction: nobody who writes should wait for the search.
+        if self.even is not None and not FINEST <= self.even <= COARSEST:
+            raise Invalid("even", "out_of_range", f"the fullest over the mean, {FINEST} to {COARSEST:g}")
+        if not (math.isfinite(self.full) and 0.1 <= self.full <= 1.0):
+            raise Invalid("full", "out_of_range", "a share of the disk, 0.1 to 1")
+        try:
+            limits = Limits(self.bytes_s, self.per_host, self.together)
+        except InvalidInput as error:
+            raise Invalid(error.field, error.code, error.reason) from None
+        self._seen = see(self.drain, self.full)
+        shards = self._seen.shards
+        budget = _within(SEARCH_S, len(shards.home))
+        self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, limits)
+        return super().run(actor)
+
+    def execute(self, actor: Actor) -> MovePlan:
+        seen, made = self._seen, self._made
+        if made.moves > MOST_MOVES:
+            raise Conflict(
+                "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
+            )
+        # A proposal that nobody applied is worth nothing once there is a newer one.
+        MovePlan.objects.filter(state=MovePlan.State.PROPOSED).delete()
+        proposed = MovePlan.objects.create(
+            sentence=made.sentence + _beside(seen, made),
+            asked={"drain": sorted(self.drain), "even": self.even},
+            before=dict(zip(seen.resources, made.before, strict=True)),
+            after=dict(zip(seen.resources, made.after, strict=True)),
+            bytes_s=self.bytes_s,
+            per_host=self.per_host,
+            together=self.together,
+            full=self.full,
+            takes_s=made.schedule.takes_s,
+            created_by=actor.name,
+        )
+        Move.objects.bulk_create(_moves(proposed, seen, made))
+        after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
+        self.record(actor, "rebalance", str(proposed.pk), after=after)
+        return proposed
+
+
+def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:
+    return [
+        Move(
+            plan=proposed,
+            number=number,
+            shard=replica.shard,
+            source=seen.hosts[seen.shards.home[step.replica]].name,
+            target=seen.hosts[step.target].name,
+            leaving=replica,
+        )
+        for number, step in enumerate(made.schedule.steps, start=1)
+        for replica in [seen.replicas[step.replica]]
+    ]
+
+
+def _beside(seen: Seen, made: Plan) -> str:
+    """What the plan leaves out, in sentences."""
+    said = ""
+    if left := len(made.schedule.left_out):
+        said += f" {left:,} more can't begin without breaking a rule on the way, and were left out."
+    if seen.busy:
+        said += f" {seen.busy:,} shards are being copied or moved and were not looked at."
+    return said
+
+
+class _PlanAction(Action[MovePlan]):
+    """A step of a plan's life. EVENT: its name in the table."""
+
+    plan: int
+    reason: str
+    EVENT: ClassVar[str]
+
+    def execute(self, actor: Actor) -> MovePlan:
+        found = MovePlan.objects.select_for_update().filter(pk=self.plan).first()
+        if found is None:
+            raise Unknown("rebalance", self.plan)
+        before = found.state
+        try:
+            found.state = advance(MOVE_PLAN, before, self.EVENT)
+        except InvalidTransition as error:
+            raise Conflict("state", f"it is {before}: {error}") from None
+        self.change(found)
+        found.save()
+        self.record(
+            actor, "rebalance", str(found.pk),
+            before={"state": before}, after={"state": found.state}, reason=self.reason,
+        )  # fmt: skip
+        return found
+
+    def change(self, found: MovePlan) -> None:
+        """What goes with it."""
+
+    def committed(self, result: MovePlan) -> None:
+        ring_shards()
+
+
+@dataclass
+class ApplyMovePlan(_PlanAction):
+    """Begin to carry the moves out, each when its turn has come. One plan at a time."""
+
+    plan: int
+    reason: str = ""
+    NAME = "rebalance.apply"
+    EVENT = "apply"
+
+    def change(self, found: MovePlan) -> None:
+        others = MovePlan.objects.filter(state__in=(MovePlan.State.RUNNING, MovePlan.State.PAUSED))
+        if other := others.first():
+            raise Conflict("busy", f"plan {other.pk} is {other.state}; it ends, or is cancelled, first")
+        if not found.moves.exists():
+            raise Conflict("empty", "it moves nothing")
+        found.applied_at = timezone.now()
+
+
+@dataclass
+class PauseMovePlan(_PlanAction):
+    """Begin no more moves. Those under way come to their end, so that nothing is left half done."""
+
+    plan: int
+    reason: str = ""
+    NAME = "rebalance.pause"
+    EVENT = "pause"
+
+
+@dataclass
+class ResumeMovePlan(_PlanAction):
+    """Go on with the moves that have not begun."""
+
+    plan: int
+    reason: str = ""
+    NAME = "rebalance.resume"
+    EVENT = "resume"
+
+
+@dataclass
+class CancelMovePlan(_PlanAction):
+    """Give up the moves that have not begun. Those under way come to their end; what has moved stays moved."""
+
+    plan: int
+    reason: str = ""
+    NAME = "rebalance.cancel"
+    EVENT = "cancel"
+
+    def change(self, found: MovePlan) -> None:
+        found.ended_at = timezone.now()
+        waiting = found.moves.filter(state=Move.State.PLANNED)
+        waiting.update(state=Move.State.CANCELLED, ended_at=found.ended_at)
+
+
+#: By the verb of their buttons and URLs.
+PLAN_ACTIONS: dict[str, type[_PlanAction]] = {
+    action.EVENT: action for action in (ApplyMovePlan, PauseMovePlan, ResumeMovePlan, CancelMovePlan)
+}

@@ -1,0 +1,139 @@
+"""The shards as they are: the ledger's hosts and the ready replicas, in the words of balancer_core.shards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balancer_core.shards import Goal, Resource, Shards, mean, numbered
+from console.actions import Invalid
+from console.fleet.models import Host
+from console.placements.models import Ledger, Placement
+from console.storage.models import Move, Replica
+
+#: What is made even, where replicas ask for it; the first is what is copied.
+RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
+#: Of these no move takes more than the plan's share; the others are rates, which may pile up.
+CAPACITIES = ("disk", "memory")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """shards: the problem; hosts and replicas: whose numbers it uses. busy: shards that are left out since one of
+    their replicas is being made or moved."""
+
+    shards: Shards
+    hosts: Sequence[Host]
+    replicas: Sequence[Replica]
+    busy: int
+
+    @property
+    def resources(self) -> list[str]:
+        return [resource.name for resource in self.shards.resources]
+
+
+def see(drain: Collection[str], full: float) -> Seen:
+    """Read hosts, ledger and replicas. drain: hosts to empty, beside those that drain. full: of disk and memory.
+
+    Raises Invalid for a host to drain that is not there, and where there is nothing to plan with.
+    """
+    lines: dict[int, dict[str, tuple[float, float]]] = {}
+    for host_id, resource, capacity, reserved in Ledger.objects.values_list(
+        "host_id", "resource", "capacity", "reserved"
+    ):
+        lines.setdefault(host_id, {})[resource] = (capacity, reserved)
+    hosts = [host for host in Host.objects.all() if lines.get(host.pk, {}).get("disk", (0.0, 0.0))[0] > 0]
+    if unknown := set(drain) - {host.name for host in hosts}:
+        raise Invalid("drain", "unknown", f"no host with a disk is called {min(unknown)}")
+    if not hosts:
+        raise Invalid("drain", "empty", "no host has a disk to keep shards on")
+    held = list(
+        Replica.objects.filter(placement__state=Placement.State.HELD)
+        .select_related("shard", "placement")
+        .order_by("pk")
+    )
+    moving = set(
+        Move.objects.exclude(state__in=("planned", "done", "failed", "cancelled")).values_list(
+            "shard_id", flat=True
+        )
+    )
+    moving |= {replica.shard_id for replica in held if replica.state in ("reserved", "copying", "retiring")}
+    row = {host.pk: number for number, host in enumerate(hosts)}
+    chosen = [
+        replica for replica in held
+        if replica.state == Replica.State.READY and replica.shard_id not in moving and replica.placement.host_id in row
+    ]  # fmt: skip
+    names = [
+        name
+        for name in RESOURCES
+        if name == "disk" or any(each.placement.demand.get(name) for each in chosen)
+    ]
+    names = [name for name in names if all(lines[host.pk].get(name, (0.0, 0.0))[0] > 0 for host in hosts)]
+    demand = np.array([[each.placement.demand.get(name, 0.0) for name in names] for each in chosen])
+    demand = demand.reshape(len(chosen), len(names))
+    home = np.array([row[each.placement.host_id] for each in chosen], dtype=np.int32)
+    shards = list(dict.fromkeys(each.shard_id for each in chosen))
+    place = {shard: number for number, shard in enumerate(shards)}
+    spread = {each.shard_id: each.shard.spread_level for each in chosen}
+    levels = sorted({"host", *spread.values()})
+    lost = np.array([host.lost_since is not None for host in hosts])
+    gone = lost | np.array([host.state == Host.State.DRAINING or host.name in drain for host in hosts])
+    open_ = np.array([host.state == Host.State.ACTIVE for host in hosts]) & ~gone
+    return Seen(
+        Shards(
+            resources=tuple(
+                _resource(name, [lines[host.pk][name] for host in hosts], home, demand[:, number], full)
+                for number, name in enumerate(names)
+            ),
+            host=np.arange(len(hosts), dtype=np.int32),
+            domain=np.stack([numbered([_domain(host, level) for host in hosts]) for level in levels]),
+            accepts=open_,
+            gone=gone,
+            lost=lost,
+            demand=demand,
+            group=np.array([place[each.shard_id] for each in chosen], dtype=np.int32),
+            home=home,
+            apart=np.array([levels.index(spread[shard]) for shard in shards], dtype=np.int32),
+        ),
+        hosts,
+        chosen,
+        len(moving),
+    )
+
+
+def _resource(
+    name: str, lines: Sequence[tuple[float, float]], home: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+    demand: np.ndarray[tuple[int, ...], np.dtype[np.float64]], full: float,
+) -> Resource:  # fmt: skip
+    """base is what the ledger has promised to others than these replicas."""
+    capacity, reserved = (np.array(column) for column in zip(*lines, strict=True))
+    ours = np.bincount(home, weights=demand, minlength=len(lines))
+    ceiling = full if name in CAPACITIES else None
+    return Resource(
+        name, np.arange(len(lines), dtype=np.int32), capacity, np.maximum(reserved - ours, 0.0), ceiling
+    )
+
+
+def _domain(host: Host, level: str) -> str:
+    # Hosts without the label are no domain that they share: each counts as one of its own.
+    return host.name if level == "host" else str(host.labels.get(level) or f"\0{host.name}")
+
+
+def goal_of(seen: Seen, even: float | None) -> Goal:
+    """even: the fullest host over the mean that is aimed for; None: only what must leave moves."""
+    if even is None:
+        return Goal.as_now(seen.shards)
+    # Where one replica alone is more than that, no plan can do better; it must not be tried in vain.
+    return Goal(tuple(max(even, floor) for floor in _floors(seen.shards)))
+
+
+def _floors(shards: Shards) -> list[float]:
+    """For each resource what the largest replica, alone on the largest node, is over the mean."""
+    floors = []
+    for number, resource in enumerate(shards.resources):
+        level = mean(shards, number)
+        largest = float(shards.demand[:, number].max(initial=0.0))
+        floors.append(largest / float(resource.capacity.max()) / level if level else 1.0)
+    return floors

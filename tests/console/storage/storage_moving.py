@@ -1,0 +1,163 @@
+"""Hosts with real movers and real trees, and a controller that goes on from whatever the database says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from control_rig import agent
+from django.db import connection, transaction
+
+from agents.commands import Refusal
+from agents.manifest import summarise
+from agents.mover import Mover
+from agents.shards import ShardRoot
+from console.fleet.actions.commands import AnswerCommand, expire_old_commands
+from console.fleet.models import Command
+from console.live.picture import picture
+from console.storage.models import Move, Replica, Shard
+from console.storage.moves import advance_replicas
+from console.storage.moving import advance_moves
+from console.storage.scrub import scrub_some
+
+EPOCH = 7
+TREE_BYTES = 3000
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Host:
+    """One host's agent, as far as shards go: its root on disk and the commands that it carries out."""
+
+    def __init__(self, name: str, address: str, root: Path) -> None:
+        self.name, self.address, self._path = name, address, root
+        self.start()
+
+    def start(self) -> None:
+        self.root = ShardRoot(self._path)
+        self.mover = Mover(self.root, self.address)
+
+    def stop(self) -> None:
+        self.mover.close()
+
+    def has(self, shard: Shard) -> bool:
+        """Whether the whole shard lies here, read from the disk."""
+        tree = self.root.shard(shard.name)
+        return tree.is_dir() and summarise(tree).digest == shard.digest
+
+
+class Rig:
+    """Hosts, and the two things that happen: the controller sweeps, agents obey."""
+
+    def __init__(self, cluster: Any, folder: Path, zones: dict[str, str]) -> None:
+        self.hosts: dict[str, Host] = {}
+        for number, (name, zone) in enumerate(zones.items(), start=1):
+            address = f"127.0.77.{number}"
+            cluster.add(name, labels={"zone": zone}, address=address)
+            self.hosts[name] = Host(name, address, folder / name)
+        source = next(iter(self.hosts.values()))
+        tree = source.root.path / "import" / "tree"
+        tree.mkdir()
+        (tree / "data").write_bytes(os.urandom(TREE_BYTES))
+        (tree / "deep").mkdir()
+        (tree / "deep" / "more").write_bytes(b"more")
+
+    def close(self) -> None:
+        for host in self.hosts.values():
+            host.stop()
+
+    def sweep(self) -> int:
+        """What the controller does, fence aside: one transaction."""
+        picture.load()
+        with transaction.atomic():
+            expire_old_commands()
+            return advance_replicas(EPOCH) + advance_moves(EPOCH) + scrub_some(EPOCH)
+
+    async def obey(self, died: Callable[[Command], bool] = lambda _: False) -> None:
+        """Every agent carries out what it was told. died: whether it does so and ends before it can say so."""
+        commands = await asyncio.to_thread(_open_commands)
+        await asyncio.gather(*(self._carry_out(command, died) for command in commands))
+
+    async def _carry_out(self, command: Command, died: Callable[[Command], bool]) -> None:
+        host = self.hosts[command.host.name]
+        try:
+            result = await host.mover.verbs[command.verb](command.args, time.monotonic() + 20)
+            error = ""
+        except Refusal as refusal:
+            result, error = {}, str(refusal)
+        if died(command):
+            await asyncio.to_thread(self._restart, host, command)
+        else:
+            await asyncio.to_thread(_answer, command, result, error)
+
+    def _restart(self, host: Host, command: Command) -> None:
+        host.stop()
+        host.start()
+        # The agent that comes back was never told: it is told again, or the command runs out.
+        if command.verb == "shard.serve":
+            Command.objects.filter(pk=command.pk).update(state="expired", error="the agent ended")
+
+    def copies(self, shard: Shard) -> list[str]:
+        """The hosts on which the whole shard lies."""
+        return [name for name, host in self.hosts.items() if host.has(shard)]
+
+    def check(self) -> None:
+        """Nothing is ever lost: each shard that was whole lies on as many hosts as it shall, and those that count
+        are among them, in domains of their own."""
+        for shard in Shard.objects.exclude(digest=""):
+            counted = list(shard.replicas.filter(state=Replica.State.READY).select_related("placement__host"))
+            on_disk = self.copies(shard)
+            hosts = [replica.placement.host for replica in counted]
+            assert len(on_disk) >= min(shard.replica_count, len(counted))
+            assert {host.name for host in hosts} <= set(on_disk)
+            zones = [host.labels["zone"] for host in hosts]
+            assert shard.spread_level != "zone" or len(set(zones)) == len(zones), "two copies in one zone"
+            if Move.objects.filter(shard=shard).exists():
+                assert len(counted) >= shard.replica_count, "fewer copies count than shall"
+
+    async def run(self, done: Callable[[], bool], turns: int = 60) -> None:
+        """Sweep and obey until done, at most so many turns."""
+        for _ in range(turns):
+            changed = await asyncio.to_thread(self.sweep)
+            await self.obey()
+            await asyncio.to_thread(self.check)
+            await asyncio.to_thread(due)
+            if not changed and await asyncio.to_thread(done):
+                return
+        raise AssertionError("it came to no end")
+
+
+def _open_commands() -> list[Command]:
+    return list(Command.objects.filter(state="pending").select_related("host"))
+
+
+def _answer(command: Command, result: dict[str, Any], error: str) -> None:
+    AnswerCommand(str(command.pk), not error, result, error).run(agent(command.host.name))
+
+
+def due() -> None:
+    """What waits before it is tried again has waited."""
+    Replica.objects.update(retry_at=None)
+
+
+@contextmanager
+def killed_at(statement: int) -> Iterator[None]:
+    """The process ends at its so-manyth statement that writes: whatever was not committed is not there."""
+    left = [statement]
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        yield
