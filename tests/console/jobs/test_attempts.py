@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from django.utils import timezone
 from agents.wire import JobEvent
 from balancer_core.placement import InvalidLoad
 from console.actions import SYSTEM, Conflict, Invalid
+from console.alerts.rules.work import JobSetAside
+from console.alerts.sight import Sight
 from console.events.models import Event, Outbox
 from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_event
 from console.jobs.actions.ending import Cancel, LetGo
@@ -27,6 +30,7 @@ from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
 from console.jobs.retries import MOST_LOSSES
 from console.jobs.tasks import relay_outbox
+from console.live.picture import picture
 from console.placements import ledger
 
 HOST = agent("web-1")
@@ -191,6 +195,10 @@ def test_a_job_that_takes_its_workers_with_it_is_set_aside(host: Any, cluster: A
     assert f"lost {MOST_LOSSES} times, last: killed" in job.error
     assert cluster.reserved("web-1") == 0.0
     assert submit().state == "placed"
+    sight = Sight(picture, time.monotonic(), timezone.now())
+    assert {str(job.pk): float(MOST_LOSSES)} == {
+        subject: found.value for subject, found in JobSetAside().find(sight, 1.0).found.items()
+    }
 
     LetGo(job.pk, reason="its memory was raised").run(SYSTEM)
     place_now()
