@@ -46,6 +46,7 @@ PICKER = Extension(
     libraries=["m"],
     depends=[
         "balancer_core/_kernels/picker.h",
+        "balancer_core/_kernels/picker_windows.h",
         *sorted(map(str, Path("console/engines/envoy/picker").glob("*.h"))),
     ],
 )

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.wire import Quota
+
 ROOT = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 
@@ -33,8 +35,13 @@ class CgroupV2:
     root: Path
 
     def cpu_limit_cores(self) -> float | None:
-        quotas = [_v2_quota(_read(level / "cpu.max")) for level in _upwards(self.directory, self.root)]
-        return _least([*quotas, _cpu_count(_read(self.directory / "cpuset.cpus.effective"))])
+        quota = self.cpu_quota()
+        allowed = _cpu_count(_read(self.directory / "cpuset.cpus.effective"))
+        return _least([quota.cores if quota else None, allowed])
+
+    def cpu_quota(self) -> Quota | None:
+        """The tightest of its own and its ancestors'."""
+        return _tightest(_v2_quota(_read(level / "cpu.max")) for level in _upwards(self.directory, self.root))
 
     def memory_limit_bytes(self) -> float | None:
         return _least(_number(_read(level / "memory.max")) for level in _upwards(self.directory, self.root))
@@ -63,12 +70,16 @@ class CgroupV1:
     root: Path
 
     def cpu_limit_cores(self) -> float | None:
-        quotas = []
-        for level in self._levels("cpu"):
-            quota = _number(_read(level / "cpu.cfs_quota_us"))
-            period = _number(_read(level / "cpu.cfs_period_us"))
-            quotas.append(quota / period if quota is not None and quota > 0 and period else None)
-        return _least([*quotas, _cpu_count(self._file("cpuset", "cpuset.effective_cpus"))])
+        quota = self.cpu_quota()
+        allowed = _cpu_count(self._file("cpuset", "cpuset.effective_cpus"))
+        return _least([quota.cores if quota else None, allowed])
+
+    def cpu_quota(self) -> Quota | None:
+        """The tightest of its own and its ancestors'."""
+        return _tightest(
+            _quota(_number(_read(level / "cpu.cfs_quota_us")), _number(_read(level / "cpu.cfs_period_us")))
+            for level in self._levels("cpu")
+        )
 
     def memory_limit_bytes(self) -> float | None:
         limits = (_number(_read(level / "memory.limit_in_bytes")) for level in self._levels("memory"))
@@ -183,11 +194,20 @@ def _field(text: str | None, name: str) -> float | None:
     return None
 
 
-def _v2_quota(text: str | None) -> float | None:
-    if text is None:
+def _v2_quota(text: str | None) -> Quota | None:
+    quota, _, period = (text or "").strip().partition(" ")
+    return _quota(_number(quota), _number(period))
+
+
+def _quota(quota_us: float | None, period_us: float | None) -> Quota | None:
+    if quota_us is None or quota_us <= 0 or not period_us:
         return None
-    quota, period = text.split()
-    return None if quota == "max" else float(quota) / float(period)
+    return Quota(quota_us / period_us, period_us / 1e6)
+
+
+def _tightest(quotas: Iterator[Quota | None]) -> Quota | None:
+    known = [quota for quota in quotas if quota is not None]
+    return min(known, key=lambda quota: quota.cores, default=None)
 
 
 def _cpu_count(text: str | None) -> float | None:

@@ -51,6 +51,7 @@ class Samples(Protocol):
     def capacity(self) -> dict[str, float]: ...
     def sample(self) -> dict[str, float]: ...
     def parts(self) -> wire.Parts | None: ...
+    def quota(self) -> wire.Quota | None: ...
 
 
 class _Dial(connect):
@@ -240,7 +241,10 @@ class Link:
                 self._clock(), welcome.host, self._samples.sample(), self._samples.capacity(), silence_s
             )
             if report is not None:
-                await socket.send(wire.encode(msgspec.structs.replace(report, parts=self._samples.parts())))
+                told = msgspec.structs.replace(
+                    report, parts=self._samples.parts(), quota=self._samples.quota()
+                )
+                await socket.send(wire.encode(told))
             await asyncio.sleep(interval_s)
 
     def _answer(self, answer: wire.JobAnswer) -> None:

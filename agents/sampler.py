@@ -17,7 +17,7 @@ import psutil
 
 from agents.limits import Cgroup
 from agents.parts import PartsSampler
-from agents.wire import Parts
+from agents.wire import Parts, Quota
 
 #: Shorter spans make rates of counters that the kernel moves every few milliseconds mostly noise.
 MIN_SPAN_S = 0.2
@@ -89,9 +89,14 @@ class Sampler:
         """Each disk and card by itself; None where it was said just now, or they are not this host's."""
         return self._parts.sample() if self._parts else None
 
+    def quota(self) -> Quota | None:
+        """The kernel's limit of cpu, as it was when the capacity was looked at; None where there is none."""
+        return self._quota
+
     def _refresh(self) -> None:
         self._refreshed_at = self._clock()
         group = self._group
+        self._quota = group.cpu_quota() if group else None
         cpu_limit = group.cpu_limit_cores() if group else None
         memory_limit = group.memory_limit_bytes() if group else None
         self._cpu_of_group = group is not None and (self._group_is_host or cpu_limit is not None)

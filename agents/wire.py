@@ -82,11 +82,18 @@ class Parts(msgspec.Struct, frozen=True):
     cards: list[Flow]
 
 
+class Quota(msgspec.Struct, array_like=True, frozen=True):
+    """The kernel's limit of cpu: cores x period_s of cpu time in each period, then standstill until the next."""
+
+    cores: float
+    period_s: float
+
+
 class Report(msgspec.Struct, tag="report", frozen=True):
     """What the host uses now. used: resource name to amount, same units as capacity.
 
     capacity is sent only when it changed since Hello or the last report that carried it. parts: with some reports;
-    older agents never send them.
+    older agents never send them, nor a quota. quota: None where nothing limits cpu in periods.
     """
 
     seq: int
@@ -94,6 +101,7 @@ class Report(msgspec.Struct, tag="report", frozen=True):
     used: dict[str, float]
     capacity: dict[str, float] | None = None
     parts: Parts | None = None
+    quota: Quota | None = None
 
 
 class Outcome(msgspec.Struct, tag="outcome", frozen=True):

@@ -60,7 +60,16 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B1.sim.swing.{late_s}" for late_s in (5, 15, 30)), "B1.sim.pickers.2", "B1.sim.pickers.4",
         *(f"B1.sim.cpu_max_avg.{load}" for load in (60, 80, 92)),
     ),
-    "bench.traffic.quota_windows": tuple(f"B1.sim.quota.{load}" for load in (30, 60, 80, 92)),
+    "bench.traffic.quota_windows": tuple(
+        f"B1.sim.{row}"
+        for load in (30, 60, 80, 92)
+        for row in (
+            f"quota.{load}",
+            f"windows.{load}",
+            f"windows.{load}.varied",
+            f"windows.{load}.unequal",
+        )
+    ),
     "bench.engine": ("B1.weight_change_ms", "B1.changes_failed", "B1.away_failed", "B1.restart_s"),
     "bench.decisions": (
         "B2.mixed.10k", "B2.mixed.10k.vs_c_scan", "B2.equal.10k", "B2.mixed.100k", "B2.growth", "B2.explain_overhead",
@@ -93,7 +102,12 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for picker, weights in HASHED
         for figure in ("rate", "balance", "remove", "add")
     ),
-    "bench.picking.cost": ("B1.picker_ns.100", "B1.picker_ns.growth", "B1.picker_ns.instructions"),
+    "bench.picking.cost": (
+        "B1.picker_ns.100",
+        "B1.picker_ns.100.windows",
+        "B1.picker_ns.growth",
+        "B1.picker_ns.instructions",
+    ),
     "bench.picking.throughput": ("B1.throughput",),
     "bench.jobs.dispatch": ("B5.jobs_per_s", "B5.dispatch_ms"),
     "bench.jobs.mixed": tuple(f"B5.{figure}" for figure in ("makespan", "p95", "oom_kills", "jain")),

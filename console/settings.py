@@ -251,9 +251,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ChannelKindEnum": "console.alerts.models.Channel.Kind",
         "HostStateEnum": "console.fleet.models.Host.State",
+        "JobStateEnum": "console.jobs.models.Job.State",
         "MovePlanStateEnum": "console.storage.models.MovePlan.State",
         "MoveStateEnum": "console.storage.models.Move.State",
-        "JobStateEnum": "console.jobs.models.Job.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

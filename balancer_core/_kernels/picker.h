@@ -19,6 +19,8 @@
  * - Other pickers share the pool unseen. That they have in flight what this one has, endpoint by endpoint, is right on the
  *   mean, but one request says little of them: the root lies between. With four pickers at 60 to 92 % load, p99 is
  *   15 to 30 % below that of counting each once, and below that of counting each four times where work varies.
+ * - A host whose cpu is limited by a quota works in windows and stands still between them: picker_windows.h says when a
+ *   request would end there, and that stands in the place of (in flight x OWN x sqrt(pickers) + 1) / capacity.
  *
  * Nothing here allocates, waits, reads a clock or keeps a global. A pool belongs to one thread. Seconds are any
  * monotonic clock's. The order of every operation is picker_reference.py's, so that both pick the same.
@@ -28,7 +30,10 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "picker_windows.h"
 
 /* A range up to this long is looked through. */
 #define STEELYARD_SCANNED 64
@@ -62,15 +67,17 @@ typedef struct {
 
 /* The arrays have room for count. ends[i]: the sum of the capacities up to and with endpoint i. guide: by bucket, the
  * first endpoint that may hold a point in it; buckets_each: how many to a unit of capacity. load: what one request in
- * flight from here stands for, steelyard_load(). */
+ * flight from here stands for, steelyard_load(). windows: by row, NULL where no host has any; margin: of them. */
 typedef struct {
     steelyard_endpoint *endpoints;
+    steelyard_window *windows;
     double *ends;
     int64_t *guide;
     int64_t count;
     int64_t near;
     double buckets_each;
     double load;
+    double margin;
     double slow_start_s;
     double ramp_power;
     double least_ramp;
@@ -171,17 +178,27 @@ STEELYARD_INLINE void steelyard_learn(const steelyard_pool *pool, steelyard_endp
     steelyard_set_cost(pool, endpoint, now_s);
 }
 
-STEELYARD_INLINE void steelyard_consider(const steelyard_pool *pool, const steelyard_questions *ask, void *context,
+STEELYARD_INLINE steelyard_window *steelyard_window_of(const steelyard_pool *pool, int64_t row)
+{
+    return pool->windows != NULL && pool->windows[row].period_s > 0.0 ? &pool->windows[row] : NULL;
+}
+
+STEELYARD_INLINE void steelyard_consider(steelyard_pool *pool, const steelyard_questions *ask, void *context,
                                          int64_t row, double now_s, uint64_t *random, steelyard_best *best)
 {
     steelyard_endpoint *endpoint = &pool->endpoints[row];
-    if (now_s - endpoint->learnt_s >= STEELYARD_LEARN_S) {
-        uint64_t successes = 0, errors = 0;
+    steelyard_window *window = steelyard_window_of(pool, row);
+    bool looks = now_s - endpoint->learnt_s >= (window ? window->period_s / STEELYARD_LOOKS : STEELYARD_LEARN_S);
+    uint64_t successes = 0, errors = 0;
+    if (looks) {
         ask->counters(context, row, &successes, &errors);
         steelyard_learn(pool, endpoint, now_s, successes, errors);
     }
     double in_flight = ask->in_flight(context, row);
-    double score = (in_flight * pool->load + 1.0) * endpoint->cost;
+    if (looks && window)
+        steelyard_look(window, &pool->margin, in_flight, successes + errors, now_s);
+    double ahead = in_flight * pool->load + 1.0;
+    double score = (window ? steelyard_delay(window, pool->margin, ahead, now_s) : ahead) * endpoint->cost;
     double slack = in_flight == 0.0 && best->in_flight == 0.0 ? STEELYARD_SLACK : 1.0;
     if (best->row >= 0 && !(score <= best->score * slack))
         return;
@@ -207,7 +224,7 @@ STEELYARD_INLINE int64_t steelyard_drawn(const steelyard_pool *pool, int64_t pas
     return row < past ? row : past - 1;
 }
 
-STEELYARD_INLINE steelyard_best steelyard_best_of(const steelyard_pool *pool, const steelyard_questions *ask,
+STEELYARD_INLINE steelyard_best steelyard_best_of(steelyard_pool *pool, const steelyard_questions *ask,
                                                   void *context, int64_t first, int64_t past, double now_s,
                                                   uint64_t *random)
 {
@@ -222,6 +239,8 @@ STEELYARD_INLINE steelyard_best steelyard_best_of(const steelyard_pool *pool, co
             for (int draw = 0; draw < STEELYARD_CANDIDATES; draw++) {
                 rows[draw] = steelyard_drawn(pool, past, start + steelyard_random(random) * length);
                 __builtin_prefetch(&pool->endpoints[rows[draw]]);
+                if (pool->windows != NULL)
+                    __builtin_prefetch(&pool->windows[rows[draw]]);
             }
         }
         for (int64_t i = 0; i < count; i++)
@@ -232,22 +251,32 @@ STEELYARD_INLINE steelyard_best steelyard_best_of(const steelyard_pool *pool, co
     return best;
 }
 
-/* The row that takes the request; -1 if there is none that was not tried. random: any state, changed. */
-STEELYARD_INLINE int64_t steelyard_pick(const steelyard_pool *pool, const steelyard_questions *ask, void *context,
-                                        double now_s, uint64_t *random)
+STEELYARD_INLINE steelyard_best steelyard_choose(steelyard_pool *pool, const steelyard_questions *ask, void *context,
+                                                 double now_s, uint64_t *random)
 {
     bool zoned = pool->near > 0 && pool->near < pool->count;
     steelyard_best here = {0.0, 0.0, -1, 0};
     if (zoned) {
         here = steelyard_best_of(pool, ask, context, 0, pool->near, now_s, random);
         if (here.row >= 0 && here.in_flight == 0.0)
-            return here.row;
+            return here;
     }
     steelyard_best there
         = steelyard_best_of(pool, ask, context, zoned ? pool->near : 0, pool->count, now_s, random);
     if (there.row < 0 || (here.row >= 0 && here.score <= there.score * pool->spill))
-        return here.row;
-    return there.row;
+        return here;
+    return there;
+}
+
+/* The row that takes the request; -1 if there is none that was not tried. random: any state, changed. */
+STEELYARD_INLINE int64_t steelyard_pick(steelyard_pool *pool, const steelyard_questions *ask, void *context,
+                                        double now_s, uint64_t *random)
+{
+    steelyard_best best = steelyard_choose(pool, ask, context, now_s, random);
+    steelyard_window *window = best.row >= 0 ? steelyard_window_of(pool, best.row) : NULL;
+    if (window)
+        steelyard_promise(window, pool->margin, best.in_flight, now_s);
+    return best.row;
 }
 
 #endif

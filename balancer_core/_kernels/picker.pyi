@@ -42,6 +42,28 @@ class Pool:
     def set_capacity(self, row: int, capacity: float) -> None:
         """The same endpoint, which can do more or less than was thought. O(N)."""
 
+    def set_window(
+        self,
+        row: int,
+        period_s: float,
+        cores: float,
+        requests: float,
+        now_s: float,
+        successes: int = 0,
+        errors: int = 0,
+    ) -> None:
+        """The row's host runs at full speed until it has used cores x period_s in a period, then it stands still.
+
+        requests: that a whole window serves. successes, errors: as they are at now_s. Said again with another number of
+        requests, what was learnt stays; with another period it is forgotten, as when another endpoint joins in
+        the row. Errors: ValueError for numbers beyond 1e-100 and 1e100.
+        """
+
+    def window(self, row: int) -> tuple[bool, float, float, float, float] | None:
+        """What is known of the row's windows: whether they are gone by, when one began, the variance of that (s^2), how
+        many requests' worth of the present one are used, and how much of the oldest request in flight is done.
+        None where it has none."""
+
     def costs(self) -> list[float]:
         """What a request would cost each if it were idle: 1 / (capacity, success rate squared, ramp)."""
 

@@ -15,13 +15,22 @@ cdef extern from "picker.h":
         double successes
         double errors
 
+    ctypedef struct Window "steelyard_window":
+        double period_s
+        double begins_s
+        double doubt
+        double used
+        double begun
+
     ctypedef struct Arranged "steelyard_pool":
         Endpoint* endpoints
+        Window* windows
         double* ends
         int64_t* guide
         int64_t count
         int64_t near
         double load
+        double margin
         double slow_start_s
         double ramp_power
         double least_ramp
@@ -33,7 +42,7 @@ cdef extern from "picker.h":
         c_bool (*tried)(void* context, int64_t row) noexcept nogil
 
     int64_t steelyard_pick(
-        const Arranged* pool, const Questions* ask, void* context, double now_s, uint64_t* random
+        Arranged* pool, const Questions* ask, void* context, double now_s, uint64_t* random
     ) noexcept nogil
     double steelyard_random(uint64_t* state) noexcept nogil
     double steelyard_load(double pickers) noexcept nogil
@@ -42,6 +51,10 @@ cdef extern from "picker.h":
         uint64_t errors,
     ) noexcept nogil
     void steelyard_arrange(Arranged* pool) noexcept nogil
+    void steelyard_set_window(
+        Window* window, double period_s, double cores, double requests, double now_s, uint64_t answered
+    ) noexcept nogil
+    c_bool steelyard_is_trusted(const Window* window) noexcept nogil
 
 def own_load(double pickers):
     """See picker.pyi."""
@@ -137,6 +150,7 @@ cdef class Pool:
 
     def __dealloc__(self):
         free(self.arranged.endpoints)
+        free(self.arranged.windows)
         free(self.arranged.ends)
         free(self.arranged.guide)
 
@@ -148,6 +162,8 @@ cdef class Pool:
             raise IndexError("row")
         check_capacity(capacity)
         steelyard_join(&self.arranged, &self.arranged.endpoints[row], capacity, joined_s, now_s, successes, errors)
+        if self.arranged.windows != NULL:
+            self.arranged.windows[row].period_s = 0.0
         steelyard_arrange(&self.arranged)
 
     def set_capacity(self, Py_ssize_t row, double capacity):
@@ -158,6 +174,28 @@ cdef class Pool:
         endpoint.cost *= endpoint.capacity / capacity
         endpoint.capacity = capacity
         steelyard_arrange(&self.arranged)
+
+    def set_window(
+        self, Py_ssize_t row, double period_s, double cores, double requests, double now_s, successes=0, errors=0
+    ):
+        if not 0 <= row < self.arranged.count:
+            raise IndexError("row")
+        if not (LEAST <= period_s <= MOST and LEAST <= cores <= MOST and LEAST <= requests <= MOST):
+            raise ValueError("window: numbers from 1e-100 to 1e100")
+        if self.arranged.windows == NULL:
+            self.arranged.windows = <Window*>calloc(self.arranged.count, sizeof(Window))
+            if self.arranged.windows == NULL:
+                raise MemoryError
+        cdef Window* window = &self.arranged.windows[row]
+        steelyard_set_window(window, period_s, cores, requests, now_s, successes + errors)
+
+    def window(self, Py_ssize_t row):
+        if not 0 <= row < self.arranged.count:
+            raise IndexError("row")
+        if self.arranged.windows == NULL or self.arranged.windows[row].period_s == 0.0:
+            return None
+        cdef Window* window = &self.arranged.windows[row]
+        return steelyard_is_trusted(window), window.begins_s, window.doubt, window.used, window.begun
 
     def costs(self):
         return [self.arranged.endpoints[row].cost for row in range(self.arranged.count)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from balancer_core._kernels.hashing_reference import mix
+from balancer_core._kernels.picker_windows_reference import LOOKS, Window
 
 WORD = (1 << 64) - 1
 #: By how much a state steps on; mix() takes it from there.
@@ -39,6 +40,7 @@ class Endpoint:
     successes: float = 0.0
     errors: float = 0.0
     counted: tuple[int, int] = (0, 0)
+    window: Window | None = None
 
 
 class Pool:
@@ -58,7 +60,7 @@ class Pool:
     ) -> None:
         self.near, self.load, self.slow_start_s, self.spill = near, own_load(pickers), slow_start_s, spill
         self.ramp_power, self.least_ramp = ramp_power, least_ramp
-        self.state = seed
+        self.state, self.margin = seed, 0.0
         self.endpoints = [Endpoint(capacity, -math.inf, -math.inf) for capacity in capacities]
         for endpoint in self.endpoints:
             self._set_cost(endpoint, -math.inf)
@@ -69,6 +71,30 @@ class Pool:
         """Another endpoint in this row."""
         self.endpoints[row] = Endpoint(capacity, joined_s, now_s, counted=(successes, errors))
         self._set_cost(self.endpoints[row], now_s)
+
+    def set_window(
+        self,
+        row: int,
+        period_s: float,
+        cores: float,
+        requests: float,
+        now_s: float,
+        successes: int = 0,
+        errors: int = 0,
+    ) -> None:
+        """The row's host works in windows."""
+        endpoint = self.endpoints[row]
+        if endpoint.window is None or endpoint.window.period_s != period_s:
+            endpoint.window = Window(period_s, now_s, successes + errors)
+        endpoint.window.requests = requests
+        endpoint.window.service_s = cores * period_s / requests
+
+    def window(self, row: int) -> tuple[bool, float, float, float, float] | None:
+        """What is known of the row's windows."""
+        window = self.endpoints[row].window
+        if window is None:
+            return None
+        return window.is_trusted, window.begins_s, window.doubt, window.used, window.begun
 
     def costs(self) -> list[float]:
         """What a request costs each when idle."""
@@ -88,10 +114,21 @@ class Pool:
 
         def score(row: int) -> float:
             endpoint = self.endpoints[row]
-            if now_s - endpoint.learnt_s >= LEARN_S:
+            window = endpoint.window
+            if now_s - endpoint.learnt_s >= (window.period_s / LOOKS if window else LEARN_S):
                 self._learn(endpoint, now_s, counters[row])
-            return (in_flight[row] * self.load + 1.0) * endpoint.cost
+                if window:
+                    self.margin = window.look(self.margin, float(in_flight[row]), sum(counters[row]), now_s)
+            ahead = in_flight[row] * self.load + 1.0
+            return (window.delay(self.margin, ahead, now_s) if window else ahead) * endpoint.cost
 
+        row = self._choose(score, in_flight, tried)
+        if row >= 0 and (window := self.endpoints[row].window):
+            window.promise(self.margin, float(in_flight[row]), now_s)
+        return row
+
+    def _choose(self, score: Callable[[int], float], in_flight: Sequence[int], tried: Sequence[int]) -> int:
+        count = len(self.endpoints)
         if not 0 < self.near < count:
             return self._best_of(0, count, score, in_flight, tried)[1]
         near_score, here = self._best_of(0, self.near, score, in_flight, tried)

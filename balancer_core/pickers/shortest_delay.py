@@ -9,6 +9,7 @@ of Linux LVS.
 Assumptions: the picker sees all that is in flight, or is told how many others share the members.
 Cost: O(N) up to 64 members, above that 16 drawn by weight and the best of them taken: the p99 in simulation
 is 6 to 8 % longer than that of looking at all.
+Hosts that stand still when a cpu quota is used up are not known as such here; inside Envoy they are.
 When not to use it: with requests of very unequal size, where a count says little; where equal keys must meet
 the same member (Rendezvous, Maglev).
 """

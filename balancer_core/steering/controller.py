@@ -40,6 +40,7 @@ TOP_WEIGHT: Final = 10_000
 MOVED: Final = 0.10
 SETTLED: Final = 0.02
 SETTLE_S: Final = 15.0
+RESCALED: Final = 0.05  # less than this does not change what a unit of weight stands for
 LONGEST_STEP_S: Final = 10.0  # after a pause the past is not made up for
 LEAN_S: Final = 10.0
 
@@ -71,6 +72,7 @@ class Steering:
         self._published_at = 0.0
         self._typical: float | None = None
         self._leaning: float | None = None
+        self._per_weight: float | None = None
 
     def step(self, views: Sequence[EndpointView], now: float) -> WeightPlan:
         """The plan for these endpoints at second now. O(endpoints log endpoints).
@@ -91,6 +93,7 @@ class Steering:
         shares = self._shares(healthy, now)
         after = self._fair(healthy)
         changed = self._publish(shares, now, changed) or changed
+        self._rescale(healthy)
         self._stepped_at = now
         standing = self._standings(views, shares, estimates, before, after, now)
         return WeightPlan(
@@ -103,6 +106,7 @@ class Steering:
                 view.key: trust_in(self._tracks[view.key].evidence) * confidence(view.report_age_s)
                 for view in views
             },
+            per_weight=self._per_weight,
         )
 
     def _follow(
@@ -236,6 +240,15 @@ class Steering:
             self._tracks[key].weight, self._tracks[key].share = weight, share
         self._published_at = now
         return changed
+
+    def _rescale(self, healthy: Sequence[EndpointView]) -> None:
+        """Follow what a unit of the weights in force stands for."""
+        weights = sum(self._tracks[view.key].weight for view in healthy)
+        if self._typical is None or not weights:
+            return
+        found = sum(self._tracks[view.key].capacity for view in healthy) / weights
+        if self._per_weight is None or abs(found / self._per_weight - 1.0) > RESCALED:
+            self._per_weight = found
 
     def _standings(
         self,

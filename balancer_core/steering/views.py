@@ -70,6 +70,7 @@ class WeightPlan:
     changed: whether the engine has to be told; if not, weights are those of the last plan that had to.
     capacities: requests/s, as learnt this moment; in cores while nothing was learnt of the service (is_learnt).
     trusts: how far each rests on what was seen of this endpoint, 0 to 1; the rest is what is typical of a core.
+    per_weight: requests/s that a unit of weight stands for, followed in steps as weights are; None while not learnt.
     """
 
     weights: Mapping[str, int]
@@ -78,3 +79,4 @@ class WeightPlan:
     capacities: Mapping[str, float]
     is_learnt: bool
     trusts: Mapping[str, float]
+    per_weight: float | None = None

@@ -28,7 +28,7 @@ FLAGS = (
 )
 PAINTED_S = 60.0
 #: Runs in the page, for so many seconds: when each animation frame was due, and how long after each frame of the
-#: feed all of it was drawn.
+#: feed all of it was drawn. What is not drawn by the end counts with its age: some never finish a picture between two.
 WATCH = """
     const [seconds, done] = given;
     const [begun, drawn] = [[], []];
@@ -43,7 +43,10 @@ WATCH = """
     const step = (at) => {
       begun.push(at);
       if (at - begun[0] < seconds * 1000) requestAnimationFrame(step);
-      else done([begun, drawn]);
+      else {
+        if (since !== null) drawn.push(performance.now() - since);
+        done([begun, drawn]);
+      }
     };
     requestAnimationFrame(step);
 """

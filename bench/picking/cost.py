@@ -32,9 +32,11 @@ async def run(settings: Settings) -> list[Row]:
         loop = build(Path(folder))
         picks = settings.pick(PICKS, PICKS_FAST)
         times: dict[int, list[float]] = {size: [] for size in SIZES}
+        windows: list[float] = []
         for _ in range(settings.rounds):
             for size, samples in times.items():  # In turn, so that what disturbs one disturbs all.
                 samples.append(float(_output([str(loop), str(size), str(picks)])))
+            windows.append(float(_output([str(loop), str(SMALL), str(picks), "windows"])))
         counted = {size: instructions(loop, size) for size in SIZES} if shutil.which("valgrind") else {}
     for size, samples in times.items():
         count = f", {counted[size]:,.0f} instructions" if counted else ""
@@ -49,6 +51,14 @@ async def run(settings: Settings) -> list[Row]:
             "ns/pick",
             Limit("a microsecond", most=GOAL_NS),
             note=note,
+        ),
+        row(
+            "B1.picker_ns.100.windows",
+            Compared.of(windows, times[SMALL]),
+            "ns/pick",
+            Limit("a microsecond", most=GOAL_NS),
+            peer="hosts without a quota",
+            note=f"{note}; each host has a quota of cpu",
         ),
         row(
             "B1.picker_ns.growth",

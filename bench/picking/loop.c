@@ -1,6 +1,6 @@
 /* The picker's module in a loop: what Envoy calls for every request, before lists of hosts that only count.
  *
- * Arguments: endpoints, picks. A twentieth of the endpoints' number of requests is always in flight, at least 20; the oldest
+ * Arguments: endpoints, picks, and "windows" where every host has a quota of cpu. A twentieth of the endpoints' number of requests is always in flight, at least 20; the oldest
  * ends when a new one is picked. Hosts lie apart as Envoy's do, and each question about one is a call that is not inlined.
  * Prints nanoseconds a pick.
  */
@@ -19,6 +19,7 @@ typedef struct {
 
 static host **hosts;
 static size_t count;
+static bool windows;
 
 CALLED size_t envoy_dynamic_module_callback_lb_get_priority_set_size(void *lb) { return lb ? 1 : 0; }
 
@@ -63,7 +64,17 @@ CALLED bool envoy_dynamic_module_callback_lb_get_host_locality(void *lb, uint32_
 CALLED bool envoy_dynamic_module_callback_lb_get_host_metadata_number(void *lb, uint32_t priority, size_t row,
                                                                       envoy_text space, envoy_text key, double *number)
 {
-    (void)lb, (void)priority, (void)row, (void)space, (void)key, (void)number;
+    (void)lb, (void)priority, (void)row, (void)space;
+    static const struct {
+        const char *key;
+        double number;
+    } told[] = {{"window_s", 0.1}, {"window_cores", 0.25}, {"window_requests", 5.0}};
+    for (size_t i = 0; windows && i < sizeof told / sizeof *told; i++) {
+        if (key.length == strlen(told[i].key) && memcmp(key.bytes, told[i].key, key.length) == 0) {
+            *number = told[i].number;
+            return true;
+        }
+    }
     return false;
 }
 
@@ -81,8 +92,9 @@ CALLED bool envoy_dynamic_module_callback_lb_context_should_select_another_host(
 
 int main(int arguments, char **given)
 {
-    if (arguments != 3)
+    if (arguments != 3 && arguments != 4)
         return 2;
+    windows = arguments == 4 && strcmp(given[3], "windows") == 0;
     count = (size_t)atol(given[1]);
     size_t picks = (size_t)atol(given[2]), flying = count / 20 > 20 ? count / 20 : 20, place = 0;
     hosts = calloc(count, sizeof *hosts);

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from balancer_core.steering import WeightPlan
-from console.controller.targets import key_of, told_weight
+from console.controller.targets import in_words, key_of, told_weight
 from console.engines.envoy.access_logs import RequestSeen
 from console.engines.envoy.engine import EngineState
 from console.engines.envoy.stats import EndpointStats, ServiceStats
+from console.engines.target import Window
 from console.traffic.models import Service
 from console.traffic.view import EndpointSeen, EngineSeen, NodeShare, Refused, RequestShown, ServiceSeen
 
@@ -22,7 +23,10 @@ _UNSEEN = EndpointStats(health="healthy")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One service as the engine sees it: by all nodes together, and by each. ages: of endpoints' reports, seconds."""
+    """One service as the engine sees it: by all nodes together, and by each.
+
+    ages: of endpoints' reports, seconds. windows: of those whose hosts work in some, by key.
+    """
 
     service: Service
     together: ServiceStats
@@ -30,6 +34,7 @@ class Sight:
     requests: list[RequestShown] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     ages: Mapping[str, float | None] = field(default_factory=dict)
+    windows: Mapping[str, Window] = field(default_factory=dict)
 
 
 def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
@@ -42,6 +47,7 @@ def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
         key = key_of(endpoint)
         known = figures.endpoints.get(key)
         seen = known or _UNSEEN
+        window = sight.windows.get(key)
         endpoints.append(
             EndpointSeen(
                 host=endpoint.host.name,
@@ -53,7 +59,7 @@ def service_seen(sight: Sight, plan: WeightPlan) -> ServiceSeen:
                 in_flight=seen.rq_active,
                 requests=seen.rq_total,
                 health=known.health if known else "unknown",
-                reason=plan.reasons[key],
+                reason=f"{plan.reasons[key]} {in_words(window)}" if window else plan.reasons[key],
                 latency_ms=seen.latency_ms,
                 flags=seen.flags,
                 nodes=_shares(sight.by_node, key) if several else {},

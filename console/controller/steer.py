@@ -20,7 +20,7 @@ from balancer_core.errors import InvalidInput
 from balancer_core.steering import EndpointView, Steering, WeightPlan
 from console.controller.refusals import refusals
 from console.controller.sight import MOST_REQUESTS, Sight, engines_seen, request_shown, service_seen
-from console.controller.targets import key_of, service_target
+from console.controller.targets import key_of, service_target, windows_of
 from console.engines import Engine
 from console.engines.envoy.stats import ServiceStats
 from console.engines.guard import GuardRefused, Shrinkage
@@ -82,7 +82,8 @@ class Steerer:
         for service in services:
             try:
                 plan = self._plan(service, figures.get(service.name, _NOTHING), pressures, now)
-                self._targets[service.name] = service_target(service, plan.weights, today)
+                windows = windows_of(service, plan, self._picture.quota)
+                self._targets[service.name] = service_target(service, plan.weights, today, windows)
             except (InvalidTarget, InvalidInput) as error:
                 # An agent gave its host an address that another endpoint has: this service stays as it
                 # was, if it was, and the others go on.
@@ -209,6 +210,11 @@ class Steerer:
             requests=list(self._requests.get(service.name, ())),
             refused=refused.get(service.name, []),
             ages={key_of(each): self._picture.age_s(each.host.name) for each in service.endpoints.all()},
+            windows={
+                each.key: each.window
+                for each in self._targets[service.name].endpoints
+                if each.window is not None
+            },
         )
 
     def _take_requests(self, services: list[Service]) -> None:

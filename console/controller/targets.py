@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 
-from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget
+from agents.wire import Quota
+from balancer_core.steering import WeightPlan
+from console.engines.target import EndpointTarget, InvalidTarget, ServiceTarget, Window
 from console.engines.target.checks import ZONE_PATTERN, canonical_address, join_address
 from console.engines.target.settings import settings_of
 from console.traffic.draining import wanted_state
@@ -15,6 +18,8 @@ from console.traffic.protected import why_protected
 
 #: The label of a host that says where it stands.
 ZONE_LABEL = "zone"
+
+NO_WINDOWS: Mapping[str, Window] = MappingProxyType({})
 
 #: Most endpoints are, second by second, what they were: neither checked again nor built anew.
 _endpoint = lru_cache(maxsize=100_000)(EndpointTarget)
@@ -49,8 +54,46 @@ def told_weight(endpoint: Endpoint, learnt: int) -> int:
     return max(1, round(learnt * (endpoint.weight_percent or WHOLE_PERCENT) / WHOLE_PERCENT))
 
 
-def service_target(service: Service, weights: Mapping[str, int], now: datetime) -> ServiceTarget:
-    """weights: as learnt, by key. now: drains end by it. Raises InvalidTarget."""
+def windows_of(
+    service: Service, plan: WeightPlan, quota_of: Callable[[str], Quota | None]
+) -> dict[str, Window]:
+    """By key, in which windows the endpoints' hosts work, for a service whose requests the picker spreads.
+
+    quota_of: by host. A host with a whole core or more may run on several at once: nobody knows how fast it uses its
+    quota up, and it has no window. Nor has any while nothing was learnt of the service.
+    """
+    if (
+        plan.per_weight is None
+        or service.protocol != "http"
+        or not settings_of(service.settings).pool.is_picked
+    ):
+        return {}
+    windows = {}
+    for endpoint in service.endpoints.all():
+        quota, key = quota_of(endpoint.host.name), key_of(endpoint)
+        if quota is not None and quota.cores < 1.0:
+            requests = plan.weights[key] * plan.per_weight * quota.period_s
+            # As exact as it is known.
+            windows[key] = Window(quota.period_s, quota.cores, float(f"{requests:.3g}"))
+    return windows
+
+
+def in_words(window: Window) -> str:
+    """What the window means for the endpoint."""
+    return (
+        f"The kernel gives its host {window.cores:.3g} of a core in periods of {window.period_s * 1000:g} ms: "
+        f"it serves about {window.requests:.3g} requests of each at full speed, then it stands still; "
+        f"the picker learns when, and goes by it."
+    )
+
+
+def service_target(
+    service: Service,
+    weights: Mapping[str, int],
+    now: datetime,
+    windows: Mapping[str, Window] = NO_WINDOWS,
+) -> ServiceTarget:
+    """weights: as learnt, windows: as windows_of() has them, by key. now: drains end by it. Raises InvalidTarget."""
     settings = settings_of(service.settings)
     for endpoint in service.endpoints.all():
         # An agent says its host's address; it may have become one that nobody may be led to.
@@ -71,6 +114,7 @@ def service_target(service: Service, weights: Mapping[str, int], now: datetime) 
                 wanted_state(endpoint, settings.pool.drain_s, now),
                 endpoint.priority,
                 zone_of(endpoint),
+                windows.get(key_of(endpoint)),
             )
             for endpoint in service.endpoints.all()
         ),

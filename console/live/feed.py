@@ -119,9 +119,9 @@ class Feed:
         used = [[each.get(resource, 0.0) for resource in resources] for each in measured]
         self._seq += 1
         parts = {host: known[0] for host in told_parts if (known := picture.parts(host))}
-        return encode_tick(
-            Tick(self._source, self._seq, resources, hosts, np.array(used, np.float32).tobytes(), parts)
-        )
+        quotas = {host: quota for host in hosts if (quota := picture.quota(host))}
+        table = np.array(used, np.float32).tobytes()
+        return encode_tick(Tick(self._source, self._seq, resources, hosts, table, parts, quotas))
 
     def _fan_out(self, message: bytes | str) -> None:
         for queue in self._subscribers:

@@ -11,12 +11,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from agents.wire import Report
+from agents.wire import Quota, Report
 from balancer_core.cluster import Cluster
 from balancer_core.errors import InvalidInput
 from balancer_core.resources import MAX_RESOURCES, Dimensions
 from console.live.parts import fault_of
 from console.live.picture import Picture, extra
+
+MOST_CORES = 1e6
+#: The kernel's own bound.
+LONGEST_PERIOD_S = 1.0
 
 refused = Counter[str]()  # by code, since this process started
 
@@ -45,7 +49,7 @@ def take(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal 
     if fault := _ours(host, last_seq, report):
         return refuse(fault)
     try:
-        picture.report(host, report.used, time.monotonic(), report.parts)
+        picture.report(host, report.used, time.monotonic(), report.parts, report.quota)
     except InvalidInput as error:
         return refuse(Refusal(error.code, error.field, error.reason))
     return None
@@ -78,4 +82,13 @@ def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:
         return Refusal("replayed", "seq", f"{report.seq} came after {last_seq}.")
     if report.parts is not None and (wrong := fault_of(report.parts)):
         return Refusal(wrong.code, wrong.field, wrong.reason)
+    if report.quota is not None and (unlikely := _unlikely(report.quota)):
+        return Refusal("impossible", unlikely, "it is above 0, and not more than any machine or kernel has.")
     return None
+
+
+def _unlikely(quota: Quota) -> str:
+    """The field of a quota that cannot be; "" where all can."""
+    if not 0.0 < quota.cores <= MOST_CORES:
+        return "quota.cores"
+    return "" if 0.0 < quota.period_s <= LONGEST_PERIOD_S else "quota.period_s"

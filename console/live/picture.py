@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from django.conf import settings
 
-from agents.wire import Mount, Parts
+from agents.wire import Mount, Parts, Quota
 from balancer_core.batch import decide_many
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
@@ -69,6 +69,8 @@ class Measured:
     # Its single disks and cards, and when they were told; None by agents that do not tell them.
     parts: Parts | None = None
     parts_at: float = -math.inf
+    # Within which periods the kernel limits its cpu, as its last report said.
+    quota: Quota | None = None
 
 
 def extra(name: str) -> Resource:
@@ -223,7 +225,14 @@ class Picture:
             entry = self._directory.get(host)
             return dict(entry[4]) if entry else {}  # type: ignore[call-overload]
 
-    def report(self, host: str, used: dict[str, float], now: float, parts: Parts | None = None) -> bool:
+    def report(
+        self,
+        host: str,
+        used: dict[str, float],
+        now: float,
+        parts: Parts | None = None,
+        quota: Quota | None = None,
+    ) -> bool:
         """Take one report at this process's monotonic time. False where the host is not known (yet).
 
         Raises InvalidAmount naming the field of a figure that can't be right; the host keeps its last good state.
@@ -235,6 +244,7 @@ class Picture:
             measured = self._measured.setdefault(host, Measured())
             measured.used = used
             measured.history.append((now, used))
+            measured.quota = quota
             if parts is not None:
                 measured.parts, measured.parts_at = parts, now
             return True
@@ -245,7 +255,7 @@ class Picture:
         refused = 0
         for host, used in tick.rows():
             try:
-                refused += not self.report(host, used, now, tick.parts.get(host))
+                refused += not self.report(host, used, now, tick.parts.get(host), tick.quotas.get(host))
             except InvalidInput:
                 refused += 1
         return refused
@@ -321,6 +331,12 @@ class Picture:
         with self._lock:
             found = self._measured.get(host)
             return dict(found.used) if found else {}
+
+    def quota(self, host: str) -> Quota | None:
+        """How the kernel limits its cpu in periods, as last reported; None where it does not, or none said so."""
+        with self._lock:
+            found = self._measured.get(host)
+            return found.quota if found else None
 
     def parts(self, host: str) -> tuple[Parts, float] | None:
         """The host's single disks and cards and their age in seconds; None where they are not known (any more)."""

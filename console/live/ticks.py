@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from agents.wire import Parts
+from agents.wire import Parts, Quota
 
 
 class Tick(msgspec.Struct, array_like=True, frozen=True):
@@ -14,7 +14,7 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     used: float32, row-major [len(hosts), len(resources)], in the resources' units.
     seq rises by one a tick; a receiver that sees a gap loses nothing but freshness,
     since every keepalive of a host carries all its values again. parts: by host, of those that told their disks
-    and cards.
+    and cards. quotas: by host, of those whose cpu is limited in periods.
     """
 
     source: str
@@ -23,6 +23,7 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     hosts: list[str]
     used: bytes
     parts: dict[str, Parts] = {}
+    quotas: dict[str, Quota] = {}
 
     def rows(self) -> list[tuple[str, dict[str, float]]]:
         table = np.frombuffer(self.used, np.float32).reshape(len(self.hosts), len(self.resources))

@@ -13,6 +13,7 @@ import pytest
 
 from agents.limits import ROOT, CgroupV1, CgroupV2, NoSuchGroup, find
 from agents.sampler import Sampler
+from agents.wire import Quota
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -46,6 +47,7 @@ def test_v2_reads_limits_and_usage(tmp_path: Path) -> None:
 
     assert isinstance(group, CgroupV2)
     assert group.cpu_limit_cores() == 1.5
+    assert group.cpu_quota() == Quota(1.5, 0.1)
     assert group.memory_limit_bytes() == 2**30
     assert group.cpu_used_s() == 2.5
     assert group.memory_used_bytes() == 300_000_000
@@ -58,6 +60,7 @@ def test_v2_without_controllers_knows_nothing(tmp_path: Path) -> None:
 
     assert group is not None
     assert [group.cpu_limit_cores(), group.memory_limit_bytes(), group.cpu_used_s()] == [None] * 3
+    assert group.cpu_quota() is None
     assert [group.memory_used_bytes(), group.disk_io_bytes()] == [None] * 2
 
 
@@ -78,6 +81,7 @@ def test_v1_reads_limits_and_usage(tmp_path: Path) -> None:
 
     assert isinstance(group, CgroupV1)
     assert group.cpu_limit_cores() == 0.5
+    assert group.cpu_quota() == Quota(0.5, 0.1)
     assert group.memory_limit_bytes() == 2**32
     assert group.cpu_used_s() == 2.5
     assert group.memory_used_bytes() == 0.0
@@ -141,6 +145,7 @@ def test_a_real_group_with_a_quota_and_a_burner(quota_group: str, tmp_path: Path
         burner.communicate()
 
     assert capacity["cpu"] == pytest.approx(0.3)
+    assert sampler.quota() == Quota(0.3, 0.1)
     assert capacity["memory"] == 256 * 2**20
     assert used["cpu"] == pytest.approx(0.3, rel=0.3)
     assert used["memory"] > 50_000_000

@@ -30,6 +30,9 @@ class Figures:
     def capacity(self) -> dict[str, float]:
         return self.has
 
+    def quota(self) -> None:
+        """No limit."""
+
     def parts(self) -> None:
         """None of its own."""
 

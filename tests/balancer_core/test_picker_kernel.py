@@ -56,9 +56,14 @@ def test_picks_are_the_same(pool: tuple[list[float], dict[str, Any]], seed: int)
     compiled = picker.Pool(np.array(weights, dtype=float), **options)
     reference = picker_reference.Pool(weights, **options)
     chance, count, now_s = np.random.default_rng(seed), len(weights), 100.0
+    for row in range(0, count, 2):
+        if chance.random() < 0.3:
+            window = (row, 0.1, float(chance.choice([0.25, 0.025])), float(chance.choice([5.0, 0.5])), now_s)
+            compiled.set_window(*window)
+            reference.set_window(*window)
     successes, errors = np.zeros((2, count), dtype=np.uint64)
     for step in range(12):
-        now_s += float(chance.choice([0.0, 0.01, 0.1, 2.0, 90.0]))
+        now_s += float(chance.choice([0.0, 0.001, 0.01, 0.1, 2.0, 90.0]))
         in_flight = chance.integers(0, 4, count)
         successes += chance.integers(0, 90, count, dtype=np.uint64)
         errors += chance.integers(0, 3, count, dtype=np.uint64) * np.uint64(step % 2)
@@ -79,6 +84,9 @@ def test_picks_are_the_same(pool: tuple[list[float], dict[str, Any]], seed: int)
         )
         assert expected == compiled.pick(in_flight, now_s, successes, errors, tried)
         assert reference.costs() == compiled.costs()
+        assert [reference.window(row) for row in range(count)] == [
+            compiled.window(row) for row in range(count)
+        ]
 
 
 def test_the_shortest_expected_delay_wins() -> None:

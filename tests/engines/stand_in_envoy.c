@@ -82,6 +82,8 @@ bool envoy_dynamic_module_callback_lb_get_host_metadata_number(void *lb, uint32_
     static const double odd[] = {NAN, INFINITY, -INFINITY, -1.0, 0.0, 5e-324, 1e308};
     assert(lb && priority < 200 && row < HOSTS && space.length == 9 && key.length > 0);
     *number = lies() ? odd[below(7)] : 1.0 + (double)below(4);
+    if (key.length > 7 && memcmp(key.bytes, "window_", 7) == 0)
+        *number *= 0.1;
     return below(2);
 }
 

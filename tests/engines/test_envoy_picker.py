@@ -17,7 +17,7 @@ from picker_rig import LateBackend, Serve, change, held, policies, started
 from console.engines.envoy import module, render
 from console.engines.envoy.assignments import METADATA, load_assignment
 from console.engines.envoy.process import EnvoyProcess
-from console.engines.target import ServiceTarget
+from console.engines.target import ServiceTarget, Window
 from console.engines.target.pool import Pool, SlowStart
 from console.engines.target.settings import Settings
 
@@ -146,6 +146,20 @@ async def test_metadata_says_what_weights_cannot(
     await rig.publish(web)
     async with held(web, backends, 32) as loads:
         assert [4, 12, 16] == pytest.approx(loads, abs=1)
+
+
+async def test_hosts_that_work_in_windows_share_as_others(rig: EnvoyRig, serve: Serve) -> None:
+    """Told of windows, and held up without an end: what is foretold does not come true, and capacities decide."""
+    backends = await started(serve, "a", "b")
+    window = Window(0.1, 0.25, 5.0)
+    a, b = (
+        replace(each.endpoint(weight), window=window) for each, weight in zip(backends, (1, 3), strict=True)
+    )
+    web = service("web", "http", a, b)
+    await rig.publish(web)
+    assert sum((await answers(web, 20)).values()) == 20
+    async with held(web, backends, 32) as loads:
+        assert [8, 24] == pytest.approx(loads, abs=1)
 
 
 async def test_a_newcomer_starts_slowly(rig: EnvoyRig, serve: Serve) -> None:

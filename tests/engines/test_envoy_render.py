@@ -27,7 +27,7 @@ from console.engines.envoy.render import (
     render,
     version,
 )
-from console.engines.target import MAX_WEIGHT, EndpointTarget, Protocol, ServiceTarget, TrafficTarget
+from console.engines.target import MAX_WEIGHT, EndpointTarget, Protocol, ServiceTarget, TrafficTarget, Window
 
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).filter(
@@ -43,6 +43,7 @@ endpoints = st.builds(
     st.sampled_from(["healthy", "draining", "closed", "unhealthy"]),
     st.integers(0, 3),
     st.sampled_from(["", "east", "west-1.b"]),
+    st.none() | st.builds(Window, st.floats(1e-3, 1.0), st.floats(1e-3, 64.0), st.floats(1e-3, 1e6)),
 )
 services = st.builds(
     ServiceTarget,
@@ -246,12 +247,15 @@ def _endpoint(endpoint: Any, priority: int, zone: str) -> EndpointTarget:
         assert state == "draining"
         state = "closed"
     where = endpoint.endpoint.address.socket_address
+    facts = endpoint.metadata.filter_metadata["steelyard"]
+    told = [facts[name] for name in ("window_s", "window_cores", "window_requests") if name in facts]
     return EndpointTarget(
-        endpoint.metadata.filter_metadata["steelyard"]["host"],
+        facts["host"],
         where.address,
         where.port_value,
         endpoint.load_balancing_weight.value,
         state,
         priority,
         zone,
+        Window(*told) if told else None,
     )

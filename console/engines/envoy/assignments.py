@@ -12,7 +12,8 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from console.engines.envoy.upstreams import CLOSED, MATCH_METADATA
 from console.engines.target import EndpointTarget, ServiceTarget
 
-#: Where our own facts about an endpoint live in its metadata: the host's name, and how many nodes pick.
+#: Where our own facts about an endpoint live in its metadata: the host's name, how many nodes pick, and in which
+#: windows the host works.
 METADATA: Final = "steelyard"
 
 _HEALTH = {
@@ -71,7 +72,14 @@ def _lb_endpoint(endpoint: EndpointTarget, service: ServiceTarget) -> endpoint_c
     if pool.check.port:
         # Envoy has a field for it in the check itself, and does not read it.
         built.endpoint.health_check_config.port_value = pool.check.port
-    built.metadata.filter_metadata[METADATA].update({"host": endpoint.host, "pickers": service.pickers})
+    facts: dict[str, str | float] = {"host": endpoint.host, "pickers": service.pickers}
+    if (window := endpoint.window) is not None:
+        facts |= {
+            "window_s": window.period_s,
+            "window_cores": window.cores,
+            "window_requests": window.requests,
+        }
+    built.metadata.filter_metadata[METADATA].update(facts)
     if endpoint.state == "closed":
         if pool.sticky is not None:
             # Those who hold on to what drains shall let go.

@@ -37,8 +37,7 @@ def load_balancing_policy(service: ServiceTarget) -> cluster_pb2.LoadBalancingPo
         case _:
             name, built = "least_request", least_request(pool)
     policies = [_policy(name, built)]
-    # The picker can only answer with a healthy endpoint: where others may serve in need, Envoy's own policy does it.
-    if pool.balance == "steelyard" and not pool.panic_percent:
+    if pool.is_picked:
         policies.insert(0, shortest_delay(service))
     return cluster_pb2.LoadBalancingPolicy(policies=policies)
 

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -35,8 +36,27 @@ MAX_WEIGHT = 100_000
 MAX_ENDPOINTS = 10_000
 MAX_PRIORITY = 15
 MAX_PICKERS = 10_000
+#: Of the kernel's periods for quotas of cpu.
+LONGEST_PERIOD_S = 1.0
 #: A target larger than this is a mistake upstream; products degrade badly on one (FAULTS: oversized config).
 MAX_SERVICES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How the kernel limits an endpoint's host: cores x period_s of cpu in each period, then standstill.
+
+    requests: of the service, that one period serves. All above 0, a period at most LONGEST_PERIOD_S.
+    """
+
+    period_s: float
+    cores: float
+    requests: float
+
+    def __post_init__(self) -> None:
+        for name, most in (("period_s", LONGEST_PERIOD_S), ("cores", math.inf), ("requests", math.inf)):
+            if not (0.0 < getattr(self, name) <= most and math.isfinite(getattr(self, name))):
+                raise InvalidTarget(f"window.{name}", f"{getattr(self, name)!r} is not above 0, or too much")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,8 @@ class EndpointTarget:
     weight: share relative to the service's other endpoints, 1..MAX_WEIGHT.
     state: healthy takes traffic (if the product's own checks agree), draining finishes what it
     has, closed had its time for that and loses what is left, unhealthy gets nothing.
-    priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown.
+    priority: 0..MAX_PRIORITY, 0 is used first. zone: "" where unknown. window: None where cpu is not limited in
+    periods, or it is not known what that comes to.
     """
 
     host: str
@@ -57,6 +78,7 @@ class EndpointTarget:
     state: EndpointState = "healthy"
     priority: int = 0
     zone: str = ""
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         check_name("host", self.host)

@@ -33,6 +33,8 @@ LIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown resource": ({"used": {"warp": 1.0}}, "unknown_resource", "used.warp"),
     "another host": ({"host": "web-2"}, "other_host", "host"),
     "a replay": ({"seq": 1}, "replayed", "seq"),
+    "a quota of no number": ({"quota": wire.Quota(math.nan, 0.1)}, "impossible", "quota.cores"),
+    "a quota in periods of a minute": ({"quota": wire.Quota(0.5, 60.0)}, "impossible", "quota.period_s"),
     "a new capacity of NaN": ({"capacity": {"cpu": math.nan}}, "not_finite", "capacity.cpu"),
     "a new capacity that its own use exceeds": ({"capacity": {"memory": 1e8}}, "impossible", "used.memory"),
     "a new capacity in a replay": ({"seq": 1, "capacity": {"cpu": 99.0}}, "replayed", "seq"),

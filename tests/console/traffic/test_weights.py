@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from agents.wire import Quota
+from balancer_core.steering import WeightPlan
 from console.actions import SYSTEM
 from console.controller.steer import Steerer
-from console.controller.targets import service_target, services_now
+from console.controller.targets import in_words, service_target, services_now, windows_of
 from console.engines.envoy.doors import Door
 from console.engines.envoy.engine import EnvoyEngine
+from console.engines.target import InvalidTarget, Window
 from console.events.models import Event
 from console.fleet.leaving import stopping_without
 from console.fleet.models import Host
@@ -169,6 +172,51 @@ def test_what_is_no_weight_is_refused_whole(
 
     assert (answer.status_code, percents()) == (status, [100, 100])
     assert api.viewer.post(f"{URL}weights/", {"weights": {"web-1:80": 50}}).status_code == 403
+
+
+def learnt(per_weight: float | None) -> WeightPlan:
+    """A plan for both endpoints, of 2,500 and 10,000."""
+    weights = {"127.0.8.1:80": 2_500, "127.0.8.2:80": 10_000}
+    return WeightPlan(weights, {}, False, {}, per_weight is not None, {}, per_weight)
+
+
+def test_the_picker_is_told_in_which_windows_hosts_work(web: Service, spoken: Any) -> None:
+    """What one serves is its capacity times the period; an operator's part of the weight does not change that."""
+    spoken()
+    actions.SetWeights("web", {"web-1:80": 30}).run(SYSTEM)
+    (service,) = services_now()
+    quotas = {"web-1": Quota(0.25, 0.1), "web-2": Quota(1.0, 0.1)}
+    plan = learnt(0.02)
+    windows = windows_of(service, plan, quotas.get)
+
+    # web-2 has a whole core: it may run on several at once.
+    assert windows == {"127.0.8.1:80": Window(0.1, 0.25, 5.0)}
+    told = {each.host: each.window for each in service_target(service, plan.weights, NOW, windows).endpoints}
+    assert told == {"web-1": Window(0.1, 0.25, 5.0), "web-2": None}
+    said = in_words(windows["127.0.8.1:80"])
+    assert "0.25 of a core in periods of 100 ms" in said
+    assert "about 5 requests" in said
+
+
+def test_windows_wait_for_what_is_learnt_and_for_the_picker(web: Service) -> None:
+    """Nothing is told while requests have no cost yet, nor where another way to choose is set."""
+    (service,) = services_now()
+    quotas = {"web-1": Quota(0.25, 0.1)}
+    assert windows_of(service, learnt(None), quotas.get) == {}
+    assert windows_of(service, learnt(0.02), {}.get) == {}
+    service.settings = {"pool": {"balance": "round_robin"}}
+    assert windows_of(service, learnt(0.02), quotas.get) == {}
+    service.settings = {"pool": {"panic_percent": 50}}
+    assert windows_of(service, learnt(0.02), quotas.get) == {}
+
+
+@pytest.mark.parametrize(
+    "window", [(0.0, 0.25, 5.0), (2.0, 0.25, 5.0), (0.1, float("nan"), 5.0), (0.1, 0.25, -1.0)]
+)
+def test_what_is_no_window_is_no_target(window: tuple[float, float, float]) -> None:
+    """Refused with the field."""
+    with pytest.raises(InvalidTarget, match="window"):
+        Window(*window)
 
 
 def test_engine_is_told_what_is_left_and_the_law_is_not(web: Service, spoken: Any) -> None:

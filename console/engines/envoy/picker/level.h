@@ -27,10 +27,15 @@ typedef struct {
     double share_end;
 } picker_level;
 
+/* An endpoint before an update. level: NULL where there is none. */
+typedef struct {
+    const picker_level *level;
+    int64_t row;
+} picker_place;
+
 /* Where what was learned of an endpoint is found again after an update, by the hash of its address. */
 typedef struct {
-    const picker_slot **slots;
-    const steelyard_endpoint **endpoints;
+    picker_place *known;
     size_t places;
 } picker_memory;
 
@@ -45,6 +50,7 @@ static uint64_t hash_of(envoy_text text)
 static void forget(picker_level *level)
 {
     free(level->pool.endpoints);
+    free(level->pool.windows);
     free(level->pool.ends);
     free(level->pool.guide);
     free(level->slots);
@@ -59,32 +65,36 @@ static bool remember(picker_memory *memory, const picker_level *levels, size_t c
     memory->places = 16;
     while (memory->places < 2 * rows)
         memory->places *= 2;
-    memory->slots = calloc(memory->places, sizeof *memory->slots);
-    memory->endpoints = calloc(memory->places, sizeof *memory->endpoints);
-    if (memory->slots == NULL || memory->endpoints == NULL)
+    memory->known = calloc(memory->places, sizeof *memory->known);
+    if (memory->known == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
         for (int64_t row = 0; row < levels[i].pool.count; row++) {
             size_t place = levels[i].slots[row].key & (memory->places - 1);
-            while (memory->slots[place] != NULL)
+            while (memory->known[place].level != NULL)
                 place = (place + 1) & (memory->places - 1);
-            memory->slots[place] = &levels[i].slots[row];
-            memory->endpoints[place] = &levels[i].pool.endpoints[row];
+            memory->known[place] = (picker_place){&levels[i], row};
         }
     }
     return true;
 }
 
-static bool recall(const picker_memory *memory, picker_slot *slot, steelyard_endpoint *endpoint)
+/* Fills in what was learned of the endpoint in this row; window: of its host, where it had any. */
+static bool recall(const picker_memory *memory, picker_level *level, int64_t row, steelyard_window *window)
 {
-    if (memory->slots == NULL || memory->endpoints == NULL)
+    if (memory->known == NULL)
         return false;
+    picker_slot *slot = &level->slots[row];
     size_t place = slot->key & (memory->places - 1);
-    for (; memory->slots[place] != NULL; place = (place + 1) & (memory->places - 1)) {
-        if (memory->slots[place]->key == slot->key) {
-            slot->total = memory->slots[place]->total;
-            slot->unseen = memory->slots[place]->unseen;
-            *endpoint = *memory->endpoints[place];
+    for (; memory->known[place].level != NULL; place = (place + 1) & (memory->places - 1)) {
+        const picker_level *before = memory->known[place].level;
+        int64_t was = memory->known[place].row;
+        if (before->slots[was].key == slot->key) {
+            slot->total = before->slots[was].total;
+            slot->unseen = before->slots[was].unseen;
+            level->pool.endpoints[row] = before->pool.endpoints[was];
+            if (before->pool.windows != NULL)
+                *window = before->pool.windows[was];
             return true;
         }
     }

@@ -43,6 +43,29 @@ static int64_t place(const picker_options *options, void *lb, picker_level *leve
     return near;
 }
 
+/* The host's windows as the control plane tells them; window: as they were before, changed. Where there is no memory for
+ * them, the pool does without. */
+static void tell_window(picker_level *level, const question *asked, int64_t row, steelyard_window window)
+{
+    steelyard_pool *pool = &level->pool;
+    uint32_t listed = level->slots[row].row;
+    double period_s = number_of(asked->lb, level->priority, listed, "window_s");
+    double cores = number_of(asked->lb, level->priority, listed, "window_cores");
+    double requests = number_of(asked->lb, level->priority, listed, "window_requests");
+    bool told = period_s >= LEAST_WINDOW_S && period_s <= MOST_WINDOW_S && cores >= LEAST_CAPACITY && cores < 1.0
+                && requests >= LEAST_CAPACITY && requests <= MOST_CAPACITY;
+    if (!told || asked->traffic != HTTP)
+        return;
+    if (pool->windows == NULL)
+        pool->windows = calloc((size_t)pool->count, sizeof *pool->windows);
+    if (pool->windows == NULL)
+        return;
+    const steelyard_endpoint *endpoint = &pool->endpoints[row];
+    pool->windows[row] = window;
+    steelyard_set_window(&pool->windows[row], period_s, cores, requests, asked->now_s,
+                         endpoint->counted_successes + endpoint->counted_errors);
+}
+
 /* warm: whoever is here did not come just now. false: no memory; the level is empty then. */
 static bool fill(const picker_options *options, void *lb, picker_level *level, const picker_memory *memory,
                  double now_s, bool warm)
@@ -62,12 +85,13 @@ static bool fill(const picker_options *options, void *lb, picker_level *level, c
     pool->least_ramp = options->least_ramp;
     pool->spill = options->spill;
     double pickers = 1.0;
-    question asked = {.lb = lb, .level = level, .traffic = options->traffic};
+    question asked = {.lb = lb, .level = level, .traffic = options->traffic, .now_s = now_s};
     for (int64_t row = 0; row < pool->count; row++) {
         picker_slot *slot = &level->slots[row];
         steelyard_endpoint *endpoint = &pool->endpoints[row];
         double capacity = capacity_of(lb, level->priority, slot->row);
-        if (recall(memory, slot, endpoint)) {
+        steelyard_window window = {0};
+        if (recall(memory, level, row, &window)) {
             endpoint->cost *= endpoint->capacity / capacity;
             endpoint->capacity = capacity;
         } else {
@@ -75,6 +99,7 @@ static bool fill(const picker_options *options, void *lb, picker_level *level, c
             count_outcomes(&asked, slot, &successes, &errors);
             steelyard_join(pool, endpoint, capacity, warm ? -INFINITY : now_s, now_s, successes, errors);
         }
+        tell_window(level, &asked, row, window);
         double shared = number_of(lb, level->priority, slot->row, "pickers");
         pickers = shared > pickers && shared <= MOST_CAPACITY ? shared : pickers;
     }

@@ -20,20 +20,22 @@ typedef struct {
     uint64_t random;
     bool stale;
     bool begun;
+    bool exact;
 } balancer;
 
-static double clock_s(void)
+/* exact: some host works in windows, and where in its window it is counts by the millisecond. */
+static double clock_s(bool exact)
 {
     struct timespec now;
     /* A tick of 4 ms is enough for what is learnt ten times a second, and takes 5 ns. */
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    clock_gettime(exact ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 /* Reads the whole cluster anew: O(hosts). Where there is no memory for that, it stays stale. */
 static void look(balancer *self, void *lb)
 {
-    double now_s = clock_s();
+    double now_s = clock_s(self->exact);
     size_t count = envoy_dynamic_module_callback_lb_get_priority_set_size(lb);
     count = count < MOST_PRIORITIES ? count : MOST_PRIORITIES;
     picker_level *levels = calloc(count ? count : 1, sizeof *levels);
@@ -42,23 +44,25 @@ static void look(balancer *self, void *lb)
         return;
     picker_memory memory = {0};
     remember(&memory, self->levels, self->count);
-    bool any = false;
+    bool any = false, exact = false;
     for (size_t i = 0; i < count; i++) {
         levels[i].priority = (uint32_t)i;
         levels[i].all = envoy_dynamic_module_callback_lb_get_hosts_count(lb, (uint32_t)i);
         levels[i].healthy = envoy_dynamic_module_callback_lb_get_healthy_hosts_count(lb, (uint32_t)i);
         any = any || levels[i].all > 0;
+        levels[i].pool.margin = i < self->count ? self->levels[i].pool.margin : 0.0;
         if (levels[i].healthy > 0 && levels[i].healthy < MOST_HOSTS)
             fill(&self->options, lb, &levels[i], &memory, now_s, !self->begun);
+        exact = exact || levels[i].pool.windows != NULL;
     }
     share_out(levels, count, self->options.overprovision);
-    free(memory.slots);
-    free(memory.endpoints);
+    free(memory.known);
     for (size_t i = 0; i < self->count; i++)
         forget(&self->levels[i]);
     free(self->levels);
     self->levels = levels;
     self->count = count;
+    self->exact = exact;
     self->begun = self->begun || any;
 }
 
@@ -109,7 +113,7 @@ bool envoy_dynamic_module_on_lb_choose_host(void *lb, const void *module, void *
     if (level == NULL)
         return false;
     question asked = {.lb = lb, .request = context, .level = level, .traffic = self->options.traffic,
-                      .now_s = clock_s()};
+                      .now_s = clock_s(self->exact)};
     int64_t row = steelyard_pick(&level->pool, &questions, &asked, asked.now_s, &self->random);
     if (row < 0 && context != NULL) {
         /* All were tried: the best of them once more, as Envoy's own policies do. */

@@ -7,6 +7,9 @@
 /* A weight or a capacity beyond these is not one. */
 #define LEAST_CAPACITY 1e-9
 #define MOST_CAPACITY 1e15
+/* No kernel's period of a cpu quota is outside these. */
+#define LEAST_WINDOW_S 1e-3
+#define MOST_WINDOW_S 1.0
 /* After so long, a session of UDP counts half: Envoy ends idle ones after a minute. */
 #define SESSION_HALF_LIFE_S 30.0
 /* A connection is open within a second, or it is not to be waited for. */

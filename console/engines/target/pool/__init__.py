@@ -77,6 +77,11 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if self.check.kind == "grpc" and self.upstream.protocol == "http1":
             raise InvalidTarget("check.kind", 'grpc needs HTTP/2: set upstream.protocol to "http2"')
 
+    @property
+    def is_picked(self) -> bool:
+        """Whether our own picker chooses: it can only answer with a healthy endpoint, and a panic uses others too."""
+        return self.balance == "steelyard" and not self.panic_percent
+
     def check_protocol(self, protocol: str) -> None:
         """Raise InvalidTarget, with the field's path, where a service of this protocol cannot have a setting."""
         if self.check.kind not in _CHECKS[protocol]:
