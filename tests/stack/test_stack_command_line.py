@@ -137,6 +137,7 @@ def test_every_command_works(
     assert steelyard.json("shard", "create", "by-hand", *source)["name"] == "by-hand"
     product.ready("by-hand")
     assert "by-hand" in {each["name"] for each in steelyard.json("shard", "list")}
+    shards_by_hand(product, steelyard)
     assert steelyard.json("shard", "remove", "by-hand")["state"] == "removed"
 
     token = steelyard.json("token", "create", "robot", "--role", "viewer", "--days", "1")
@@ -423,6 +424,25 @@ def run(data: Path, *words: str, **environment: str) -> subprocess.CompletedProc
         cwd=ROOT, env={**kept, "STEELYARD_DATA": str(data), **environment},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def shards_by_hand(product: Product, steelyard: Steelyard) -> None:
+    """Its copies are read again; a plan that empties one of its hosts is proposed, applied and carried out."""
+    steelyard.json("shard", "verify", "by-hand")
+    eventually(lambda: all(each["verified_at"] for each in product.client.shard("by-hand")["replicas"]))
+    host = product.ready("by-hand")["replicas"][0]["host"]
+    plan = str(steelyard.json("rebalance", "propose", "--drain", host)["id"])
+    assert plan in {str(each["id"]) for each in steelyard.json("rebalance", "list")}
+    assert steelyard.json("rebalance", "apply", plan, "--reason", "a test")["state"] == "running"
+    eventually(lambda: product.client.get(f"rebalances/{plan}/")["state"] == "done")
+    moves = steelyard.json("rebalance", "show", plan)["moves"]
+    assert [each["state"] for each in moves if each["shard"] == "by-hand"] == ["done"]
+    assert host not in {each["host"] for each in product.ready("by-hand")["replicas"]}
+    assert not product.hosts[host].shard("by-hand").exists()
+    for verb in ("pause", "resume"):
+        assert "it is done" in steelyard("rebalance", verb, plan).stderr
+    idle = str(steelyard.json("rebalance", "propose")["id"])
+    assert steelyard.json("rebalance", "cancel", idle)["state"] == "cancelled"
 
 
 def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
