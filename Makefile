@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 0
 # Two of these wait for servers and clocks more than they compute; more would bend what tests measure.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help

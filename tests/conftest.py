@@ -15,19 +15,23 @@ from urllib.parse import urlsplit
 
 import pytest
 from control_rig import Fleet, empty
+from xdist.scheduler import LoadScopeScheduling
 
-#: Fixtures that are a whole running product: one process runs all tests that look at it.
-PRODUCTS = ("product", "stack")
+#: Folders whose tests look at one running product.
+PRODUCTS = ("tests/stack", "tests/browser")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the runner reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together where several processes share the run (`--dist loadgroup`): the tests of a
-    running product, and else those of a file."""
-    for item in items:
-        asked = getattr(item, "fixturenames", ())
-        group = next((name for name in PRODUCTS if name in asked), item.path.stem)
-        item.add_marker(pytest.mark.xdist_group(group))
+class _Together(LoadScopeScheduling):
+    """Where several processes share the run, one of them runs all tests of a file, or of a product's folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in PRODUCTS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="session")
