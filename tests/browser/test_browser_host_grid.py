@@ -159,11 +159,11 @@ def test_the_view_is_in_the_url_and_back_takes_it_back(window: Browser) -> None:
     with LightConsole(40) as console:
         console.say(4, state=CORDONED)
         look(window, console, "?label=zone%3Dnorth")
-        window.script("window.kept = true")
         labelled = count(window)
         look(window, console, "?label=zone%3Dnorth+zone%3Dsouth+rack")
         several = count(window)
         look(window, console, "?label=zone%3Dnorth")
+        window.script("window.kept = true")
         window.script("""
             const { state } = document.getElementById("host-filters").elements;
             state.value = "cordoned";
