@@ -107,7 +107,7 @@ class Turns:
         self._turn = {name: turn for turn, name in enumerate(waiting)}
         self._line = [(self.share(name), turn, name) for name, turn in self._turn.items() if waiting[name]]
         heapq.heapify(self._line)
-        self._last = ""
+        self._last: str | None = None
 
     def share(self, tenant: str) -> float:
         """The tenant's weighted dominant share now."""
@@ -115,14 +115,14 @@ class Turns:
 
     def call(self) -> tuple[str, int] | None:
         """(tenant, position in its queue) of the next load; None when all were called."""
-        if self._last and self._called[self._last] < self._waiting[self._last]:
+        if self._last is not None and self._called[self._last] < self._waiting[self._last]:
             heapq.heappush(self._line, (self.share(self._last), self._turn[self._last], self._last))
-        self._last = ""
+        self._last = None
         if not self._line:
             return None
-        self._last = heapq.heappop(self._line)[2]
-        self._called[self._last] += 1
-        return self._last, self._called[self._last] - 1
+        name = self._last = heapq.heappop(self._line)[2]
+        self._called[name] += 1
+        return name, self._called[name] - 1
 
     def placed(self, tenant: str, demand: NDArray[np.float64]) -> None:
         """What was called last, or a load of a tenant that is not in line now, holds this much from here on."""

@@ -17,17 +17,17 @@ import pytest
 from control_rig import Fleet, empty
 from xdist.scheduler import LoadScopeScheduling
 
-#: Folders whose tests look at one running product.
-PRODUCTS = ("tests/stack", "tests/browser")
+#: Folders whose tests look at one running product, or count what the machine has of something.
+TOGETHER = ("tests/stack", "tests/browser", "tests/bench")
 
 
 class _Together(LoadScopeScheduling):
-    """Where several processes share the run, one of them runs all tests of a file, or of a product's folder."""
+    """Where several processes share the run, one of them runs all tests of a file, or of a folder of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.rpartition("/")[0]
-        return folder if folder in PRODUCTS else file
+        return folder if folder in TOGETHER else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:

@@ -3,6 +3,10 @@
 const SETTLED_MS = 60;
 const AGAIN_MS = 2000;
 const TIMEOUT_MS = 4000;
+/** An answer from an index older than this may lack what was just made; the index is read meanwhile. */
+const STALE_S = 2;
+const FRESHER_MS = 600;
+const MOST_FRESHER = 5;
 
 export class Questions {
   /** hear(text, results, trouble): what was found, or null and why nothing is known. */
@@ -14,7 +18,7 @@ export class Questions {
   /** Ask after a pause in milliseconds. What was asked before is not heard any more. */
   ask(text, pause = SETTLED_MS) {
     this.stop();
-    this.timer = setTimeout(() => this.#send(text), pause);
+    this.timer = setTimeout(() => this.#send(text, MOST_FRESHER, ""), pause);
   }
 
   stop() {
@@ -23,25 +27,32 @@ export class Questions {
     this.asked = null;
   }
 
-  async #send(text) {
+  /** fresher: how often to ask again where the answer is old. known: the results that were heard already, as JSON. */
+  async #send(text, fresher, known) {
     const asked = new AbortController();
     this.asked = asked;
     const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const [results, trouble, again] = await answerOf(`${this.address}?${new URLSearchParams({ q: text, typing: true })}`, signal);
+    const { results, trouble, failed, old } = await answerOf(`${this.address}?${new URLSearchParams({ q: text, typing: true })}`, signal);
     if (this.asked !== asked) return;
-    this.hear(text, results, trouble);
-    if (again && this.asked === asked) this.ask(text, AGAIN_MS);
+    const said = JSON.stringify(results);
+    if (said !== known) this.hear(text, results, trouble);
+    if (this.asked !== asked) return;
+    if (failed) this.ask(text, AGAIN_MS);
+    else if (old && fresher > 0) this.timer = setTimeout(() => this.#send(text, fresher - 1, said), FRESHER_MS);
   }
 }
 
-/** [results or null, trouble in words, whether it is worth asking again]. */
+/** results: null where nothing is known; trouble in words; failed: it is worth asking again; old: more may be found soon. */
 async function answerOf(url, signal) {
   try {
     const response = await fetch(url, { headers: { Accept: "application/json" }, signal });
-    if (response.ok) return [(await response.json()).results, "", false];
-    if ([401, 403].includes(response.status)) return [null, "Logged out: reload the page.", false];
-    return [null, `The search failed (${response.status}). It is asked again.`, true];
+    if (response.ok) {
+      const { results, age_s } = await response.json();
+      return { results, trouble: "", failed: false, old: age_s > STALE_S };
+    }
+    if ([401, 403].includes(response.status)) return { results: null, trouble: "Logged out: reload the page.", failed: false, old: false };
+    return { results: null, trouble: `The search failed (${response.status}). It is asked again.`, failed: true, old: false };
   } catch {
-    return [null, "No connection. The search is asked again.", true];
+    return { results: null, trouble: "No connection. The search is asked again.", failed: true, old: false };
   }
 }

@@ -154,3 +154,10 @@ def test_wrong_figures_name_their_field(call: Any, field: str) -> None:
     with pytest.raises(InvalidTenant) as refused:
         call()
     assert field == refused.value.field
+
+
+def test_a_tenant_without_a_name_is_one_like_others() -> None:
+    """Loads that name no tenant share a queue, and all of them get their turns."""
+    total, one = np.array([10.0]), np.array([1.0])
+
+    assert serve(total, {"": [one] * 3, "a": [one]}) == [("", 0), ("a", 0), ("", 1), ("", 2)]

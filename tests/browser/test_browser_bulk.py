@@ -34,6 +34,11 @@ def button(browser: Any, label: str) -> Any:
     return browser.driver.find_element("xpath", f"//main//button[normalize-space()='{label}']")
 
 
+def seen(browser: Any, path: str) -> None:
+    """Until the page that was asked for is there."""
+    browser.wait(lambda: browser.driver.find_elements("xpath", path), path)
+
+
 def states(browser: Any) -> list[str]:
     cells = browser.driver.find_elements("css selector", "tbody td:nth-child(4) .state")
     return [cell.text for cell in cells]
@@ -114,9 +119,9 @@ def test_it_needs_no_script(listed: str, browser: Any) -> None:
             browser.driver.get(listed)
             boxes(browser)[1].click()
             button(browser, f"{label}…").click()
-            browser.driver.find_element("xpath", f"//h1[normalize-space()='{label} 1 endpoint?']")
+            seen(browser, f"//h1[normalize-space()='{label} 1 endpoint?']")
             button(browser, f"{label} what is ticked").click()
-            browser.driver.find_element("xpath", "//p[contains(., '1 of 1 done')]")
+            seen(browser, "//p[contains(., '1 of 1 done')]")
             browser.driver.get(listed)
             assert states(browser) == ["active", wanted, "active", "active"]
     finally:
