@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from control_rig import agent
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from agents.commands import Refusal
 from agents.manifest import summarise
@@ -25,8 +25,23 @@ from console.storage.moves import advance_replicas
 from console.storage.moving import advance_moves
 from console.storage.scrub import scrub_some
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 EPOCH = 7
 TREE_BYTES = 3000
+
+
+async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Off the event loop, with a connection to the database that is closed again."""
+
+    def run() -> R:
+        try:
+            return work(*args, **kwargs)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
 
 
 class Killed(BaseException):
@@ -43,8 +58,10 @@ class Host:
     def start(self) -> None:
         self.root = ShardRoot(self._path)
         self.mover = Mover(self.root, self.address)
+        self.runs = True
 
     def stop(self) -> None:
+        self.runs = False
         self.mover.close()
 
     def has(self, shard: Shard) -> bool:
@@ -82,27 +99,32 @@ class Rig:
 
     async def obey(self, died: Callable[[Command], bool] = lambda _: False) -> None:
         """Every agent carries out what it was told. died: whether it does so and ends before it can say so."""
-        commands = await asyncio.to_thread(_open_commands)
+        commands = await in_thread(_open_commands)
         await asyncio.gather(*(self._carry_out(command, died) for command in commands))
 
     async def _carry_out(self, command: Command, died: Callable[[Command], bool]) -> None:
         host = self.hosts[command.host.name]
+        mover = host.mover
         try:
-            result = await host.mover.verbs[command.verb](command.args, time.monotonic() + 20)
+            result = await mover.verbs[command.verb](command.args, time.monotonic() + 20)
             error = ""
         except Refusal as refusal:
             result, error = {}, str(refusal)
+        except asyncio.CancelledError:
+            if host.runs and host.mover is mover:
+                raise
+            # Its agent ended while it carried this out beside another command.
+            await in_thread(_never_told, command)
+            return
         if died(command):
-            await asyncio.to_thread(self._restart, host, command)
+            await in_thread(self._restart, host, command)
         else:
-            await asyncio.to_thread(_answer, command, result, error)
+            await in_thread(_answer, command, result, error)
 
     def _restart(self, host: Host, command: Command) -> None:
         host.stop()
         host.start()
-        # The agent that comes back was never told: it is told again, or the command runs out.
-        if command.verb == "shard.serve":
-            Command.objects.filter(pk=command.pk).update(state="expired", error="the agent ended")
+        _never_told(command)
 
     def copies(self, shard: Shard) -> list[str]:
         """The hosts on which the whole shard lies."""
@@ -125,17 +147,23 @@ class Rig:
     async def run(self, done: Callable[[], bool], turns: int = 60) -> None:
         """Sweep and obey until done, at most so many turns."""
         for _ in range(turns):
-            changed = await asyncio.to_thread(self.sweep)
+            changed = await in_thread(self.sweep)
             await self.obey()
-            await asyncio.to_thread(self.check)
-            await asyncio.to_thread(due)
-            if not changed and await asyncio.to_thread(done):
+            await in_thread(self.check)
+            await in_thread(due)
+            if not changed and await in_thread(done):
                 return
         raise AssertionError("it came to no end")
 
 
 def _open_commands() -> list[Command]:
     return list(Command.objects.filter(state="pending").select_related("host"))
+
+
+def _never_told(command: Command) -> None:
+    """The agent that comes back knows of nothing: it is told again, or the command runs out."""
+    if command.verb == "shard.serve":
+        Command.objects.filter(pk=command.pk).update(state="expired", error="the agent ended")
 
 
 def _answer(command: Command, result: dict[str, Any], error: str) -> None:

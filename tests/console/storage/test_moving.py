@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from typing import Any
 
 import pytest
 from control_rig import GIB
+from django.db import transaction
 from django.utils import timezone
-from storage_moving import TREE_BYTES, Killed, Rig, due, killed_at
+from storage_moving import TREE_BYTES, Killed, Rig, due, in_thread, killed_at
 
 from console.actions import SYSTEM, Conflict, Invalid
 from console.events.models import Event
@@ -45,7 +45,7 @@ def rig(cluster: Any, tmp_path: Path) -> Iterator[Rig]:
 async def furnish(rig: Rig, *names: str) -> None:
     """Shards of two copies in different zones, copied."""
     for name in names:
-        await asyncio.to_thread(CreateShard(name, 2 * TREE_BYTES, "a1", "tree", 2, "zone").run, SYSTEM)
+        await in_thread(CreateShard(name, 2 * TREE_BYTES, "a1", "tree", 2, "zone").run, SYSTEM)
     await rig.run(lambda: not Replica.objects.exclude(state="ready").exists())
 
 
@@ -70,7 +70,7 @@ async def test_a_drained_host_is_emptied(rig: Rig) -> None:
         ApplyMovePlan(plan.pk).run(SYSTEM)
         return host, on_it
 
-    host, on_it = await asyncio.to_thread(begin)
+    host, on_it = await in_thread(begin)
     await rig.run(ended)
 
     def look() -> None:
@@ -82,7 +82,7 @@ async def test_a_drained_host_is_emptied(rig: Rig) -> None:
         assert Replica.objects.filter(state="ready").count() == 6
         assert Event.objects.filter(action="shard.move").exists()
 
-    await asyncio.to_thread(look)
+    await in_thread(look)
 
 
 async def test_a_lost_hosts_copies_are_made_anew_from_others(rig: Rig) -> None:
@@ -95,15 +95,15 @@ async def test_a_lost_hosts_copies_are_made_anew_from_others(rig: Rig) -> None:
         ApplyMovePlan(propose().pk).run(SYSTEM)
         return host
 
-    host = await asyncio.to_thread(lose)
+    host = await in_thread(lose)
     gone = rig.hosts.pop(host)
     gone.stop()
     for _ in range(20):
-        await asyncio.to_thread(rig.sweep)
-        await asyncio.to_thread(Command.objects.filter(host__name=host).update, state="expired")
+        await in_thread(rig.sweep)
+        await in_thread(Command.objects.filter(host__name=host).update, state="expired")
         await rig.obey()
-        await asyncio.to_thread(due)
-        if await asyncio.to_thread(ended):
+        await in_thread(due)
+        if await in_thread(ended):
             break
 
     def look() -> None:
@@ -112,7 +112,7 @@ async def test_a_lost_hosts_copies_are_made_anew_from_others(rig: Rig) -> None:
             assert len(rig.copies(shard)) == 2
         assert ledger.drift() == {}
 
-    await asyncio.to_thread(look)
+    await in_thread(look)
 
 
 @pytest.mark.timeout(60 + 12 * KILLS)
@@ -130,9 +130,9 @@ async def test_killed_anywhere_it_goes_on(rig: Rig) -> None:
             if plan.moves.exists():
                 ApplyMovePlan(plan.pk).run(SYSTEM)
 
-        await asyncio.to_thread(begin)
+        await in_thread(begin)
         for _ in range(60):
-            if await asyncio.to_thread(ended):
+            if await in_thread(ended):
                 break
 
             def killed_sweep(at: int = rng.randrange(30)) -> bool:
@@ -143,21 +143,21 @@ async def test_killed_anywhere_it_goes_on(rig: Rig) -> None:
                     return True
                 return False
 
-            kills += await asyncio.to_thread(killed_sweep)
-            await asyncio.to_thread(rig.check)
+            kills += await in_thread(killed_sweep)
+            await in_thread(rig.check)
             dies = rng.random() < 0.2
             await rig.obey(lambda command, dies=dies: dies)  # type: ignore[misc]
             kills += dies
-            await asyncio.to_thread(rig.check)
-            await asyncio.to_thread(rig.sweep)
-            await asyncio.to_thread(due)
+            await in_thread(rig.check)
+            await in_thread(rig.sweep)
+            await in_thread(due)
         else:
             raise AssertionError("a plan came to no end")
         if kills >= KILLS:
             break
     assert kills >= KILLS
-    assert await asyncio.to_thread(ledger.drift) == {}
-    assert await asyncio.to_thread(Replica.objects.exclude(state="ready").count) == 0
+    assert await in_thread(ledger.drift) == {}
+    assert await in_thread(Replica.objects.exclude(state="ready").count) == 0
 
 
 async def test_a_copy_that_fails_is_undone(rig: Rig) -> None:
@@ -174,7 +174,7 @@ async def test_a_copy_that_fails_is_undone(rig: Rig) -> None:
         ApplyMovePlan(plan.pk).run(SYSTEM)
         return move
 
-    move = await asyncio.to_thread(begin)
+    move = await in_thread(begin)
     await rig.run(ended)
 
     def look() -> None:
@@ -184,7 +184,7 @@ async def test_a_copy_that_fails_is_undone(rig: Rig) -> None:
         assert Replica.objects.filter(state="ready").count() == 2
         assert ledger.drift() == {}
 
-    await asyncio.to_thread(look)
+    await in_thread(look)
 
 
 async def test_pause_and_cancel_begin_nothing_more(rig: Rig) -> None:
@@ -201,7 +201,7 @@ async def test_pause_and_cancel_begin_nothing_more(rig: Rig) -> None:
         PauseMovePlan(plan.pk).run(SYSTEM)
         return plan
 
-    plan = await asyncio.to_thread(begin)
+    plan = await in_thread(begin)
     await rig.run(lambda: not Move.objects.filter(state__in=("copying", "deleting")).exists())
 
     def resume() -> None:
@@ -215,7 +215,7 @@ async def test_pause_and_cancel_begin_nothing_more(rig: Rig) -> None:
         with pytest.raises(Conflict):
             ResumeMovePlan(plan.pk).run(SYSTEM)
 
-    await asyncio.to_thread(resume)
+    await in_thread(resume)
 
 
 def test_even_out_and_its_limits(cluster: Any) -> None:
@@ -276,11 +276,12 @@ async def test_a_target_that_changed_meanwhile_fails_its_move(rig: Rig) -> None:
         move = plan.moves.get()
         ApplyMovePlan(plan.pk).run(SYSTEM)
         Drain(move.target, "test").run(SYSTEM)
-        assert advance_moves(7) >= 1
+        with transaction.atomic():
+            assert advance_moves(7) >= 1
         move.refresh_from_db()
         return move
 
-    move = await asyncio.to_thread(begin)
+    move = await in_thread(begin)
     assert ("failed", f"{move.target} takes no replicas any more") == (move.state, move.error)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from storage_moving import TREE_BYTES, Rig
+from storage_moving import TREE_BYTES, Rig, in_thread
 
 from agents.shards import remove_tree
 from console.actions import SYSTEM, Conflict
@@ -31,14 +30,14 @@ def rig(cluster: Any, tmp_path: Path) -> Iterator[Rig]:
 
 async def furnish(rig: Rig, copies: int) -> tuple[Shard, Path]:
     """A copied shard, and where its first copy lies."""
-    await asyncio.to_thread(CreateShard("s", 2 * TREE_BYTES, "a1", "tree", copies, "zone").run, SYSTEM)
+    await in_thread(CreateShard("s", 2 * TREE_BYTES, "a1", "tree", copies, "zone").run, SYSTEM)
     await rig.run(lambda: not Replica.objects.exclude(state="ready").exists())
 
     def first() -> tuple[Shard, Path]:
         host = Replica.objects.values_list("placement__host__name", flat=True)[0]
         return Shard.objects.get(), rig.hosts[host].root.shard("s")
 
-    return await asyncio.to_thread(first)
+    return await in_thread(first)
 
 
 def flip(tree: Path) -> None:
@@ -58,11 +57,11 @@ async def test_what_is_damaged_is_made_anew(rig: Rig, harm: Any) -> None:
     shard, tree = await furnish(rig, 2)
     harm(tree)
     asked = timezone.now()
-    await asyncio.to_thread(ScrubShard("s").run, SYSTEM)
+    await in_thread(ScrubShard("s").run, SYSTEM)
     for _ in range(20):
-        await asyncio.to_thread(rig.sweep)
+        await in_thread(rig.sweep)
         await rig.obey()
-        if await asyncio.to_thread(all_verified):
+        if await in_thread(all_verified):
             break
 
     def look() -> None:
@@ -71,16 +70,16 @@ async def test_what_is_damaged_is_made_anew(rig: Rig, harm: Any) -> None:
         assert Event.objects.filter(action="shard.scrub", subject="s").count() == 2
         assert ledger.drift() == {}
 
-    await asyncio.to_thread(look)
+    await in_thread(look)
 
 
 async def test_the_last_copy_is_not_deleted(rig: Rig) -> None:
     """However damaged it is: what is left may be worth something to somebody."""
     _, tree = await furnish(rig, 1)
     flip(tree)
-    await asyncio.to_thread(ScrubShard("s").run, SYSTEM)
+    await in_thread(ScrubShard("s").run, SYSTEM)
     for _ in range(6):
-        await asyncio.to_thread(rig.sweep)
+        await in_thread(rig.sweep)
         await rig.obey()
 
     def look() -> None:
@@ -90,7 +89,7 @@ async def test_the_last_copy_is_not_deleted(rig: Rig) -> None:
         with pytest.raises(Conflict):
             ScrubShard("s").run(SYSTEM)
 
-    await asyncio.to_thread(look)
+    await in_thread(look)
 
 
 async def test_silence_proves_nothing(rig: Rig) -> None:
@@ -105,7 +104,7 @@ async def test_silence_proves_nothing(rig: Rig) -> None:
         assert Replica.objects.get().state == "ready"
         assert Command.objects.filter(verb="shard.verify", state="pending").count() == 1
 
-    await asyncio.to_thread(ask)
+    await in_thread(ask)
 
 
 async def test_whole_copies_are_read_when_it_is_time(rig: Rig) -> None:
@@ -119,11 +118,11 @@ async def test_whole_copies_are_read_when_it_is_time(rig: Rig) -> None:
         rig.sweep()
         assert Command.objects.filter(verb="shard.verify", state="pending").count() == 2
 
-    await asyncio.to_thread(not_yet)
+    await in_thread(not_yet)
     await rig.obey()
-    await asyncio.to_thread(rig.sweep)
-    assert await asyncio.to_thread(all_verified)
-    assert not await asyncio.to_thread(Event.objects.filter(action="shard.scrub").exists)
+    await in_thread(rig.sweep)
+    assert await in_thread(all_verified)
+    assert not await in_thread(Event.objects.filter(action="shard.scrub").exists)
 
 
 def test_asked_over_rest_and_on_the_page(cluster: Any, api: Any) -> None:
