@@ -26,6 +26,8 @@ PROPERTIES = ("correlation_id", "reply_to")
 MOST_BATCHES = 40
 
 _relaying = threading.Lock()
+#: Somebody asked since the relay of this process last began to look.
+_asked = threading.Event()
 
 
 @shared_task(name="steelyard.relay_outbox", expires=30)
@@ -33,22 +35,29 @@ def relay_outbox() -> int:
     """Send what is owed, oldest first, and mark it sent.
 
     Two relays at once, or a crash between sending and marking, send a message twice; the worker's claim makes that
-    harmless. In one process one relays: it sends what is owed meanwhile too. Returns how many were sent.
+    harmless. In one process one relays, and looks again where it was asked meanwhile. Returns how many were sent.
     """
-    if not _relaying.acquire(blocking=False):
-        return 0
-    try:
-        sent = 0
-        for _ in range(MOST_BATCHES):
-            owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP)).order_by("id")
-            rows = list(owed[:BATCH])
-            _relay(rows)
-            sent += len(rows)
-            if len(rows) < BATCH:
-                break
-        return sent
-    finally:
-        _relaying.release()
+    sent = 0
+    _asked.set()
+    while _asked.is_set() and _relaying.acquire(blocking=False):
+        try:
+            _asked.clear()
+            sent += _send_owed()
+        finally:
+            _relaying.release()
+    return sent
+
+
+def _send_owed() -> int:
+    sent = 0
+    for _ in range(MOST_BATCHES):
+        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP)).order_by("id")
+        rows = list(owed[:BATCH])
+        _relay(rows)
+        sent += len(rows)
+        if len(rows) < BATCH:
+            break
+    return sent
 
 
 def _relay(rows: list[Outbox]) -> None:

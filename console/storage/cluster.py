@@ -11,7 +11,7 @@ from balancer_core.shards import Goal, Resource, Shards, mean, numbered
 from console.actions import Invalid
 from console.fleet.models import Host
 from console.placements.models import Ledger, Placement
-from console.storage.models import Move, Replica
+from console.storage.models import Move, Replica, domain_of
 
 #: What is made even, where replicas ask for it; the first is what is copied.
 RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
@@ -80,7 +80,9 @@ def see(drain: Collection[str], full: float) -> Seen:
     levels = sorted({"host", *spread.values()})
     lost = np.array([host.lost_since is not None for host in hosts])
     gone = lost | np.array([host.state == Host.State.DRAINING or host.name in drain for host in hosts])
-    open_ = np.array([host.state == Host.State.ACTIVE for host in hosts]) & ~gone
+    # A host of no known domain is given none: placing would refuse it.
+    known = np.array([all(domain_of(host, level) for level in levels) for host in hosts])
+    open_ = np.array([host.state == Host.State.ACTIVE for host in hosts]) & ~gone & known
     return Seen(
         Shards(
             resources=tuple(
@@ -88,7 +90,7 @@ def see(drain: Collection[str], full: float) -> Seen:
                 for number, name in enumerate(names)
             ),
             host=np.arange(len(hosts), dtype=np.int32),
-            domain=np.stack([numbered([_domain(host, level) for host in hosts]) for level in levels]),
+            domain=np.stack([numbered([_apart(host, level) for host in hosts]) for level in levels]),
             accepts=open_,
             gone=gone,
             lost=lost,
@@ -116,9 +118,9 @@ def _resource(
     )
 
 
-def _domain(host: Host, level: str) -> str:
-    # Hosts without the label are no domain that they share: each counts as one of its own.
-    return host.name if level == "host" else str(host.labels.get(level) or f"\0{host.name}")
+def _apart(host: Host, level: str) -> str:
+    """Hosts without the label are no domain that they share: what lies there lies in one of its own."""
+    return domain_of(host, level) or f"\0{host.name}"
 
 
 def goal_of(seen: Seen, even: float | None) -> Goal:

@@ -6,8 +6,14 @@ import uuid
 
 from django.db import models
 
+from balancer_core.constraints import HOST
 from console.fleet.models import Command, Host
 from console.placements.models import Placement
+
+
+def domain_of(host: Host, level: str) -> str:
+    """The failure domain of a host by a label, or by "host"; "" where it lacks the label: then nobody knows it."""
+    return host.name if level == HOST else str(host.labels.get(level, ""))
 
 
 class Shard(models.Model):

@@ -31,7 +31,7 @@ from console.placements.actions.commit import commit
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Ledger
 from console.policies.defaults import chosen
-from console.storage.models import Move, MovePlan, Replica, Shard
+from console.storage.models import Move, MovePlan, Replica, domain_of
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +102,10 @@ def _step(move: Move, epoch: int) -> bool:
 
 def _begin_some(plan: MovePlan, epoch: int) -> int:
     """Begin what may begin now, in the plan's order."""
-    busy: Counter[str] = Counter()
-    count = 0
-    for source, target in Move.objects.filter(state__in=UNDER_WAY).values_list("source", "target"):
-        busy.update({source, target})
-        count += 1
-    moving = set(Move.objects.filter(state__in=UNDER_WAY).values_list("shard_id", flat=True))
-    changed = 0
+    under_way = list(Move.objects.filter(state__in=UNDER_WAY).values_list("source", "target", "shard_id"))
+    busy = Counter(host for source, target, _ in under_way for host in {source, target})
+    moving = {shard for _, _, shard in under_way}
+    count, changed = len(under_way), 0
     waiting = plan.moves.filter(state=Move.State.PLANNED).select_related(
         "plan", "shard", "leaving__placement__host"
     )
@@ -141,7 +138,9 @@ def _begin(move: Move, *, hopes: bool) -> bool:
     if line is None or line.reserved + size > line.capacity * move.plan.full:
         return False if hopes else _fail(move, f"{move.target} has no room for it any more")
     others = move.shard.replicas.exclude(pk=leaving.pk).select_related("placement__host")
-    taken: Counter[str] = Counter(_domain(move.shard, other.placement.host) for other in others)
+    taken: Counter[str] = Counter(
+        domain_of(other.placement.host, move.shard.spread_level) for other in others
+    )
     load = Load(
         kind="shard",
         name=leaving.placement.name,
@@ -161,10 +160,6 @@ def _begin(move: Move, *, hopes: bool) -> bool:
     move.save()
     _MoveStep(move).run(SYSTEM)
     return True
-
-
-def _domain(shard: Shard, host: Host) -> str:
-    return host.name if shard.spread_level == "host" else str(host.labels.get(shard.spread_level, ""))
 
 
 def _fail(move: Move, error: str) -> bool:

@@ -14,7 +14,7 @@ from console.lists.page import listed
 from console.pages.frame import act, offer, page
 from console.storage.actions.shards import ScrubShard
 from console.storage.listing import SHARDS
-from console.storage.models import Replica, Shard
+from console.storage.models import Replica, Shard, domain_of
 
 WITH_REPLICAS = SHARDS.found().prefetch_related("replicas__placement__host")
 
@@ -35,8 +35,7 @@ def shard(request: HttpRequest, name: str) -> HttpResponse:
     """One shard: each replica's host, domain, state, attempt and what went wrong."""
     found: Shard = find(WITH_REPLICAS, "shard", name=name)
     replicas = [
-        (replica, _domain(found.spread_level, replica.placement.host.name, replica.placement.host.labels))
-        for replica in found.replicas.all()
+        (replica, domain_of(replica.placement.host, found.spread_level)) for replica in found.replicas.all()
     ]
     events = Event.objects.filter(subject_kind="shard", subject=name)[:20]
     ready = any(replica.state == Replica.State.READY for replica, _ in replicas)
@@ -56,7 +55,3 @@ def verify_shard(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST":
         act(request, ScrubShard(name), "Its copies are read again.")
     return redirect("shard", name=name)
-
-
-def _domain(level: str, host: str, labels: dict[str, str]) -> str:
-    return host if level == "host" else labels.get(level, "")

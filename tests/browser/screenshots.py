@@ -75,6 +75,7 @@ DEMO: Sequence[Shot] = (
     Shot("endpoints", "/endpoints/"),
     Shot("decision", _decision),
     Shot("bulk", "/jobs/", "document.querySelectorAll('[name=on]:checked').length === 3", CHOOSE),
+    Shot("queue", "/jobs/queue/"),
     Shot("drain", "/hosts/demo-2/", "document.querySelector('drain-preview')?.textContent.includes('whole plan')",
          "document.querySelector('[data-opens=confirm-drain]').click()"),
     Shot("events", "/events/"),

@@ -152,6 +152,10 @@ class Finish(_Attempt):
         else:
             self._fail(job)
         job.save()
+        if job.state == Job.State.SUCCEEDED:
+            free_waiting(job)
+        elif job.state == Job.State.FAILED:
+            doom_waiting(job)
         self.record(actor, "job", str(job.pk), after={"state": job.state, "attempt": job.attempt})
         self._ended = job
         return ""
@@ -161,8 +165,6 @@ class Finish(_Attempt):
         job.result, job.used, job.ended_at = self.result, measured(self.used), timezone.now()
         if not is_storable(job.result):
             job.result, job.error = None, "its result is no JSON and was not kept"
-        job.save()
-        free_waiting(job)
 
     def _fail(self, job: Job) -> None:
         job.failures += 1
@@ -171,7 +173,6 @@ class Finish(_Attempt):
             begin_again(job, wait_s(job.backoff_s, job.failures, random.random()))
             return
         job.state, job.ended_at = advance(JOB, job.state, "fail"), timezone.now()
-        doom_waiting(job)
 
 
 @dataclass

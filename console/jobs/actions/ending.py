@@ -91,6 +91,7 @@ class Retry(MultiAction[Job]):
             old.priority,
             tries=old.tries,
             backoff_s=old.backoff_s,
+            message=old.message,
             request_key=f"retry:{old.pk}",
         ).run(actor)
 

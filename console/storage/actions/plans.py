@@ -129,7 +129,9 @@ class _PlanAction(Action[MovePlan]):
     EVENT: ClassVar[str]
 
     def execute(self, actor: Actor) -> MovePlan:
-        found = MovePlan.objects.select_for_update().filter(pk=self.plan).first()
+        # All that are open: of two that are begun at the same moment the second sees the first.
+        list(MovePlan.objects.select_for_update().filter(ended_at=None).order_by("pk").values_list("pk"))
+        found = MovePlan.objects.filter(pk=self.plan).first()
         if found is None:
             raise Unknown("rebalance", self.plan)
         before = found.state

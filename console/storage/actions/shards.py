@@ -18,7 +18,7 @@ from console.placements.actions.commit import FitsNowhere, commit, keep, overtak
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Placement
 from console.policies.defaults import chosen
-from console.storage.models import Replica, Shard
+from console.storage.models import Replica, Shard, domain_of
 
 MOST_REPLICAS = 16
 DROP_LIFE_S = 24 * 3600.0
@@ -70,7 +70,8 @@ class CreateShard(Action[Shard]):
         for number in range(self.replicas):
             placement = self._place(number, taken, hosts)
             hosts.append(placement.host.name)
-            domain = self._domain(placement.host)
+            # Read here: a placement carries only its host's name and address.
+            domain = domain_of(Host.objects.get(pk=placement.host_id), self.spread)
             taken[domain] = taken.get(domain, 0) + 1
             Replica.objects.create(shard=shard, placement=placement)
             self._placements.append(placement)
@@ -116,13 +117,6 @@ class CreateShard(Action[Shard]):
                 return placement
         # Not kept here, where it would go with the transaction: run() keeps it.
         raise FitsNowhere(overtaken(decided), uuid.uuid4())
-
-    def _domain(self, host: Host) -> str:
-        if self.spread == "host":
-            return host.name
-        # Read here: a placement carries only its host's name and address.
-        labels: dict[str, str] = Host.objects.values_list("labels", flat=True).get(pk=host.pk)
-        return labels.get(self.spread, "")
 
 
 @dataclass

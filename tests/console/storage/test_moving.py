@@ -236,6 +236,21 @@ def test_even_out_and_its_limits(cluster: Any) -> None:
     assert plan.before["disk"] > 1.2
 
 
+def test_hosts_of_no_known_domain_are_given_nothing(cluster: Any) -> None:
+    """A host without the label that shards are spread over stays empty, as it does when shards are placed."""
+    for number in range(3):
+        cluster.add(f"h{number}", labels={"zone": "abc"[number]}, disk=10.0 * GIB)
+    for number in range(6):
+        CreateShard(f"s{number}", int(GIB), "h0", "tree", 1, "zone").run(SYSTEM)
+    Replica.objects.update(state="ready")
+    cluster.add("nowhere", disk=10.0 * GIB)
+    cluster.add("new", labels={"zone": "d"}, disk=10.0 * GIB)
+
+    plan = propose(even=1.01)
+
+    assert set(plan.moves.values_list("target", flat=True)) == {"new"}
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
