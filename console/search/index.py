@@ -64,8 +64,11 @@ class Index:
         for name, kind in KINDS.items():
             # The mark first: what comes between the two is read twice, never missed.
             mark = kind.mark()
-            if name not in shelves or marks[name] != mark:
+            if name not in shelves:
                 shelves[name], marks[name] = kind.shelf(), mark
+            elif marks[name] != mark:
+                shelves[name] = kind.shelf_after(shelves[name], marks[name], mark)
+                marks[name] = mark
         self._shelves, self._marks, self._looked_at = shelves, marks, at
 
     def _look_beside(self) -> None:

@@ -23,7 +23,7 @@ from console.alerts.rules.work import JobSetAside
 from console.alerts.sight import Sight
 from console.events.models import Event, Outbox
 from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_event
-from console.jobs.actions.ending import Cancel, LetGo
+from console.jobs.actions.ending import Cancel, LetGo, Retry
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
 from console.jobs.actions.submit import Submit
@@ -354,6 +354,31 @@ def test_an_applications_own_message_goes_with_its_job(host: Any) -> None:
     assert sent["properties"]["reply_to"] == "me"
     args, _, embed = json.loads(base64.b64decode(sent["body"]))
     assert (args, embed["callbacks"]) == ([1, 2], [{"task": "demo.next"}])
+
+    Cancel(job.pk).run(SYSTEM)
+    assert Retry(job.pk).run(SYSTEM).message == message
+
+
+def test_who_asks_while_messages_are_sent_is_not_forgotten(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes to be owed after the last look of a relay that still runs is sent by that relay."""
+    from console.jobs import tasks
+
+    submit()
+    looked, send = [], tasks._send_owed
+
+    def owe_more() -> int:
+        sent = send()
+        if not looked:
+            submit(priority=1)
+            assert relay_outbox() == 0  # this process relays already
+        looked.append(sent)
+        return sent
+
+    monkeypatch.setattr(tasks, "_send_owed", owe_more)
+    assert relay_outbox() == 2
+    assert looked == [1, 1]
 
 
 def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +98,32 @@ def test_what_is_new_is_found_at_once(api: Any, cluster: Any) -> None:
 
     assert (before, after) == ([], ["db-7"])
     assert titles(api.viewer.get("/api/v1/search/", {"q": "db-7"}).json(), "host") == []
+
+
+def test_what_grows_is_kept_as_a_whole_look_would_have_it(
+    api: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is new is read of jobs, placements, decisions and events; of releases everything."""
+    from console.search import kinds
+    from console.search.index import Index
+    from console.search.kinds import KINDS
+
+    # Everything here is of the same few seconds: without the overlap it would all be read again.
+    monkeypatch.setattr(kinds, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(kinds, "OVERLAP_ROWS", 0)
+    cluster.add("web-1", cpu=64.0)
+    index, placed = Index(), []
+    for step in range(8):
+        if step in (3, 6):
+            assert api.operator.post(f"/api/v1/placements/{placed.pop(0)}/release/").status_code == 200
+        else:
+            load = {"kind": "service", "name": f"pool-{step}", "demand": {"cpu": 1}}
+            placed.append(api.operator.post("/api/v1/placements/", load).json()["id"])
+            job = {"task": f"demo.step_{step}", "demand": {"cpu": 1}}
+            assert api.operator.post("/api/v1/jobs/", job).status_code == 201
+        index.refresh(wait=True)
+        for name in ("job", "placement", "decision", "event"):
+            assert list(index[name].entries) == KINDS[name].read(), (step, name)
 
 
 def test_recent_things_are_kept_newest_first(api: Any, furnished: Any) -> None:
