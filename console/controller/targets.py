@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,8 @@ from console.traffic.protected import why_protected
 #: The label of a host that says where it stands.
 ZONE_LABEL = "zone"
 
+#: How exact the requests of a window are told: the picker's rule bears capacities that are a fifth off.
+STEP = 1.05
 NO_WINDOWS: Mapping[str, Window] = MappingProxyType({})
 
 #: Most endpoints are, second by second, what they were: neither checked again nor built anew.
@@ -73,9 +76,14 @@ def windows_of(
         quota, key = quota_of(endpoint.host.name), key_of(endpoint)
         if quota is not None and quota.cores < 1.0:
             requests = plan.weights[key] * plan.per_weight * quota.period_s
-            # As exact as it is known.
-            windows[key] = Window(quota.period_s, quota.cores, float(f"{requests:.3g}"))
+            windows[key] = Window(quota.period_s, quota.cores, roughly(requests))
     return windows
+
+
+def roughly(amount: float) -> float:
+    """The nearest power of STEP, to three digits: what is learnt moves a little all the time, and each change of a
+    window is sent to every engine."""
+    return float(f"{STEP ** round(math.log(amount, STEP)):.3g}")
 
 
 def in_words(window: Window) -> str:

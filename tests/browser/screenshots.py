@@ -49,6 +49,16 @@ def _moment(client: Steelyard) -> str:
     return f"/?t={datetime.now(UTC) - timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def _queue(client: Steelyard) -> str:
+    """With more jobs of two tenants than there is room for."""
+    client.put("tenants/studio/", {"weight": 2, "quota": {"cpu": 0.6}})
+    for tenant in ("studio", "shop", "studio", "shop", "studio", "studio"):
+        client.create_job(
+            {"task": "demo.burn", "args": [20_000], "demand": {"cpu": 0.15}, "tenant": tenant, "labels": {}}
+        )
+    return "/jobs/queue/"
+
+
 def _draining(client: Steelyard) -> str:
     client.drain("demo-5")
     return "/underway/"
@@ -75,7 +85,7 @@ DEMO: Sequence[Shot] = (
     Shot("endpoints", "/endpoints/"),
     Shot("decision", _decision),
     Shot("bulk", "/jobs/", "document.querySelectorAll('[name=on]:checked').length === 3", CHOOSE),
-    Shot("queue", "/jobs/queue/"),
+    Shot("queue", _queue),
     Shot("drain", "/hosts/demo-2/", "document.querySelector('drain-preview')?.textContent.includes('whole plan')",
          "document.querySelector('[data-opens=confirm-drain]').click()"),
     Shot("events", "/events/"),

@@ -191,6 +191,9 @@ def test_the_picker_is_told_in_which_windows_hosts_work(web: Service, spoken: An
 
     # web-2 has a whole core: it may run on several at once.
     assert windows == {"127.0.8.1:80": Window(0.1, 0.25, 5.0)}
+    # Not each small thing that is learnt is told anew.
+    assert windows_of(service, learnt(0.0203), quotas.get) == windows
+    assert windows_of(service, learnt(0.022), quotas.get) != windows
     told = {each.host: each.window for each in service_target(service, plan.weights, NOW, windows).endpoints}
     assert told == {"web-1": Window(0.1, 0.25, 5.0), "web-2": None}
     said = in_words(windows["127.0.8.1:80"])
