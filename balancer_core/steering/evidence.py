@@ -124,11 +124,18 @@ class Evidence:
         if rate == 0.0 and waiting == 0.0:
             self.base += (utilisation - self.base) * (1.0 - math.exp(-since_s / COST_S))
             return
+        known, ended = self.sure > ENOUGH / 3.0, False
+        if known:
+            # What the requests do not explain is the most that other work can be: what it was while none was there may
+            # have ended since.
+            most = max(0.0, self.recent_used - self.cost * (self.recent_made - 1.0)) / self.recent_s
+            ended = self.base > most
+            self.base += min(0.0, most - self.base) * (1.0 - math.exp(-since_s / SMOOTH_S))
         expected, own = self.cost * rate, max(0.0, utilisation - self.base)
         if view.error_share > FAILING or (own < IDLE and expected > 2.0 * IDLE):
             # Requests that fail cost something else, and a host that says it is idle while it serves says nothing.
             return
-        doubted = self.sure > ENOUGH / 3.0 and own - expected > BACKGROUND
+        doubted = known and (own - expected > BACKGROUND or ended)
         counts_s = min(since_s, 4.0 * WINDOW_S) * (DOUBT if doubted else 1.0)
         kept = math.exp(-counts_s / COST_S)
         self.used = self.used * kept + own * counts_s

@@ -278,3 +278,20 @@ def test_other_work_does_not_starve_an_endpoint() -> None:
     plan = after(steering, twins, 240, start=61)
 
     assert 0.19 <= plan.capacities["b"] / plan.capacities["a"] <= 0.5
+
+
+@pytest.mark.parametrize("rate_per_s", [13.0, 26.0])
+def test_other_work_that_comes_and_goes_does_not_make_requests_cheaper(rate_per_s: float) -> None:
+    """It runs while the service rests and ends when that begins again: a host that serves 43 requests a second is known
+    for that, round after round."""
+    steering, now = Steering(), 0.0
+    busy = view("a", capacity_cores=0.25, utilisation=rate_per_s / 43.0, rate_per_s=rate_per_s, in_flight=1.0)
+    resting = view("a", capacity_cores=0.25, utilisation=0.4, rate_per_s=0.0, in_flight=0.0)
+    capacities = []
+    for _ in range(8):
+        plan = after(steering, [busy], 25, int(now) + 1)
+        after(steering, [resting], 150, int(now) + 26)
+        now += 180.0
+        capacities.append(plan.capacities["a"])
+
+    assert capacities == pytest.approx([43.0] * 8, rel=0.15)
