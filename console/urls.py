@@ -11,6 +11,7 @@ from console.accounts import oidc, settings_page
 from console.accounts import views as accounts
 from console.accounts.second_factor import SecondStep
 from console.api.open import healthz, metrics, readyz
+from console.breakglass.tables import tables
 from console.fleet.agent_files.views import agent_file
 
 urlpatterns = [
@@ -32,6 +33,7 @@ urlpatterns = [
     path("login/oidc/", oidc.start, name="oidc-start"),
     path("login/oidc/callback/", oidc.callback, name="oidc-callback"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("tables/", tables.urls),
     path("api/v1/", include("console.api.urls")),
     path("", include("console.pages.urls")),
 ]

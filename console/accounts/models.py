@@ -73,6 +73,9 @@ class LoginTries(models.Model):
     last_at = models.DateTimeField(db_index=True)
     closed_until = models.DateTimeField()
 
+    class Meta:
+        verbose_name = verbose_name_plural = "login tries"
+
 
 class UsedCode(models.Model):
     """A code of somebody's authenticator app that has opened, as a digest: it opens once."""

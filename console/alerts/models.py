@@ -18,6 +18,7 @@ class RuleSettings(models.Model):
 
     class Meta:
         ordering = ["rule"]
+        verbose_name_plural = "rule settings"
 
 
 class Alert(models.Model):
@@ -123,3 +124,4 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name_plural = "deliveries"

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
+
+
+class HostQuerySet(models.QuerySet["Host"]):
+    """Hosts, which keep the moment of their last change whoever changes them."""
+
+    def update(self, **changes: Any) -> int:
+        return super().update(**{"changed_at": Now(), **changes})
+
+    def touch(self) -> int:
+        """Say that what belongs to these hosts has changed, their ledger."""
+        return self.update()
 
 
 class Host(models.Model):
@@ -14,6 +28,8 @@ class Host(models.Model):
 
     drain_ends_at: when what is left of its drain is ended; None where that only takes as long as it takes.
     drain_ended_at: when that was done.
+    changed_at: when its row or its ledger last changed, on the database's clock; who follows hosts reads only what
+    is newer (live.intent).
     """
 
     class State(models.TextChoices):
@@ -31,12 +47,21 @@ class Host(models.Model):
     credential_digest = models.CharField(max_length=64, unique=True)
     agent_version = models.CharField(max_length=32, blank=True)
     joined_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+
+    objects = HostQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        self.changed_at = Now()
+        if update_fields is not None:
+            update_fields = {*update_fields, "changed_at"}
+        super().save(*args, update_fields=update_fields, **options)
 
 
 class HostToken(models.Model):

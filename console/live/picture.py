@@ -92,7 +92,7 @@ class Picture:
         self.directory_version = 0
         self._directory: dict[str, tuple[object, ...]] = {}
         self._measured: dict[str, Measured] = {}
-        # What the last load read, and the hosts that were mirrored since: they are read again in any case.
+        # Where the last load ended, and the hosts that were mirrored since: they are read again in any case.
         self._intent = Intent()
         self._mirrored: set[str] = set()
 
@@ -109,41 +109,38 @@ class Picture:
             # What is mirrored from here on may be read as well: it stays for the next load.
             mirrored, self._mirrored = self._mirrored, set()
         try:
-            intent = Intent.read()
+            look = self._intent.look(mirrored)
+            extras = sorted(look.resources() - set(self.cluster.dimensions.names))
+            # Columns that start again are filled with all hosts.
+            widens = bool(extras) and len(self.cluster.dimensions) < MAX_RESOURCES
+            if widens:
+                whole = self._intent.whole()
+                look = replace(whole, gone=look.gone | whole.gone)
         except Exception:
             with self._lock:
                 self._mirrored |= mirrored
             raise
         with self._lock:
-            touched = intent.since(self._intent)
-            extras = (
-                sorted(intent.resources() - set(self.cluster.dimensions.names))
-                if intent.ledger != self._intent.ledger
-                else []
-            )
-            if extras and self._widen(extras):
-                touched = {host.pk for host in intent.hosts}
-            gone = set(self._directory) - {host.name for host in intent.hosts}
-            for name in gone:
+            if widens:
+                self._widen(extras)
+            changed = False
+            for name in look.gone & self._directory.keys():
                 self.cluster.remove_host(name)
                 del self._directory[name]
                 self._measured.pop(name, None)
-            changed = bool(gone)
+                changed = True
             known = set(self.cluster.dimensions.names)
-            stale = [host for host in intent.hosts if host.pk in touched or host.name in mirrored]
-            ledger = intent.lines_of(host.pk for host in stale)
-            for host in stale:
-                lines = ledger[host.pk]
+            for host in look.hosts:
+                lines = {name: line for name, line in look.lines[host.pk].items() if name in known}
                 try:
-                    changed |= self._load_host(host, {name: lines[name] for name in lines if name in known})
+                    changed |= self._load_host(host, lines)
                 except InvalidInput:
                     # Checked when it was written; should one slip through, the others are still read.
                     log.exception("host %s can't be shown", host.name)
-            if extras:
+            if widens:
                 self._report_again()
             if changed:
                 self.directory_version += 1
-            self._intent = intent
 
     def _load_host(self, host: HostRow, lines: Lines) -> bool:
         """Bring one row up to date. True where what a browser's directory shows has changed."""
@@ -164,16 +161,12 @@ class Picture:
         self._directory[host.name] = entry
         return known is None or known[:2] != entry[:2] or known[4] != capacity
 
-    def _widen(self, extras: list[str]) -> bool:
-        """Start the columns again with further resources, as many as the core can hold. False where it has no room."""
-        room = MAX_RESOURCES - len(self.cluster.dimensions)
-        if not room:
-            return False
-        more = (extra(name) for name in extras[:room])
+    def _widen(self, extras: list[str]) -> None:
+        """Start the columns again with further resources, as many as the core can hold."""
+        more = (extra(name) for name in extras[: MAX_RESOURCES - len(self.cluster.dimensions)])
         self.cluster = Cluster(Dimensions((*self.cluster.dimensions.resources, *more)))
         self._directory.clear()
         self.directory_version += 1
-        return True
 
     def _report_again(self) -> None:
         """Put the last measurements into columns that were just made."""

@@ -1,8 +1,9 @@
 """The ledger's two moves: reserve and release. Each is one conditional statement, so the database decides races.
 
-Both first lock the host's row: two statements that touch the same lines then never wait for each other in a
-circle, and reserve() counts lines that nobody changes meanwhile. Whoever touches several hosts in one
-transaction locks them all before the first of them, with lock(), in one order for everybody.
+Both first touch the host's row, which locks it: two statements that change the same lines then never wait for each
+other in a circle, and reserve() counts lines that nobody changes meanwhile; and those who follow hosts see by it that
+these lines are to be read again. Whoever touches several hosts in one transaction locks them all before the first of
+them, with lock(), in one order for everybody.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from django.db import connection
 from django.db.models import Sum
 
+from console.fleet.models import Host
 from console.placements.models import Ledger, Placement
 
 # Sums of many floats drift in their last bits; a full host must not refuse its own capacity for that.
@@ -33,7 +35,7 @@ def reserve(host_id: int, demand: Mapping[str, float]) -> bool:
 
     False, with nothing written, where there is no room or the host takes nothing new.
     """
-    lock([host_id])
+    Host.objects.filter(pk=host_id).touch()
     wanted = {resource: amount for resource, amount in demand.items() if amount > 0}
     open_host = "SELECT 1 FROM fleet_host WHERE id = %s AND state = 'active' AND lost_since IS NULL"
     with connection.cursor() as cursor:
@@ -61,7 +63,7 @@ def release(host_id: int, demand: Mapping[str, float]) -> None:
     given = {resource: amount for resource, amount in demand.items() if amount > 0}
     if not given:
         return
-    lock([host_id])
+    Host.objects.filter(pk=host_id).touch()
     cases = " ".join("WHEN %s THEN %s" for _ in given)
     names = ", ".join("%s" for _ in given)
     pairs = [value for item in given.items() for value in item]

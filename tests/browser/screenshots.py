@@ -91,6 +91,7 @@ DEMO: Sequence[Shot] = (
     Shot("events", "/events/"),
     Shot("policies", "/settings/policies/"),
     Shot("roles", "/settings/"),
+    Shot("tables", "/tables/"),
     Shot("api", "/api/"),
     Shot("add-host", "/hosts/add/"),
     Shot("underway", _draining),

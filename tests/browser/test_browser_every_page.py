@@ -221,3 +221,22 @@ def test_lost_connection_shows_itself_and_heals(stack: Any, browser: Any) -> Non
 
     browser.wait(lambda: browser.text("live-indicator") == "Live", "the live feed again", 30)
     assert "active" in browser.text("host-grid .rows .state")
+
+
+def test_tables_by_hand_have_no_fault(stack: Any, browser: Any) -> None:
+    """Django's own admin under our policy for content: from the settings to a host's row, and a change of it."""
+    browser.driver.get(stack.url + "/settings/")
+    browser.faults()
+    browser.driver.get(browser.driver.find_element("link text", "Tables by hand").get_attribute("href"))
+    browser.driver.find_element("link text", "Hosts").click()
+    browser.driver.find_element("link text", "db-1").click()
+    labels = browser.one("#id_labels")
+    before = json.loads(labels.get_attribute("value"))
+    labels.clear()
+    labels.send_keys(json.dumps({**before, "by": "hand"}))
+    browser.one("input[name=_save]").click()
+    browser.wait(lambda: "was changed successfully" in browser.text(".messagelist"), "the row to be written")
+
+    assert browser.faults() == []
+    hosts = json.loads(stack.run("host", "list", "--json"))
+    assert [host["labels"] for host in hosts if host["name"] == "db-1"] == [{**before, "by": "hand"}]

@@ -254,4 +254,6 @@ def write_capacity(host: Host, capacity: Mapping[str, float]) -> bool:
         elif line.capacity > 0:
             Ledger.objects.filter(pk=line.pk).update(capacity=0.0)
             changed = True
+    if changed:
+        Host.objects.filter(pk=host.pk).touch()
     return changed

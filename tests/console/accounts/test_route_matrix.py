@@ -32,8 +32,13 @@ ROLES = ("anonymous", "viewer", "operator", "policy-admin", "admin")
 
 
 def routes(patterns: Any = None, prefix: str = "") -> Iterator[str]:
-    """Every route of the console, as it is written in the URL files."""
+    """Every route of the console, as it is written in the URL files.
+
+    Those of Django's admin are tried by tests/console/breakglass: all are administrators'.
+    """
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if getattr(pattern, "namespace", None) == "tables":
+            continue
         if isinstance(pattern, URLPattern):
             yield prefix + str(pattern.pattern)
         else:

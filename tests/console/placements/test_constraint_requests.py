@@ -197,11 +197,8 @@ def test_long_lists_are_kept_cut(api: Any, cluster: Any) -> None:
 def test_a_plain_load_asks_no_further_question(
     api: Any, cluster: Any, django_assert_num_queries: Any
 ) -> None:
-    """Token twice, begin, host, ledger (and its lock), three rows, commit: groups cost a load without one
-    nothing."""
-    from django.db import connection
-
-    queries = 9 if connection.vendor == "sqlite" else 10
+    """Token twice, begin, host, its touch, ledger, three rows, commit: groups cost a load without one nothing."""
+    queries = 10
     cluster.add("web-1")
     api.operator.post(URL, GOOD)
 

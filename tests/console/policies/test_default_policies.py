@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from balancer_core.policies import POLICIES
 from console.actions import SYSTEM
@@ -82,7 +81,7 @@ def test_a_placement_asks_the_database_nothing_more(
     api.policy_admin.put(URL, PACK)
     api.operator.post(PLACEMENTS, LOAD)
 
-    with django_assert_num_queries(9 if connection.vendor == "sqlite" else 10):
+    with django_assert_num_queries(10):
         answer = api.operator.post(PLACEMENTS, LOAD)
 
     assert decision_of(answer).policy == "pack"
