@@ -32,6 +32,8 @@ ENOUGH: Final = 60.0  # requests: more of them make a cost no surer
 FAILING: Final = 0.1  # share of requests: where more fail, the figures are not of serving
 IDLE: Final = 0.05  # below this utilisation is noise, and says nothing about costs
 BACKGROUND: Final = 0.1  # utilisation beyond the known cost of the requests: other work, not dearer requests
+MARGIN: Final = 0.02  # of that: how far reports and requests of one second miss each other
+FALL_S: Final = 1.0  # other work that seems to have ended is believed to have
 DEVIATIONS: Final = 1.5
 DOUBT: Final = 0.125  # what a report with such other work counts for a request's cost
 
@@ -124,18 +126,19 @@ class Evidence:
         if rate == 0.0 and waiting == 0.0:
             self.base += (utilisation - self.base) * (1.0 - math.exp(-since_s / COST_S))
             return
-        known, ended = self.sure > ENOUGH / 3.0, False
-        if known:
+        if self.made > 0.0:
             # What the requests do not explain is the most that other work can be: what it was while none was there may
-            # have ended since.
-            most = max(0.0, self.recent_used - self.cost * (self.recent_made - 1.0)) / self.recent_s
-            ended = self.base > most
-            self.base += min(0.0, most - self.base) * (1.0 - math.exp(-since_s / SMOOTH_S))
+            # have ended since. Until that is clear, the difference says nothing of what requests cost.
+            most = max(0.0, self.recent_used - self.cost * self.recent_made) / self.recent_s
+            over = max(0.0, self.base - most)
+            self.base -= over * (1.0 - math.exp(-since_s / FALL_S))
+            if over > MARGIN:
+                return
         expected, own = self.cost * rate, max(0.0, utilisation - self.base)
         if view.error_share > FAILING or (own < IDLE and expected > 2.0 * IDLE):
             # Requests that fail cost something else, and a host that says it is idle while it serves says nothing.
             return
-        doubted = known and (own - expected > BACKGROUND or ended)
+        doubted = self.sure > ENOUGH / 3.0 and own - expected > BACKGROUND
         counts_s = min(since_s, 4.0 * WINDOW_S) * (DOUBT if doubted else 1.0)
         kept = math.exp(-counts_s / COST_S)
         self.used = self.used * kept + own * counts_s

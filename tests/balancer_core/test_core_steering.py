@@ -294,4 +294,4 @@ def test_other_work_that_comes_and_goes_does_not_make_requests_cheaper(rate_per_
         now += 180.0
         capacities.append(plan.capacities["a"])
 
-    assert capacities == pytest.approx([43.0] * 8, rel=0.15)
+    assert capacities == pytest.approx([43.0] * 8, rel=0.05)
