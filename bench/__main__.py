@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,21 @@ from bench.table import show
 BUSY_LOAD = 0.7
 
 
-def run(modules: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
-    """Run these benchmarks one after the other; returns their rows."""
-    rows = []
+def run(modules: Sequence[str], settings: Settings) -> Iterator[list[dict[str, Any]]]:
+    """Run these benchmarks one after the other; the rows of each as soon as it is done."""
     commit, about = results.commit(), machine.describe()
     busy = ""
     if about["load_before"] > BUSY_LOAD:
         busy = f"the machine was busy with other work (load {about['load_before']:g} before the run)"
     for module in modules:
         settings.say(f"{module} ...")
+        rows = []
         for row in asyncio.run(runner(module)(settings)):
             note = "; ".join(part for part in (row.note, busy) if part)
             command = row.command + (" FAST=1" if settings.fast else "")
             whole = replace(row, commit=commit, fast=settings.fast, machine=about, command=command, note=note)
             rows.append(asdict(whole))
-    return rows
+        yield rows
 
 
 def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
@@ -70,8 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UnknownBenchmark as error:
         print(error, file=sys.stderr)
         return 2
-    rows = run(modules, Settings(options.fast, lambda line: print(line, file=sys.stderr, flush=True), only))
-    keep(rows, options.results, options.pictures)
+    settings = Settings(options.fast, lambda line: print(line, file=sys.stderr, flush=True), only)
+    rows = []
+    for some in run(modules, settings):
+        # Hours of measuring are not lost with what fails after them.
+        keep(some, options.results, options.pictures)
+        rows += some
     show(rows)
     return 0
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bench import __main__ as command
 from bench.empty.server import serve_instead
-from bench.registry import BENCHMARKS, UnknownBenchmark, chosen
+from bench.figures import Compared
+from bench.registry import BENCHMARKS, Settings, UnknownBenchmark, chosen
+from bench.results import Limit, Row, row
 
 
 def test_everything_is_chosen_without_a_name() -> None:
@@ -81,6 +84,26 @@ def test_the_command_prints_a_table_and_keeps_the_rows(tmp_path: Path, project: 
     # What is left of two noisy times of a short run may be below nothing.
     assert all(each["ours"] > 0 for each in rows.values() if each["id"] != "B2.explain_overhead")
     assert str(project) not in results.read_text()
+
+
+def test_what_was_measured_is_kept_though_something_fails_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first benchmark's rows are in the file when the second one breaks."""
+
+    async def one(settings: Settings) -> list[Row]:
+        return [row("B2.growth", Compared.of([2.0]), "times", Limit("3 times", most=3.0))]
+
+    async def broken(settings: Settings) -> list[Row]:
+        raise ConnectionError
+
+    results, pictures = tmp_path / "results.json", tmp_path / "pictures"
+    monkeypatch.setattr(command, "chosen", lambda _: ["one", "broken"])
+    monkeypatch.setattr(command, "runner", {"one": one, "broken": broken}.__getitem__)
+
+    with pytest.raises(ConnectionError):
+        command.main(["--results", str(results), "--pictures", str(pictures)])
+    assert [each["id"] for each in json.loads(results.read_text())] == ["B2.growth"]
 
 
 def test_an_unknown_benchmark_ends_the_command(project: Path) -> None:
