@@ -1,6 +1,7 @@
 """Marks: the load keeps a share of a host's resource free, as one of data does below a disk's watermark.
 
-What a resource would hold with the load, by the larger of reserved and measured, stays at or below its mark.
+What a resource would hold with the load, by the larger of reserved and measured, stays at or below its mark. A host
+that declares none of it is left to fits, which says so.
 Assumption: a mark is for capacities, which fill up; a rate may be marked too, by what is reserved of it.
 Cost: O(H) for each marked resource that is asked for.
 """
@@ -28,7 +29,8 @@ def judge(question: Question) -> NDArray[np.uint8] | None:
     verdict = np.zeros(len(question.snapshot), dtype=np.uint8)
     for r, mark in marked:
         with_it = fits.holding(question, r) + question.demand[r]
-        verdict[with_it > mark * question.snapshot.capacity[:, r]] = 1
+        has = question.snapshot.capacity[:, r]
+        verdict[(has > 0.0) & (with_it > mark * has)] = 1
     return verdict
 
 
@@ -54,9 +56,8 @@ def _marked(question: Question) -> list[tuple[int, float]]:
 
 
 def _worst(question: Question, row: int) -> tuple[int, float, float]:
-    def shares(r: int) -> float:
-        capacity = question.snapshot.capacity.item(row, r)
-        holds = float(fits.holding(question, r)[row] + question.demand[r])
-        return holds / capacity if capacity > 0 else float("inf")
-
-    return max(((r, mark, shares(r)) for r, mark in _marked(question)), key=lambda each: each[2] - each[1])
+    capacity, found = question.snapshot.capacity, []
+    for r, mark in _marked(question):
+        if (has := capacity.item(row, r)) > 0.0:
+            found.append((r, mark, float(fits.holding(question, r)[row] + question.demand[r]) / has))
+    return max(found, key=lambda each: each[2] - each[1])

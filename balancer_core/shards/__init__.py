@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balancer_core.shards.goal import Goal, mean, peak
 from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
-from balancer_core.shards.planner import CHUNK, Plan, plan
+from balancer_core.shards.planner import CHUNK, Plan, plan, retrace
 from balancer_core.shards.problem import InvalidShards, Resource, Shards, numbered
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "numbered",
     "peak",
     "plan",
+    "retrace",
 ]

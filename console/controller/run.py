@@ -33,6 +33,7 @@ from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
 from console.policies.defaults import defaults
+from console.storage.leftovers import clear_leftovers
 from console.storage.moves import advance_replicas
 from console.storage.moving import advance_moves
 from console.storage.scrub import scrub_some
@@ -213,7 +214,7 @@ class Controller:
     def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
-            moved = advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch)
+            moved = advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch) + clear_leftovers(epoch)
         if moved:
             bells.ring_commands()
 

@@ -10,11 +10,12 @@ from typing import ClassVar
 from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
-from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance
+from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance, is_final
 from balancer_core.rebalance import Budget, chunks
-from balancer_core.shards import CHUNK, Limits, Plan, plan
+from balancer_core.shards import CHUNK, Limits, Plan, plan, retrace
 from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknown
 from console.live.bells import ring_shards
+from console.storage.actions.pools import pool_called
 from console.storage.cluster import Seen, goal_of, see
 from console.storage.models import Move, MovePlan
 
@@ -39,16 +40,20 @@ class ProposePlan(Action[MovePlan]):
     """Work out which replicas should move, in which order, and how long it takes. Nothing moves by it.
 
     Hosts that drain or are lost are emptied. drain: hosts to empty beside them. even: the fullest host over the mean
-    that is aimed for; None to move only what must leave. bytes_s: of each host's network, for all its moves;
-    per_host, together: moves at once. full: no move fills a disk above this share.
+    that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all. bytes_s: of each host's network, for all its moves;
+    per_host, together: moves at once. full: no move fills a disk above this share, nor above its pool's low watermark.
+    automatic, why: where the controller makes it for its pool.
     """
 
     drain: list[str] = field(default_factory=list)
     even: float | None = None
+    pool: str = ""
     bytes_s: float = 50e6
     per_host: int = 2
     together: int = 16
     full: float = 0.9
+    automatic: bool = False
+    why: str = ""
 
     NAME = "rebalance.propose"
 
@@ -56,6 +61,11 @@ class ProposePlan(Action[MovePlan]):
         if not self.allows(actor):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         # Outside of the transaction: nobody who writes should wait for the search.
+        self.search()
+        return super().run(actor)
+
+    def search(self) -> Plan:
+        """Work the moves out. Raises Invalid and Unknown."""
         if self.even is not None and not FINEST <= self.even <= COARSEST:
             raise Invalid("even", "out_of_range", f"the fullest over the mean, {FINEST} to {COARSEST:g}")
         if not (math.isfinite(self.full) and 0.1 <= self.full <= 1.0):
@@ -64,36 +74,101 @@ class ProposePlan(Action[MovePlan]):
             limits = Limits(self.bytes_s, self.per_host, self.together)
         except InvalidInput as error:
             raise Invalid(error.field, error.code, error.reason) from None
-        self._seen = see(self.drain, self.full)
+        if self.pool:
+            pool_called(self.pool)
+        self._seen = see(self.drain, self.full, self.pool)
         shards = self._seen.shards
         budget = _within(SEARCH_S, len(shards.home))
         self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, limits)
-        return super().run(actor)
+        return self._made
 
     def execute(self, actor: Actor) -> MovePlan:
         seen, made = self._seen, self._made
-        if made.moves > MOST_MOVES:
-            raise Conflict(
-                "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
-            )
-        # A proposal that nobody applied is worth nothing once there is a newer one.
-        MovePlan.objects.filter(state=MovePlan.State.PROPOSED).delete()
-        proposed = MovePlan.objects.create(
-            sentence=made.sentence + _beside(seen, made),
+        proposed = MovePlan(
+            pool=self.pool,
+            automatic=self.automatic,
+            sentence=" ".join(filter(None, (self.why, made.sentence + _beside(seen, made)))),
             asked={"drain": sorted(self.drain), "even": self.even},
-            before=dict(zip(seen.resources, made.before, strict=True)),
-            after=dict(zip(seen.resources, made.after, strict=True)),
             bytes_s=self.bytes_s,
             per_host=self.per_host,
             together=self.together,
-            full=self.full,
-            takes_s=made.schedule.takes_s,
+            full=seen.full,
             created_by=actor.name,
         )
-        Move.objects.bulk_create(_moves(proposed, seen, made))
+        _keep(proposed, seen, made)
         after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
-        self.record(actor, "rebalance", str(proposed.pk), after=after)
+        self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.why)
         return proposed
+
+
+@dataclass
+class UndoMovePlan(Action[MovePlan]):
+    """Propose a plan that takes back what a plan has moved: each replica that is still where it was brought returns
+    to where it came from, where that is legal now. Nothing moves by it."""
+
+    plan: int
+    reason: str = ""
+
+    NAME = "rebalance.undo"
+
+    def execute(self, actor: Actor) -> MovePlan:
+        undone = MovePlan.objects.filter(pk=self.plan).first()
+        if undone is None:
+            raise Unknown("rebalance", self.plan)
+        if not is_final(MOVE_PLAN, undone.state):
+            raise Conflict("state", f"it is {undone.state}; what has ended can be undone")
+        moved = list(undone.moves.filter(state=Move.State.DONE).values_list("shard_id", "source", "target"))
+        if not moved:
+            raise Conflict("empty", "it has moved nothing")
+        seen = see([], undone.full)
+        row = {host.name: number for number, host in enumerate(seen.hosts)}
+        there = {
+            (replica.shard_id, int(home)): number
+            for number, (replica, home) in enumerate(zip(seen.replicas, seen.shards.home, strict=True))
+        }
+        at = seen.shards.home.copy()
+        elsewhere = 0
+        for shard, source, target in moved:
+            replica = there.get((shard, row.get(target, -1)))
+            if replica is None or source not in row:
+                elsewhere += 1
+            else:
+                at[replica] = row[source]
+        limits = Limits(undone.bytes_s, undone.per_host, undone.together)
+        made = retrace(seen.shards, at, limits)
+        sentence = f"Plan {undone.pk} is taken back. " + made.sentence + _beside(seen, made)
+        if elsewhere:
+            sentence += f" {elsewhere:,} of its moves can't be: the replica or its old host is no longer there."
+        proposed = MovePlan(
+            pool=undone.pool,
+            undoes=undone,
+            sentence=sentence,
+            asked={"undo": undone.pk},
+            bytes_s=undone.bytes_s,
+            per_host=undone.per_host,
+            together=undone.together,
+            full=seen.full,
+            created_by=actor.name,
+        )
+        _keep(proposed, seen, made)
+        after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
+        self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.reason)
+        return proposed
+
+
+def _keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
+    """Write a proposal with its moves. Raises Conflict for more than are carried out."""
+    if made.moves > MOST_MOVES:
+        raise Conflict("too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less")
+    # A proposal that nobody applied is worth nothing once there is a newer one; but the controller's takes no
+    # person's away.
+    older = MovePlan.objects.filter(state=MovePlan.State.PROPOSED)
+    (older.filter(automatic=True, pool=proposed.pool) if proposed.automatic else older).delete()
+    proposed.before = dict(zip(seen.resources, made.before, strict=True))
+    proposed.after = dict(zip(seen.resources, made.after, strict=True))
+    proposed.takes_s = made.schedule.takes_s
+    proposed.save()
+    Move.objects.bulk_create(_moves(proposed, seen, made))
 
 
 def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:
