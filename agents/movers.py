@@ -57,7 +57,9 @@ class Movers:
             name = args.get("mover", USUAL)
             mover = self._movers.get(name) if isinstance(name, str) else None
             if mover is None:
-                raise Refusal(f"mover {str(name)[:80]!r} is not known here; there is {', '.join(self._movers)}")
+                raise Refusal(
+                    f"mover {str(name)[:80]!r} is not known here; there is {', '.join(self._movers)}"
+                )
             told: dict[str, Any] = await getattr(mover, verb)(args, deadline)
             return told
 

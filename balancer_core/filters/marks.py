@@ -38,7 +38,9 @@ def reason(question: Question, row: int, verdict: int) -> str:
     """The sentence for one host, of the resource that is furthest above."""
     r, mark, would = _worst(question, row)
     name = question.snapshot.dimensions.names[r]
-    return REASONS["above_mark"].format(resource=name, would=f"{100.0 * would:.1f} %", mark=f"{100.0 * mark:.1f} %")
+    return REASONS["above_mark"].format(
+        resource=name, would=f"{100.0 * would:.1f} %", mark=f"{100.0 * mark:.1f} %"
+    )
 
 
 def step(question: Question, row: int, verdict: int) -> str:

@@ -6,6 +6,7 @@ from balancer_core.shards.goal import Goal, mean, peak
 from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
 from balancer_core.shards.planner import CHUNK, Plan, plan, retrace
 from balancer_core.shards.problem import InvalidShards, Resource, Shards, numbered
+from balancer_core.shards.room import holdable
 
 __all__ = [
     "CHUNK",
@@ -19,6 +20,7 @@ __all__ = [
     "Schedule",
     "Shards",
     "Step",
+    "holdable",
     "mean",
     "numbered",
     "peak",

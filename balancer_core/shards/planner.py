@@ -81,7 +81,9 @@ def retrace(shards: Shards, wanted: Numbers, limits: Limits) -> Plan:
 
     Errors: InvalidShards for an assignment of another shape.
     """
-    if wanted.shape != shards.home.shape or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(shards.host)):
+    if wanted.shape != shards.home.shape or (
+        len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(shards.host)
+    ):
         raise InvalidShards("wanted", "wrong_shape", "a place for each replica.")
     closed = (wanted != shards.home) & ~shards.accepts[wanted]
     made = _planned(shards, np.where(closed, shards.home, wanted).astype(np.int32), limits)

@@ -145,6 +145,7 @@ urlpatterns = [
     path("rebalances/<int:plan>/resume/", moves.ResumeOneMovePlan.as_view()),
     path("rebalances/<int:plan>/cancel/", moves.CancelOneMovePlan.as_view()),
     path("rebalances/<int:plan>/undo/", moves.UndoOneMovePlan.as_view()),
+    path("storage-capacity/", pools.Capacity.as_view()),
     path("storage-pools/", pools.Pools.as_view()),
     path("storage-pools/<name:name>/", pools.OnePool.as_view()),
     path("bulk/", lists.Bulk.as_view()),

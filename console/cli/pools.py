@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from console.cli.client import api, show
-from console.cli.options import Json, Why
+from console.cli.options import Json, Why, amounts
 
 app = typer.Typer(no_args_is_help=True, help="Storage pools: how shards are kept, and where.")
 
@@ -50,7 +50,9 @@ def pool_put(
     threshold: Annotated[float | None, typer.Option(help="The fullest over the mean.")] = None,
     hold_s: Annotated[float | None, typer.Option(help="Seconds above it before anything is done.")] = None,
     margin: Annotated[float | None, typer.Option(help="So far below it is the aim.")] = None,
-    mb_s: Annotated[float | None, typer.Option(help="Megabytes a second of each host, for its moves.")] = None,
+    mb_s: Annotated[
+        float | None, typer.Option(help="Megabytes a second of each host, for its moves.")
+    ] = None,
     reason: Why = "",
     as_json: Json = False,
 ) -> None:
@@ -81,3 +83,35 @@ def pool_remove(name: Name, as_json: Json = False) -> None:
     with api() as client:
         client.delete(f"storage-pools/{name}/")
     show({"name": name, "state": "removed"}, as_json, "name", "state")
+
+
+@app.command("capacity")
+def pool_capacity(
+    without: Annotated[list[str], typer.Option("--without", help="A host that would be gone; repeat.")] = [],
+    add: Annotated[
+        list[str],
+        typer.Option("--add", help="COUNTxDISK[,LABEL=VALUE...] that would be new, such as 3x2Ti,zone=a."),
+    ] = [],
+    as_json: Json = False,
+) -> None:
+    """Days until pools, failure domains and hosts are full, as they grow now; or with other hosts."""
+    with api() as client:
+        if without or add:
+            asked = {
+                "without": without,
+                "add": [_newcomers(number, each) for number, each in enumerate(add, 1)],
+            }
+            answer = client.post("storage-capacity/", asked)
+        else:
+            answer = client.get("storage-capacity/")
+    show(answer, as_json, "kind", "name", "capacity", "held", "growth_bytes_day", "days", "why")
+
+
+def _newcomers(number: int, text: str) -> dict[str, Any]:
+    size, *pairs = text.split(",")
+    count, times, disk = size.partition("x")
+    if not (times and count.isdecimal()):
+        raise typer.BadParameter("COUNTxDISK is needed, such as 3x2Ti", param_hint="--add")
+    labels = {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+    amount = amounts([f"disk={disk}"], "--add")["disk"]
+    return {"name": f"new{number}", "disk": amount, "labels": labels, "count": int(count)}

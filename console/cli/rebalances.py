@@ -30,7 +30,8 @@ def rebalance_propose(
 ) -> None:
     """Say which replicas should move where. Hosts that drain or are lost are emptied; nothing moves yet."""
     asked = {
-        "drain": drain, "even": even, "pool": pool, "bytes_s": mb_s * 1e6, "per_host": per_host, "together": together, "full": full,
+        "drain": drain, "even": even, "pool": pool, "bytes_s": mb_s * 1e6,
+        "per_host": per_host, "together": together, "full": full,
     }  # fmt: skip
     with api() as client:
         _show_plan(client.post("rebalances/", asked), as_json)

@@ -31,7 +31,11 @@ class ShardRequest(serializers.Serializer):
         max_length=63, allow_blank=True, default="", help_text="Left out: the default pool."
     )
     replicas = serializers.IntegerField(
-        min_value=1, max_value=MOST_PIECES, allow_null=True, default=None, help_text="Left out: as the pool says."
+        min_value=1,
+        max_value=MOST_PIECES,
+        allow_null=True,
+        default=None,
+        help_text="Left out: as the pool says.",
     )
     spread = serializers.CharField(
         max_length=63,

@@ -54,12 +54,15 @@ class ShardMoveShown(serializers.ModelSerializer):
 class MovePlanShown(serializers.ModelSerializer):
     per_host = serializers.IntegerField()
     together = serializers.IntegerField()
-    undoes = serializers.IntegerField(source="undoes_id", allow_null=True, help_text="The plan that it takes back.")
+    undoes = serializers.IntegerField(
+        source="undoes_id", allow_null=True, help_text="The plan that it takes back."
+    )
 
     class Meta:
         model = MovePlan
         fields = [
-            "id", "state", "pool", "automatic", "undoes", "sentence", "asked", "before", "after", "bytes_s", "per_host", "together", "full",
+            "id", "state", "pool", "automatic", "undoes", "sentence", "asked", "before", "after",
+            "bytes_s", "per_host", "together", "full",
             "takes_s", "created_at", "created_by", "applied_at", "ended_at",
         ]  # fmt: skip
 

@@ -94,7 +94,9 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     return Seen(
         Shards(
             resources=tuple(
-                _resource(name, [lines[host.pk][name] for host in hosts], hosts, home, promised[:, number], full)
+                _resource(
+                    name, [lines[host.pk][name] for host in hosts], hosts, home, promised[:, number], full
+                )
                 for number, name in enumerate(names)
             ),
             host=np.arange(len(hosts), dtype=np.int32),
@@ -115,7 +117,9 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     )
 
 
-def _table(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _table(
+    rows: Sequence[Mapping[str, float]], names: Sequence[str]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """float64[rows, names]."""
     return np.array([[each.get(name, 0.0) for name in names] for each in rows]).reshape(len(rows), len(names))
 
@@ -146,11 +150,9 @@ def goal_of(seen: Seen, even: float | None) -> Goal:
     """even: the fullest host over the mean that is aimed for; None: only what must leave moves. What is above the high
     watermark must leave in any case."""
     shards = seen.shards
-    if even is None:
-        peaks = list(Goal.as_now(shards).peaks)
-    else:
-        # Where one replica alone is more than that, no plan can do better; it must not be tried in vain.
-        peaks = [max(even, floor) for floor in _floors(shards)]
+    # Where one replica alone is more than what is asked, no plan can do better; it must not be tried in vain.
+    floors = _floors(shards)
+    peaks = list(Goal.as_now(shards).peaks) if even is None else [max(even, floor) for floor in floors]
     if level := mean(shards, 0):
         peaks[0] = max(1.0, min(peaks[0], seen.high / level))
     return Goal(tuple(peaks))

@@ -160,6 +160,13 @@ class Leftover(models.Model):
         constraints = [models.UniqueConstraint(fields=["host", "shard"], name="leftover_once")]
 
 
+class DiskSeen(models.Model):
+    """What was in use of a host's disk, now and then: samples of [seconds since 1970, bytes], oldest first."""
+
+    host = models.OneToOneField(Host, on_delete=models.CASCADE, related_name="disk_seen")
+    samples = models.JSONField(default=list)
+
+
 class MovePlan(models.Model):
     """Moves that belong together: proposed, then applied, paused, ended.
 

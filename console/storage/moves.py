@@ -63,7 +63,9 @@ def advance_replicas(epoch: int) -> int:
     """
     open_replicas = list(
         Replica.objects.select_for_update(of=("self",))
-        .select_related("shard__source_host", "shard__pool", "placement__host", "serve__host", "fetch", "arrival__plan")
+        .select_related(
+            "shard__source_host", "shard__pool", "placement__host", "serve__host", "fetch", "arrival__plan"
+        )
         .filter(state__in=(Replica.State.RESERVED, Replica.State.COPYING))
     )
     under_way = sum(replica.serve is not None and _move_of(replica) is None for replica in open_replicas)

@@ -61,7 +61,9 @@ def advance_moves(epoch: int) -> int:
     changed = 0
     under_way = list(
         Move.objects.select_for_update(of=("self",))
-        .select_related("plan", "shard__pool", "drop", "leaving__placement__host", "arriving__placement__host")
+        .select_related(
+            "plan", "shard__pool", "drop", "leaving__placement__host", "arriving__placement__host"
+        )
         .filter(state__in=UNDER_WAY)
     )
     for move in under_way:

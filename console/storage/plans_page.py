@@ -101,7 +101,9 @@ def rebalance(request: HttpRequest, plan: int) -> HttpResponse:
             for verb, action in PLAN_ACTIONS.items()
             if verb in MOVE_PLAN[found.state]
         ],
-        "undo": offer(request, UndoMovePlan, "undo", "Undo", "" if states[Move.State.DONE] else "It has moved nothing."),
+        "undo": offer(
+            request, UndoMovePlan, "undo", "Undo", "" if states[Move.State.DONE] else "It has moved nothing."
+        ),
         "ended": ended,
         "states": [(state, states[state]) for state in Move.State.values if states[state]],
         "count": sum(states.values()),

@@ -21,12 +21,17 @@ class PoolForm(forms.Form):
     """All that a pool says; the action checks it."""
 
     name = forms.CharField(max_length=63, label="Name")
-    data = forms.IntegerField(initial=1, label="Data pieces", help_text="1 for whole copies; k of an erasure set.")
+    data = forms.IntegerField(
+        initial=1, label="Data pieces", help_text="1 for whole copies; k of an erasure set."
+    )
     parity = forms.IntegerField(
         initial=1, label="Pieces that may be lost", help_text="Copies less one; m of an erasure set."
     )
     spread_level = forms.CharField(
-        max_length=63, initial="host", label="Kept apart by", help_text='zone, rack or another label, or "host".'
+        max_length=63,
+        initial="host",
+        label="Kept apart by",
+        help_text='zone, rack or another label, or "host".',
     )
     low = forms.FloatField(
         initial=0.9, label="Low watermark", help_text="Above this share of a disk nothing new is placed."

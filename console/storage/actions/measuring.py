@@ -40,7 +40,12 @@ class MeasureShard(Action[Shard]):
     NAME = "shard.measure"
 
     def execute(self, actor: Actor) -> Shard:
-        shard = Shard.objects.select_for_update(of=("self",)).select_related("pool").filter(name=self.name).first()
+        shard = (
+            Shard.objects.select_for_update(of=("self",))
+            .select_related("pool")
+            .filter(name=self.name)
+            .first()
+        )
         if shard is None:
             raise Unknown("shard", self.name)
         was = _said(shard)
@@ -51,7 +56,9 @@ class MeasureShard(Action[Shard]):
                 setattr(shard, name, amount)
         if self.bytes is not None:
             if shard.digest and shard.pool.mover == StoragePool.Mover.TREE:
-                raise Conflict("fixed", "its tree is what its digest says; a tree that changes is another shard")
+                raise Conflict(
+                    "fixed", "its tree is what its digest says; a tree that changes is another shard"
+                )
             self._sized(shard, self.bytes)
         if self.growth_bytes_day is not None:
             shard.growth_given = True
@@ -96,7 +103,9 @@ class MeasureShard(Action[Shard]):
             ledger.release(placement.host_id, less)
             placement.demand = wanted
             placement.save(update_fields=["demand"])
-            self._changed += [(placement.host.name, each, sign) for each, sign in ((more, 1), (less, -1)) if each]
+            self._changed += [
+                (placement.host.name, each, sign) for each, sign in ((more, 1), (less, -1)) if each
+            ]
         return short
 
 

@@ -40,8 +40,9 @@ class ProposePlan(Action[MovePlan]):
     """Work out which replicas should move, in which order, and how long it takes. Nothing moves by it.
 
     Hosts that drain or are lost are emptied. drain: hosts to empty beside them. even: the fullest host over the mean
-    that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all. bytes_s: of each host's network, for all its moves;
-    per_host, together: moves at once. full: no move fills a disk above this share, nor above its pool's low watermark.
+    that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all.
+    bytes_s: of each host's network, for all its moves; per_host, together: moves at once. full: no move fills a disk
+    above this share, nor above its pool's low watermark.
     automatic, why: where the controller makes it for its pool.
     """
 
@@ -54,6 +55,7 @@ class ProposePlan(Action[MovePlan]):
     full: float = 0.9
     automatic: bool = False
     why: str = ""
+    _made: Plan | None = field(default=None, init=False)
 
     NAME = "rebalance.propose"
 
@@ -61,7 +63,8 @@ class ProposePlan(Action[MovePlan]):
         if not self.allows(actor):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         # Outside of the transaction: nobody who writes should wait for the search.
-        self.search()
+        if self._made is None:
+            self.search()
         return super().run(actor)
 
     def search(self) -> Plan:
@@ -84,6 +87,8 @@ class ProposePlan(Action[MovePlan]):
 
     def execute(self, actor: Actor) -> MovePlan:
         seen, made = self._seen, self._made
+        if made is None:
+            raise AssertionError("run() searches first")
         proposed = MovePlan(
             pool=self.pool,
             automatic=self.automatic,
@@ -138,7 +143,9 @@ class UndoMovePlan(Action[MovePlan]):
         made = retrace(seen.shards, at, limits)
         sentence = f"Plan {undone.pk} is taken back. " + made.sentence + _beside(seen, made)
         if elsewhere:
-            sentence += f" {elsewhere:,} of its moves can't be: the replica or its old host is no longer there."
+            sentence += (
+                f" {elsewhere:,} of its moves can't be: the replica or its old host is no longer there."
+            )
         proposed = MovePlan(
             pool=undone.pool,
             undoes=undone,
@@ -159,7 +166,9 @@ class UndoMovePlan(Action[MovePlan]):
 def _keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
     """Write a proposal with its moves. Raises Conflict for more than are carried out."""
     if made.moves > MOST_MOVES:
-        raise Conflict("too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less")
+        raise Conflict(
+            "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
+        )
     # A proposal that nobody applied is worth nothing once there is a newer one; but the controller's takes no
     # person's away.
     older = MovePlan.objects.filter(state=MovePlan.State.PROPOSED)

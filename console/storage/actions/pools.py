@@ -26,7 +26,7 @@ _RANGES = {
     "high": (0.05, 1.0, "a share of the disk"),
     "keep_days": (0.0, 3650.0, "days of growth"),
     "threshold": (1.01, 10.0, "the fullest host over the mean"),
-    "hold_s": (0.0, 604_800.0, "seconds"),
+    "hold_s": (30.0, 604_800.0, "seconds"),
     "margin": (0.005, 1.0, "a part of the mean"),
     "bytes_s": (1.0, 1e12, "bytes a second"),
 }
@@ -99,7 +99,9 @@ class PutPool(Action[StoragePool]):
         if self.low > self.high:
             raise Invalid("low", "out-of-range", "the low watermark is not above the high one")
         if self.threshold - self.margin < 1.005:
-            raise Invalid("margin", "out-of-range", "threshold less margin is what is aimed for: 1.005 or more")
+            raise Invalid(
+                "margin", "out-of-range", "threshold less margin is what is aimed for: 1.005 or more"
+            )
         for name, choices in (("mover", StoragePool.Mover), ("automatic", StoragePool.Automatic)):
             if getattr(self, name) not in choices.values:
                 raise Invalid(name, "unknown", f"there is {', '.join(choices.values)}")

@@ -125,5 +125,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('host', 'shard'), name='leftover_once')],
             },
         ),
+        migrations.CreateModel(
+            name='DiskSeen',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('samples', models.JSONField(default=list)),
+                ('host', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='disk_seen', to='fleet.host')),
+            ],
+        ),
         migrations.RunPython(name_leaders, migrations.RunPython.noop),
     ]
