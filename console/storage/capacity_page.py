@@ -15,7 +15,6 @@ from console.actions import Invalid
 from console.pages.frame import page
 from console.storage.capacity import capacity, newcomers
 
-
 _UNIT = next(resource.unit for resource in STANDARD if resource.name == "disk")
 
 

@@ -205,7 +205,9 @@ def test_what_domains_can_hold_is_what_filling_them_shows(rooms: list[int], piec
     """Unit pieces, each shard's in domains of their own, put where most room is left: that fills as much as can be.
     Whole shards are what fluid ones are, rounded down."""
     left, shards = list(rooms), 0
-    while len(fullest := sorted((i for i in range(len(left)) if left[i] > 0), key=lambda i: -left[i])) >= pieces:
+    while (
+        len(fullest := sorted((i for i in range(len(left)) if left[i] > 0), key=lambda i: -left[i])) >= pieces
+    ):
         for i in fullest[:pieces]:
             left[i] -= 1
         shards += 1
