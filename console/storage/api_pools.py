@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Count
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -18,7 +19,7 @@ from console.storage.models import StoragePool
 class PoolShown(serializers.ModelSerializer):
     kind = serializers.ChoiceField(["replicas", "erasure"])
     pieces = serializers.IntegerField()
-    shards = serializers.IntegerField(source="shards.count")
+    shards = serializers.IntegerField(source="count")
 
     class Meta:
         model = StoragePool
@@ -89,6 +90,9 @@ class StandingShown(serializers.Serializer):
     why = serializers.CharField(help_text="What keeps a pool from using all room.")
 
 
+POOLS = StoragePool.objects.annotate(count=Count("shards"))
+
+
 class Capacity(ActionView):
     """How long the room lasts, of pools, failure domains and hosts. POST asks what would be with other hosts; it
     changes nothing."""
@@ -114,7 +118,7 @@ class Pools(ActionView):
 
     @extend_schema(responses=PoolShown(many=True))
     def get(self, request: Request) -> Response:
-        return Response(PoolShown(StoragePool.objects.all(), many=True).data)
+        return Response(PoolShown(POOLS.all(), many=True).data)
 
 
 class OnePool(ActionView):
@@ -124,13 +128,14 @@ class OnePool(ActionView):
 
     @extend_schema(responses=PoolShown)
     def get(self, request: Request, name: str) -> Response:
-        return Response(PoolShown(find(StoragePool.objects.all(), "storage pool", pk=name)).data)
+        return Response(PoolShown(find(POOLS, "storage pool", pk=name)).data)
 
     @extend_schema(request=PoolRequest, responses=PoolShown)
     def put(self, request: Request, name: str) -> Response:
         asked = PoolRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        return Response(PoolShown(self.act(request, PutPool(name, **asked.validated_data))).data)
+        self.act(request, PutPool(name, **asked.validated_data))
+        return Response(PoolShown(POOLS.get(pk=name)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:

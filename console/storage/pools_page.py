@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -70,7 +71,7 @@ def pools(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _put(request, form):
         return redirect("storage-pool", name=form.cleaned_data["name"])
     context = {
-        "rows": rows_of(request, StoragePool.objects.all()),
+        "rows": rows_of(request, StoragePool.objects.annotate(count=Count("shards"))),
         "form": form,
         "offer": offer(request, PutPool, "put", "Make the pool"),
     }

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from console.storage.models import StoragePool
+from console.events.models import Event
+from console.storage.models import Shard, StoragePool
 
 
 def test_pools_on_pages(furnished: Any, browsers: Any) -> None:
@@ -50,3 +51,21 @@ def test_how_long_the_room_lasts(furnished: Any, browsers: Any) -> None:
         in browsers.viewer.get(url, {"without": "nobody"}).content.decode()
     )
     assert "Disk of each" in browsers.viewer.get(url, {"count": "2", "disk": "much"}).content.decode()
+
+
+def test_a_shard_is_measured_and_removed_on_its_page(furnished: Any, browsers: Any) -> None:
+    """By operators, with what is wrong said; what was given up is gone, with the reason in its event."""
+    page = reverse("shard", args=["photos"])
+    measure, remove = reverse("measure-shard", args=["photos"]), reverse("remove-shard", args=["photos"])
+    assert browsers.viewer.post(measure, {}).status_code == 403
+    assert browsers.viewer.post(remove, {}).status_code == 403
+    assert "Asks for the role operator" in browsers.viewer.get(page).content.decode()
+
+    browsers.operator.post(measure, {"growth_bytes_day": 2.0**20, "read_bytes_s": ""})
+    assert "1 MiB a day" in browsers.viewer.get(page).content.decode()
+    for wrong in ({"read_bytes_s": "much"}, {"read_bytes_s": -1}):
+        assert "Not done" in browsers.operator.post(measure, wrong, follow=True).content.decode()
+    assert browsers.operator.get(remove)["location"] == page
+    assert browsers.operator.post(remove, {"reason": "old"})["location"] == reverse("shards")
+    assert not Shard.objects.exists()
+    assert Event.objects.get(action="shard.remove").reason == "old"

@@ -17,7 +17,8 @@ from django.db.migrations.executor import MigrationExecutor
 graph = MigrationExecutor(connection).loader
 newest = [node for node in graph.graph.leaf_nodes() if node[0] in ("fleet", "placements")]
 models = graph.project_state([("storage", "0002_moves"), *newest]).apps.get_model
-hosts = [models("fleet", "Host").objects.create(name=f"h{n}", address="::1", credential_digest=str(n)) for n in range(3)]
+host = models("fleet", "Host").objects.create
+hosts = [host(name=f"h{n}", address="::1", credential_digest=str(n)) for n in range(3)]
 for name, count, level in (("a", 3, "zone"), ("b", 3, "zone"), ("c", 1, "host")):
     shard = models("storage", "Shard").objects.create(
         name=name, bytes=5, replica_count=count, spread_level=level, source_host=hosts[0], source_path="x")
