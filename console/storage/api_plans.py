@@ -11,7 +11,8 @@ from console.accounts.permissions import Operator, ReadOrOperate
 from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.storage import listing
-from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan, UndoMovePlan
+from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan
+from console.storage.actions.undo import UndoMovePlan
 from console.storage.models import Move, MovePlan
 
 

@@ -75,7 +75,9 @@ class StoragePool(models.Model):
     @property
     def kept_as(self) -> str:
         """In words."""
-        return f"{self.pieces} copies" if self.data == 1 else f"erasure {self.data}+{self.parity}"
+        if self.data > 1:
+            return f"erasure {self.data}+{self.parity}"
+        return "1 copy" if self.pieces == 1 else f"{self.pieces} copies"
 
 
 class Shard(models.Model):

@@ -19,7 +19,8 @@ from console.fleet.models import Host
 from console.lists.page import listed
 from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of
-from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan, UndoMovePlan
+from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan
+from console.storage.actions.undo import UndoMovePlan
 from console.storage.listing import MOVE_PLANS
 from console.storage.models import Move, MovePlan, StoragePool
 

@@ -1,4 +1,4 @@
-"""Plans of moves: proposed first, then applied, paused, resumed, cancelled."""
+"""Plans of moves: proposed first, then applied, paused, resumed, cancelled; undo.py takes them back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import ClassVar
 from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
-from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance, is_final
+from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance
 from balancer_core.rebalance import Budget, chunks
-from balancer_core.shards import CHUNK, Limits, Plan, plan, retrace
+from balancer_core.shards import CHUNK, Limits, Plan, plan
 from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknown
 from console.live.bells import ring_shards
 from console.storage.actions.pools import pool_called
@@ -92,7 +92,7 @@ class ProposePlan(Action[MovePlan]):
         proposed = MovePlan(
             pool=self.pool,
             automatic=self.automatic,
-            sentence=" ".join(filter(None, (self.why, made.sentence + _beside(seen, made)))),
+            sentence=" ".join(filter(None, (self.why, made.sentence + beside(seen, made)))),
             asked={"drain": sorted(self.drain), "even": self.even},
             bytes_s=self.bytes_s,
             per_host=self.per_host,
@@ -100,70 +100,13 @@ class ProposePlan(Action[MovePlan]):
             full=seen.full,
             created_by=actor.name,
         )
-        _keep(proposed, seen, made)
+        keep(proposed, seen, made)
         after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
         self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.why)
         return proposed
 
 
-@dataclass
-class UndoMovePlan(Action[MovePlan]):
-    """Propose a plan that takes back what a plan has moved: each replica that is still where it was brought returns
-    to where it came from, where that is legal now. Nothing moves by it."""
-
-    plan: int
-    reason: str = ""
-
-    NAME = "rebalance.undo"
-
-    def execute(self, actor: Actor) -> MovePlan:
-        undone = MovePlan.objects.filter(pk=self.plan).first()
-        if undone is None:
-            raise Unknown("rebalance", self.plan)
-        if not is_final(MOVE_PLAN, undone.state):
-            raise Conflict("state", f"it is {undone.state}; what has ended can be undone")
-        moved = list(undone.moves.filter(state=Move.State.DONE).values_list("shard_id", "source", "target"))
-        if not moved:
-            raise Conflict("empty", "it has moved nothing")
-        seen = see([], undone.full)
-        row = {host.name: number for number, host in enumerate(seen.hosts)}
-        there = {
-            (replica.shard_id, int(home)): number
-            for number, (replica, home) in enumerate(zip(seen.replicas, seen.shards.home, strict=True))
-        }
-        at = seen.shards.home.copy()
-        elsewhere = 0
-        for shard, source, target in moved:
-            replica = there.get((shard, row.get(target, -1)))
-            if replica is None or source not in row:
-                elsewhere += 1
-            else:
-                at[replica] = row[source]
-        limits = Limits(undone.bytes_s, undone.per_host, undone.together)
-        made = retrace(seen.shards, at, limits)
-        sentence = f"Plan {undone.pk} is taken back. " + made.sentence + _beside(seen, made)
-        if elsewhere:
-            sentence += (
-                f" {elsewhere:,} of its moves can't be: the replica or its old host is no longer there."
-            )
-        proposed = MovePlan(
-            pool=undone.pool,
-            undoes=undone,
-            sentence=sentence,
-            asked={"undo": undone.pk},
-            bytes_s=undone.bytes_s,
-            per_host=undone.per_host,
-            together=undone.together,
-            full=seen.full,
-            created_by=actor.name,
-        )
-        _keep(proposed, seen, made)
-        after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
-        self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.reason)
-        return proposed
-
-
-def _keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
+def keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
     """Write a proposal with its moves. Raises Conflict for more than are carried out."""
     if made.moves > MOST_MOVES:
         raise Conflict(
@@ -195,7 +138,7 @@ def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:
     ]
 
 
-def _beside(seen: Seen, made: Plan) -> str:
+def beside(seen: Seen, made: Plan) -> str:
     """What the plan leaves out, in sentences."""
     said = ""
     if left := len(made.schedule.left_out):

@@ -12,8 +12,9 @@ from storage_moving import TREE_BYTES, Rig, in_thread
 from console.actions import SYSTEM, Conflict, Unknown
 from console.fleet.actions.lifecycle import Cordon
 from console.placements import ledger
-from console.storage.actions.plans import ApplyMovePlan, ProposePlan, UndoMovePlan
+from console.storage.actions.plans import ApplyMovePlan, ProposePlan
 from console.storage.actions.shards import CreateShard, RemoveShard
+from console.storage.actions.undo import UndoMovePlan
 from console.storage.models import MovePlan, Replica, Shard
 
 
