@@ -108,7 +108,7 @@ class Controller:
             self._loop(self._keep_house, HOUSE_S, deposed),
             self._loop(self._learn_on(epoch), LEARN_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
-            self._loop(self._look_at_pools(epoch), POOLS_S, deposed),
+            self._loop(self._look_at_pools_once(epoch), POOLS_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
@@ -246,19 +246,19 @@ class Controller:
 
         return learn
 
-    def _look_at_pools(self, epoch: int) -> Callable[[], Awaitable[None]]:
-        def look() -> None:
-            now = timezone.now()
-            with fenced(epoch):
-                sample_disks(now)
-            # Searching takes a while: nobody waits for the fence meanwhile.
-            if look_at_pools(epoch, now):
-                bells.ring_shards()
-
+    def _look_at_pools_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def look_at_pools_once() -> None:
-            await in_thread(look)
+            await in_thread(self._look_at_pools, epoch)
 
         return look_at_pools_once
+
+    def _look_at_pools(self, epoch: int) -> None:
+        now = timezone.now()
+        with fenced(epoch):
+            sample_disks(now)
+        # Searching takes a while: nobody waits for the fence meanwhile.
+        if look_at_pools(epoch, now):
+            bells.ring_shards()
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]

@@ -12,15 +12,20 @@ Each finding, and why nothing came of it, is an event of the pool. Only the cont
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
+
 from balancer_core.shards import Plan, peak
 from console.actions import SYSTEM, Action, Actor, Conflict, Invalid
-from console.controller.lease import fenced
+from console.controller.lease import Fenced, fenced
 from console.storage.actions.plans import ApplyMovePlan, ProposePlan
 from console.storage.cluster import Seen, goal_of, see
 from console.storage.models import MovePlan, StoragePool
+
+log = logging.getLogger(__name__)
 
 #: A proposal that nobody applied is made anew after so long.
 STANDS = timedelta(hours=1)
@@ -63,7 +68,13 @@ def look_at_pools(epoch: int, now: datetime) -> int:
     """Look at every pool whose mode is not off, propose or begin what is due. Returns how many plans were made."""
     made = 0
     for pool in StoragePool.objects.exclude(automatic=StoragePool.Automatic.OFF):
-        made += _look(pool, epoch, now)
+        try:
+            made += _look(pool, epoch, now)
+        except (Fenced, DatabaseError):
+            raise
+        except Exception:
+            # A defect met by one pool must not keep the others waiting.
+            log.exception("the pool %s can't be looked at", pool.name)
     return made
 
 
@@ -98,9 +109,9 @@ def find(seen: Seen, pool: StoragePool) -> Finding | None:
     said = []
     lost, gone = int(shards.lost[shards.home].sum()), int(shards.leave.sum())
     if lost:
-        said.append(f"{lost:,} copies are on hosts that are lost.")
+        said.append(f"{_copies(lost)} on hosts that are lost.")
     if gone > lost:
-        said.append(f"{gone - lost:,} copies are on hosts that drain.")
+        said.append(f"{_copies(gone - lost)} on hosts that drain.")
     if full := _above(seen):
         said.append(
             f"{full[0]} is {100.0 * full[1]:.0f} % full, above the high watermark of {100.0 * seen.high:.0f} %."
@@ -116,6 +127,10 @@ def find(seen: Seen, pool: StoragePool) -> Finding | None:
                 f"The fullest host's {resource.name} is {now:.2f} times the mean, above {pool.threshold:g}."
             )
     return Finding(" ".join(said), must, tuple(uneven)) if said else None
+
+
+def _copies(count: int) -> str:
+    return "1 copy is" if count == 1 else f"{count:,} copies are"
 
 
 def _above(seen: Seen) -> tuple[str, float] | None:

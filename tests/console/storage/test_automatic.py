@@ -16,6 +16,7 @@ from console.events.models import Event
 from console.fleet.models import Host
 from console.placements import ledger
 from console.placements.models import Placement
+from console.storage import automatic
 from console.storage.actions.plans import ProposePlan
 from console.storage.actions.pools import PutPool
 from console.storage.actions.shards import CreateShard
@@ -168,6 +169,24 @@ def test_lost_drained_and_full_hosts_are_left(uneven: Any) -> None:
     full = MovePlan.objects.get()
     assert "h0 is 40 % full, above the high watermark of 31 %." in full.sentence
     assert full.moves.count() == 2
+
+
+def test_one_pool_that_can_not_be_looked_at_holds_no_other_up(
+    uneven: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect is logged with the pool's name, and the next pool is looked at."""
+    PutPool("a", automatic="propose").run(SYSTEM)
+    real = automatic.see
+
+    def fail(drain: list[str], full: float, pool: str) -> Any:
+        if pool == "a":
+            raise KeyError("disk")
+        return real(drain, full, pool)
+
+    monkeypatch.setattr(automatic, "see", fail)
+
+    assert [look(0), look(600)] == [0, 1]
+    assert "the pool a can't be looked at" in caplog.text
 
 
 def test_a_deposed_controller_begins_nothing(uneven: Any) -> None:
