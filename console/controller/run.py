@@ -54,7 +54,7 @@ LEARN_S = 10.0
 #: A moment of history is kept as often.
 HISTORY_S = 10.0
 #: Storage pools in automatic mode are looked at, and disks that are due sampled, as often.
-POOLS_S = 10.0
+POOLS_S = 30.0
 #: A job waits for it at most: many ends in a row are answered together.
 PLACE_PAUSE_S = 0.05
 

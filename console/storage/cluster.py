@@ -13,12 +13,20 @@ from console.fleet.models import Host
 from console.live.picture import picture
 from console.placements.models import Ledger, Placement
 from console.storage.demand import demand_of
-from console.storage.models import Move, Replica, domain_of
+from console.storage.models import Move, Replica, StoragePool, domain_of
 
 #: What is made even, where replicas ask for it; the first is what is copied.
 RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
 #: Of these no move takes more than the plan's share; the others are rates, which may pile up.
 CAPACITIES = ("disk", "memory")
+
+
+#: What is read of each replica: a cluster has tens of thousands.
+READ = (
+    "state", "leader", "placement__demand", "placement__host_id", "shard__pool_id", "shard__name", "shard__bytes",
+    "shard__growth_bytes_day", "shard__read_bytes_s", "shard__write_bytes_s", "shard__memory_bytes",
+    "shard__replica_count", "shard__spread_level",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,13 +63,14 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         raise Invalid("drain", "unknown", f"no host with a disk is called {min(unknown)}")
     if not hosts:
         raise Invalid("drain", "empty", "no host has a disk to keep shards on")
-    held = list(
-        Replica.objects.filter(placement__state=Placement.State.HELD)
-        .select_related("shard__pool", "placement")
-        .order_by("pk")
-    )
+    there = Replica.objects.filter(placement__state=Placement.State.HELD)
     if pool:
-        held = [replica for replica in held if replica.shard.pool_id == pool]
+        there = there.filter(shard__pool=pool)
+    held = list(there.select_related("shard", "placement").only(*READ).order_by("pk"))
+    # Many shards share few pools, which need not be made anew with each.
+    known = StoragePool.objects.in_bulk({replica.shard.pool_id for replica in held})
+    for replica in held:
+        replica.shard.pool = known[replica.shard.pool_id]
     moving = set(
         Move.objects.exclude(state__in=("planned", "done", "failed", "cancelled")).values_list(
             "shard_id", flat=True
