@@ -17,7 +17,8 @@ from agents.backoff import Backoff
 from agents.commands import CommandDesk
 from agents.identity import DataDirectory, Identity, new_credential
 from agents.link import Link
-from agents.mover import Mover
+from agents.mover import TreeMover
+from agents.movers import Movers, NoMover
 from agents.runner import Runner
 from agents.sampler import Sampler
 from agents.shards import ShardRoot
@@ -113,8 +114,8 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         group=group,
         group_is_host=identity.cgroup is not None,
     )
-    mover = Mover(root, identity.address)
-    desk = CommandDesk(mover.verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
+    movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover()})
+    desk = CommandDesk(movers.verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
     membership = Membership(directory, identity, token, version)
     link = Link(
         identity.url,
@@ -131,5 +132,5 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         async with Runner(directory.worker_socket, link.ask).listen():
             await link.run()
     finally:
-        mover.close()
+        movers.close()
         await asyncio.shield(desk.close())

@@ -1,4 +1,4 @@
-"""Shards between hosts: the verbs shard.serve, shard.fetch, shard.verify and shard.drop.
+"""Shards that are file trees: the verbs shard.serve, shard.fetch, shard.verify and shard.drop of the mover "tree".
 
 The source opens a listener only when told to, for one transfer, on the host's own address and a port the
 kernel picks, and closes it with the transfer or its expiry. All work that blocks is done in threads,
@@ -15,16 +15,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agents.commands import Refusal, Verb
+from agents.commands import Refusal
 from agents.manifest import Summary, WrongTree, summarise
 from agents.shards import NoShard, ShardRoot
 from agents.transfer import KEY_LENGTH, TURN_S, Limits, TransferFailed, Wire, admit, receive_tree, send_tree
 
 MAX_SERVING = 16
 MAX_FETCHING = 2
+MAX_DROPPING = 2
 #: Who presents a wrong key this often is not the peer; the transfer ends.
 MAX_STRANGERS = 16
 ADMIT_S = 5.0
@@ -35,7 +37,15 @@ log = logging.getLogger("steelyard.agent")
 Result = TypeVar("Result")
 
 
-class Mover:
+@dataclass
+class _Fetch:
+    """A tree on its way: its thread's work, and how to end it."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    work: Future[Summary] | None = None
+
+
+class TreeMover:
     """Carries out the shard verbs for one root. address: where this host's own listeners bind."""
 
     def __init__(self, root: ShardRoot, address: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,21 +54,20 @@ class Mover:
         self._clock = clock
         self._stopping = threading.Event()
         self._serving = 0
-        self._fetching: set[str] = set()
+        self._fetching: dict[str, _Fetch] = {}
         self._servers = ThreadPoolExecutor(MAX_SERVING, thread_name_prefix="serve")
         self._fetchers = ThreadPoolExecutor(MAX_FETCHING, thread_name_prefix="fetch")
-        self.verbs: dict[str, Verb] = {
-            "shard.serve": self.serve,
-            "shard.fetch": self.fetch,
-            "shard.verify": self.verify,
-            "shard.drop": self.drop,
-        }
+        # Of their own: what is to be deleted does not wait for long copies to end.
+        self._droppers = ThreadPoolExecutor(MAX_DROPPING, thread_name_prefix="drop")
 
     def close(self) -> None:
         """End every transfer; returns when the threads are gone, within a second or two."""
         self._stopping.set()
+        for fetch in list(self._fetching.values()):
+            fetch.stop.set()
         self._servers.shutdown(cancel_futures=True)
         self._fetchers.shutdown(cancel_futures=True)
+        self._droppers.shutdown(cancel_futures=True)
 
     async def serve(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{transfer, source, key, expires_s} -> {port, files, bytes, digest}; then one peer may fetch."""
@@ -120,18 +129,19 @@ class Mover:
             raise Refusal("digest: 64 hex digits")
         if shard in self._fetching:
             raise Refusal(f"shard {shard!r} is already being fetched")
-        self._fetching.add(shard)
-        work = asyncio.get_running_loop().run_in_executor(
-            self._fetchers,
-            lambda: _translate(
-                lambda: self._fetch(
-                    shard, transfer, where, key, promised, Limits(deadline, self._stopping, rate, self._clock)
-                )
-            ),
+        fetch = self._fetching[shard] = _Fetch()
+        limits = Limits(deadline, fetch.stop, rate, self._clock)
+        fetch.work = self._fetchers.submit(
+            lambda: _translate(lambda: self._fetch(shard, transfer, where, key, promised, limits))
         )
         # The thread decides when the name is free again, also when nobody waits for it any more.
-        work.add_done_callback(lambda _: self._fetching.discard(shard))
-        return _figures(await work)
+        fetch.work.add_done_callback(lambda _: self._fetching.pop(shard, None))
+        try:
+            return _figures(await asyncio.wrap_future(fetch.work))
+        except asyncio.CancelledError:
+            if fetch.stop.is_set() and not self._stopping.is_set():
+                raise Refusal(f"shard {shard!r} was dropped before it was fetched") from None
+            raise
 
     def _fetch(
         self, shard: str, transfer: str, where: tuple[str, int], key: str, promised: Summary, limits: Limits
@@ -176,12 +186,15 @@ class Mover:
         return _figures(await loop.run_in_executor(self._servers, lambda: _translate(read)))
 
     async def drop(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """{shard} -> {}; a shard that is not there is dropped already."""
+        """{shard} -> {}; a shard that is not there is dropped already, one that is being fetched is fetched no more."""
         shard = _text(args, "shard")
-        if shard in self._fetching:
-            raise Refusal(f"shard {shard!r} is being fetched")
+        fetch = self._fetching.get(shard)
+        if fetch is not None and fetch.work is not None:
+            fetch.stop.set()
+            if not fetch.work.cancel():
+                await asyncio.wait([asyncio.wrap_future(fetch.work)])
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._fetchers, lambda: _translate(lambda: self._root.drop(shard)))
+        await loop.run_in_executor(self._droppers, lambda: _translate(lambda: self._root.drop(shard)))
         return {}
 
 

@@ -56,9 +56,9 @@ class Limits:
         self._moved_bytes = 0
 
     def check(self) -> None:
-        """Raise TransferFailed once time is up or the agent stops."""
+        """Raise TransferFailed once time is up or it is to stop: with the agent, or since it is not wanted any more."""
         if self.stopping.is_set():
-            raise TransferFailed("the agent is stopping")
+            raise TransferFailed("it was stopped")
         if self._clock() >= self._deadline:
             raise TransferFailed("expired before it was done")
 

@@ -38,6 +38,7 @@ class Load:
     priority: who may be proposed to leave for whom, -1,000,000 to 1,000,000; nothing leaves by itself.
     tenant: whose it is, for the policy tenant_fair.
     policy: a name in POLICIES; options: as its SCHEMA says.
+    marks: resource to the share of a host's capacity that it may hold with this load, for those that ask for it.
     default_version: of the caller's own default policies, the one that both are of, 0 for none; only kept for who asks.
     Errors: InvalidLoad with the field.
     """
@@ -58,6 +59,7 @@ class Load:
     priority: int = 0
     tenant: str = ""
     default_version: int = 0
+    marks: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -70,11 +72,12 @@ class Load:
         if not isinstance(self.policy, str) or self.policy not in POLICIES:
             reason = f"{str(self.policy)[:80]!r} is none of {', '.join(POLICIES)}."
             raise InvalidLoad("policy", "unknown_policy", reason)
-        for name in ("demand", "options"):
+        for name in ("demand", "options", "marks"):
             if not isinstance(getattr(self, name), Mapping):
                 raise InvalidLoad(name, "not_a_mapping", f"{name} is pairs of name and value.")
         object.__setattr__(self, "demand", self._checked_demand())
         object.__setattr__(self, "labels", self._checked_labels())
+        object.__setattr__(self, "marks", self._checked_marks())
         object.__setattr__(self, "options", dict(self.options))
         for name in ("exclude_hosts", "pin_hosts"):
             object.__setattr__(self, name, _checked_hosts(getattr(self, name), name))
@@ -101,6 +104,13 @@ class Load:
                     f"demand.{name[:80]}", "too_small", "it is too little to be weighed; leave it out."
                 )
         return checked
+
+    def _checked_marks(self) -> dict[str, float]:
+        for name, share in self.marks.items():
+            number = isinstance(share, int | float) and not isinstance(share, bool)
+            if not isinstance(name, str) or not number or not 0.0 < share <= 1.0:
+                raise InvalidLoad(f"marks.{str(name)[:80]}", "out_of_range", "a share above 0, at most 1.")
+        return {name: float(share) for name, share in self.marks.items()}
 
     def _checked_labels(self) -> dict[str, str]:
         try:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancer_core.extending import InvalidRule, check_callables, check_name
-from balancer_core.filters import company, excluded, fits, healthy, labels, pinned, schedulable, spread
+from balancer_core.filters import company, excluded, fits, healthy, labels, marks, pinned, schedulable, spread
 from balancer_core.question import Question
 
 __all__ = [
@@ -64,7 +64,7 @@ COMPILED: Final[dict[str, Filter]] = {healthy.NAME: healthy, schedulable.NAME: s
 
 #: These are asked before the kernel's pass, which leaves out the hosts they refuse.
 PRECOMPUTED: Final[dict[str, Filter]] = {
-    module.NAME: module for module in (excluded, pinned, labels, spread, company)
+    module.NAME: module for module in (excluded, pinned, labels, spread, company, marks)
 }
 
 FILTERS: Final[dict[str, Filter]] = {

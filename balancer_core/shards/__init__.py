@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from balancer_core.shards.goal import Goal, mean, peak
 from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
-from balancer_core.shards.planner import CHUNK, Plan, plan
-from balancer_core.shards.problem import InvalidShards, Resource, Shards, numbered
+from balancer_core.shards.planner import CHUNK, Plan, plan, retrace
+from balancer_core.shards.problem import InvalidShards, Numbers, Resource, Shards, numbered
+from balancer_core.shards.room import holdable
 
 __all__ = [
     "CHUNK",
@@ -14,13 +15,16 @@ __all__ = [
     "Goal",
     "InvalidShards",
     "Limits",
+    "Numbers",
     "Plan",
     "Resource",
     "Schedule",
     "Shards",
     "Step",
+    "holdable",
     "mean",
     "numbered",
     "peak",
     "plan",
+    "retrace",
 ]

@@ -12,7 +12,7 @@ O(N R) before and after. When not to use it: to place one new shard; that is a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,7 +32,7 @@ COLD: Final = 0.0025
 #: Tries between two looks at the budget: some 10 ms.
 CHUNK: Final = 50_000
 
-__all__ = ["CHUNK", "Plan", "plan"]
+__all__ = ["CHUNK", "Plan", "plan", "retrace"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,30 @@ def plan(shards: Shards, goal: Goal, budget: Budget, seed: int, limits: Limits) 
     # Once the goal is met it still cools down: then what need not have moved returns home.
     while searched and 0.0 <= (spent := budget()) < 1.0:
         search.anneal(usual * between(HOT, COLD, spent), CHUNK)
-    schedule = in_order(shards, search.assignment, limits)
+    return _planned(shards, search.assignment, limits)
+
+
+def retrace(shards: Shards, wanted: Numbers, limits: Limits) -> Plan:
+    """The plan that leads to an assignment, place by replica, as far as it is legal: as one that takes an earlier plan
+    back. What would go to a place that takes nothing stays where it is.
+
+    Errors: InvalidShards for an assignment of another shape.
+    """
+    if wanted.shape != shards.home.shape or (
+        len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(shards.host)
+    ):
+        raise InvalidShards("wanted", "wrong_shape", "a place for each replica.")
+    closed = (wanted != shards.home) & ~shards.accepts[wanted]
+    made = _planned(shards, np.where(closed, shards.home, wanted).astype(np.int32), limits)
+    if closed.any():
+        more = f" {int(closed.sum()):,} stay, since where they would go takes nothing now."
+        made = replace(made, sentence=made.sentence + more)
+    return made
+
+
+def _planned(shards: Shards, wanted: Numbers, limits: Limits) -> Plan:
+    leaving = np.flatnonzero(shards.leave)
+    schedule = in_order(shards, wanted, limits)
     at = np.array(shards.home)
     for step in schedule.steps:
         at[step.replica] = step.target

@@ -26,6 +26,7 @@ from console.policies import api as policies
 from console.search import api as search
 from console.storage import api as storage
 from console.storage import api_plans as moves
+from console.storage import api_pools as pools
 from console.traffic import api as traffic
 from console.traffic import api_secrets as traffic_secrets
 from console.traffic import api_settings as traffic_settings
@@ -143,6 +144,10 @@ urlpatterns = [
     path("rebalances/<int:plan>/pause/", moves.PauseOneMovePlan.as_view()),
     path("rebalances/<int:plan>/resume/", moves.ResumeOneMovePlan.as_view()),
     path("rebalances/<int:plan>/cancel/", moves.CancelOneMovePlan.as_view()),
+    path("rebalances/<int:plan>/undo/", moves.UndoOneMovePlan.as_view()),
+    path("storage-capacity/", pools.Capacity.as_view()),
+    path("storage-pools/", pools.Pools.as_view()),
+    path("storage-pools/<name:name>/", pools.OnePool.as_view()),
     path("bulk/", lists.Bulk.as_view()),
     path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
     path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),

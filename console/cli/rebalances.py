@@ -21,6 +21,7 @@ MOVES = ("number", "shard", "source", "target", "state", "error")
 def rebalance_propose(
     drain: Annotated[list[str], typer.Option("--drain", help="A host to empty; repeat for each.")] = [],
     even: Annotated[float | None, typer.Option(help="The fullest over the mean, such as 1.05.")] = None,
+    pool: Annotated[str, typer.Option(help="Whose shards alone move; left out: of all.")] = "",
     mb_s: Annotated[float, typer.Option(help="Megabytes a second of each host, for all its moves.")] = 50.0,
     per_host: Annotated[int, typer.Option(help="Moves of a host at once.")] = 2,
     together: Annotated[int, typer.Option(help="Moves at once in all.")] = 16,
@@ -29,7 +30,8 @@ def rebalance_propose(
 ) -> None:
     """Say which replicas should move where. Hosts that drain or are lost are emptied; nothing moves yet."""
     asked = {
-        "drain": drain, "even": even, "bytes_s": mb_s * 1e6, "per_host": per_host, "together": together, "full": full,
+        "drain": drain, "even": even, "pool": pool, "bytes_s": mb_s * 1e6,
+        "per_host": per_host, "together": together, "full": full,
     }  # fmt: skip
     with api() as client:
         _show_plan(client.post("rebalances/", asked), as_json)
@@ -71,6 +73,13 @@ def rebalance_resume(plan: Plan, reason: Why = "", as_json: Json = False) -> Non
 def rebalance_cancel(plan: Plan, reason: Why = "", as_json: Json = False) -> None:
     """Give up what has not begun; what is under way comes to its end."""
     _act(plan, "cancel", reason, as_json)
+
+
+@app.command("undo")
+def rebalance_undo(plan: Plan, reason: Why = "", as_json: Json = False) -> None:
+    """Propose a plan that takes back what an ended one has moved; nothing moves yet."""
+    with api() as client:
+        _show_plan(client.post(f"rebalances/{plan}/undo/", {"reason": reason}), as_json)
 
 
 def _act(plan: int, verb: str, reason: str, as_json: bool) -> None:

@@ -17,8 +17,13 @@ def shard_create(
     name: str,
     size: Annotated[str, typer.Option(help="What one replica takes on disk, for instance 2Gi.")],
     source: Annotated[str, typer.Option(help="HOST:PATH in the import folder of that host's agent.")],
-    replicas: Annotated[int, typer.Option()] = 2,
-    spread: Annotated[str, typer.Option(help='A label that no two replicas share, or "host".')] = "host",
+    replicas: Annotated[int | None, typer.Option(help="Copies; left out: as the pool says.")] = None,
+    spread: Annotated[str | None, typer.Option(help='A label that no two replicas share, or "host".')] = None,
+    pool: Annotated[str, typer.Option(help="The storage pool; left out: default.")] = "",
+    growth: Annotated[str, typer.Option(help="What it grows by in a day, for instance 1Gi.")] = "",
+    read: Annotated[str, typer.Option(help="What is read of it in a second, for instance 10Mi.")] = "",
+    write: Annotated[str, typer.Option(help="What is written to it in a second.")] = "",
+    memory: Annotated[str, typer.Option(help="What each replica holds in memory.")] = "",
     as_json: Json = False,
 ) -> None:
     """Place a shard's replicas and copy them there."""
@@ -32,10 +37,42 @@ def shard_create(
         "source_path": path,
         "replicas": replicas,
         "spread": spread,
+        "pool": pool,
+        **_loads(growth, read, write, memory),
     }
     with api() as client:
         answer = client.post("shards/", shard)
     _show_shards([answer], answer, as_json)
+
+
+@app.command("measure")
+def shard_measure(
+    name: str,
+    size: Annotated[str, typer.Option(help="What it takes now; growth is learned from it.")] = "",
+    growth: Annotated[str, typer.Option(help="What it grows by in a day; no longer learned.")] = "",
+    read: Annotated[str, typer.Option(help="What is read of it in a second.")] = "",
+    write: Annotated[str, typer.Option(help="What is written to it in a second.")] = "",
+    memory: Annotated[str, typer.Option(help="What each replica holds in memory.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say how large a shard is and how it is used; its hosts' promises follow."""
+    said: dict[str, Any] = _loads(growth, read, write, memory)
+    if size:
+        said["bytes"] = round(amounts([f"disk={size}"], "--size")["disk"])
+    with api() as client:
+        answer = client.patch(f"shards/{name}/", said)
+    _show_shards([answer], answer, as_json)
+
+
+def _loads(growth: str, read: str, write: str, memory: str) -> dict[str, float]:
+    said = {}
+    for field, option, text in (
+        ("growth_bytes_day", "--growth", growth), ("read_bytes_s", "--read", read),
+        ("write_bytes_s", "--write", write), ("memory_bytes", "--memory", memory),
+    ):  # fmt: skip
+        if text:
+            said[field] = amounts([f"disk={text}"], option)["disk"]
+    return said
 
 
 @app.command("list")
@@ -55,7 +92,7 @@ def _show_shards(shards: list[dict[str, Any]], answer: Any, as_json: bool) -> No
             for shard in shards
         ]
     )
-    show(rows, as_json, "name", "bytes", "spread_level", "replicas")
+    show(rows, as_json, "name", "pool", "bytes", "spread_level", "replicas")
 
 
 @app.command("verify")

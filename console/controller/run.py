@@ -33,6 +33,9 @@ from console.live.picture import picture
 from console.live.threads import in_thread
 from console.live.ticks import decode_tick
 from console.policies.defaults import defaults
+from console.storage.automatic import look_at_pools
+from console.storage.filling import sample_disks
+from console.storage.leftovers import clear_leftovers
 from console.storage.moves import advance_replicas
 from console.storage.moving import advance_moves
 from console.storage.scrub import scrub_some
@@ -50,6 +53,8 @@ HOUSE_S = 600.0
 LEARN_S = 10.0
 #: A moment of history is kept as often.
 HISTORY_S = 10.0
+#: Storage pools in automatic mode are looked at, and disks that are due sampled, as often.
+POOLS_S = 30.0
 #: A job waits for it at most: many ends in a row are answered together.
 PLACE_PAUSE_S = 0.05
 
@@ -103,6 +108,7 @@ class Controller:
             self._loop(self._keep_house, HOUSE_S, deposed),
             self._loop(self._learn_on(epoch), LEARN_S, deposed),
             self._loop(self._keep_history(epoch), HISTORY_S, deposed),
+            self._loop(self._look_at_pools_once(epoch), POOLS_S, deposed),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
@@ -213,7 +219,9 @@ class Controller:
     def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
-            moved = advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch)
+            moved = (
+                advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch) + clear_leftovers(epoch)
+            )
         if moved:
             bells.ring_commands()
 
@@ -237,6 +245,20 @@ class Controller:
             await in_thread(learn_needs, epoch)
 
         return learn
+
+    def _look_at_pools_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def look_at_pools_once() -> None:
+            await in_thread(self._look_at_pools, epoch)
+
+        return look_at_pools_once
+
+    def _look_at_pools(self, epoch: int) -> None:
+        now = timezone.now()
+        with fenced(epoch):
+            sample_disks(now)
+        # Searching takes a while: nobody waits for the fence meanwhile.
+        if look_at_pools(epoch, now):
+            bells.ring_shards()
 
     def _detect(self, epoch: int) -> None:
         hosts = [(name, since is not None) for name, since in Host.objects.values_list("name", "lost_since")]

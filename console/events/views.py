@@ -18,7 +18,7 @@ from console.pages.frame import page
 from console.pages.lists import uuid_of
 
 #: Kinds of subjects whose pages are named like them.
-WITH_PAGE = ("host", "service", "job", "shard", "policy")
+WITH_PAGE = ("host", "service", "job", "shard", "storage-pool", "rebalance", "policy")
 
 
 @dataclass(frozen=True)

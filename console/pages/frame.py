@@ -41,7 +41,7 @@ PLACES = (
     Place("certificates", "Certificates", "/certificates/", "c", "tls keys api"),
     Place("engines", "Engines", "/engines/", "x", "envoy nodes rollout"),
     Place("jobs", "Jobs", "/jobs/", "j"),
-    Place("shards", "Shards", "/shards/", "s"),
+    Place("shards", "Shards", "/shards/", "s", "storage pools capacity rebalance"),
     Place("placements", "Placements", "/placements/", "l", "loads reserved held release"),
     Place("decisions", "Decisions", "/decisions/", "d"),
     Place("plans", "Plan", "/plans/", "p"),

@@ -24,7 +24,7 @@ from console.placements import views as placements
 from console.plans import views as plans
 from console.policies import views as policies
 from console.search import views as search
-from console.storage import plans_page
+from console.storage import capacity_page, plans_page, pools_page
 from console.storage import views as storage
 from console.traffic import endpoints_page
 from console.traffic import secrets_page as traffic_secrets
@@ -82,8 +82,15 @@ urlpatterns: list[URLPattern] = [
     path("shards/", storage.shards, name="shards"),
     path("shards/<slug:name>/", storage.shard, name="shard"),
     path("shards/<slug:name>/verify/", storage.verify_shard, name="verify-shard"),
+    path("shards/<slug:name>/measure/", storage.measure_shard, name="measure-shard"),
+    path("shards/<slug:name>/remove/", storage.remove_shard, name="remove-shard"),
+    path("storage-capacity/", capacity_page.capacity_page, name="storage-capacity"),
+    path("storage-pools/", pools_page.pools, name="storage-pools"),
+    path("storage-pools/<slug:name>/", pools_page.pool, name="storage-pool"),
+    path("storage-pools/<slug:name>/remove/", pools_page.remove_pool, name="remove-storage-pool"),
     path("rebalances/", plans_page.rebalances, name="rebalances"),
     path("rebalances/<int:plan>/", plans_page.rebalance, name="rebalance"),
+    path("rebalances/<int:plan>/undo/", plans_page.undo_rebalance, name="undo-rebalance"),
     path("rebalances/<int:plan>/<slug:verb>/", plans_page.rebalance_action, name="rebalance-action"),
     path("placements/", placements_page.placements, name="placements"),
     path("decisions/", placements.decisions, name="decisions"),

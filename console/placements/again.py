@@ -69,7 +69,7 @@ def _request(decision: Decision, asked: Mapping[str, Any]) -> dict[str, Any]:
         "demand": decision.document.get("demand", {}),
         "policy": decision.policy,
     }
-    for name in ("group", "priority", "tenant", "labels", "options", *_LISTS, "prefer"):
+    for name in ("group", "priority", "tenant", "labels", "options", "marks", *_LISTS, "prefer"):
         if name in asked:
             request[name] = asked[name]
     if "spread" in asked:
@@ -92,6 +92,8 @@ def _unsayable(request: Mapping[str, Any]) -> str:
         return "The command has no word for counts of its own."
     if any(_odd(each) for each in request.get("spread", ())):
         return "The command has no word for this number in one domain."
+    if request.get("marks"):
+        return "The command has no word for marks."
     if any(":" in each["group"] for name in ("near", "apart") for each in request.get(name, ())):
         return "The command has no word for a group with a colon in its name."
     if any("." in key for key in _keys(request.get("options", {}))):

@@ -18,9 +18,9 @@ def asked_of(load: Load) -> dict[str, Any] | None:
     Long lists are cut at MOST_NAMED, and NAME_more says how many are left out.
     """
     asked: dict[str, Any] = {}
-    for name in ("group", "priority", "tenant", "labels", "options", "default_version"):
+    for name in ("group", "priority", "tenant", "labels", "options", "default_version", "marks"):
         if value := getattr(load, name):
-            asked[name] = dict(value) if name in ("labels", "options") else value
+            asked[name] = dict(value) if name in ("labels", "options", "marks") else value
     for name in ("pin_hosts", "exclude_hosts"):
         if hosts := getattr(load, name):
             _cut(asked, name, sorted(hosts))

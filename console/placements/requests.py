@@ -152,6 +152,11 @@ class LoadRequest(Strict):
     options = serializers.DictField(
         default=dict, help_text="The policy's own options; where none is named, over the default's."
     )
+    marks = serializers.DictField(
+        child=serializers.FloatField(),
+        default=dict,
+        help_text="Resource to the share of it that a host may hold with this load.",
+    )
     replicas = serializers.IntegerField(
         min_value=1,
         max_value=MOST_LOADS,
@@ -185,6 +190,7 @@ def load_from(values: dict[str, Any]) -> Load:
         group=values["group"],
         priority=values["priority"],
         tenant=values["tenant"],
+        marks=values["marks"],
         **chosen(values["kind"], values["policy"], values["options"]),
     )
 

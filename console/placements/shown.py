@@ -112,6 +112,8 @@ def asked_in_words(asked: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         lines.append(
             ("Prefers", f"{each['level']} {each['value']}; others are charged {figure(each['weight'])}")
         )
+    for name, share in asked.get("marks", {}).items():
+        lines.append((f"At most of {name}", f"{100.0 * share:.0f} % full"))
     if "options" in asked:
         lines.append(("Options", said(asked["options"])))
     return lines

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from balancer_core.filters import FILTERS, company, excluded, labels, pinned, spread
+from balancer_core.filters import FILTERS, company, excluded, labels, marks, pinned, spread
 
 Verdict = Literal["yes", "no", "idle", "unasked", "unknown"]
 
@@ -28,6 +28,7 @@ _READS: Final[Mapping[str, tuple[str, ...]]] = {
     labels.NAME: ("labels",),
     spread.NAME: ("spread",),
     company.NAME: ("near", "apart"),
+    marks.NAME: ("marks",),
 }
 #: The ledger's no, after every rule had said yes (console.placements.actions.commit.overtaken).
 TAKEN: Final = "taken"

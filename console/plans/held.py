@@ -84,6 +84,7 @@ def _load(
         pin_hosts=frozenset(asked.get("pin_hosts", ())),
         policy=policy,
         options=asked.get("options", {}),
+        marks=asked.get("marks", {}),
         group=group,
         priority=priority,
         tenant=asked.get("tenant", ""),

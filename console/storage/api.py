@@ -8,9 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import Operator, ReadOrOperate
+from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.storage import listing
-from console.storage.actions.shards import MOST_REPLICAS, CreateShard, RemoveShard, ScrubShard
+from console.storage.actions.measuring import MeasureShard
+from console.storage.actions.pools import MOST_PIECES
+from console.storage.actions.shards import CreateShard, RemoveShard, ScrubShard
 from console.storage.models import Replica, Shard
 
 
@@ -19,15 +22,49 @@ class ShardRequest(serializers.Serializer):
     bytes = serializers.IntegerField(min_value=1, max_value=2**60)
     source_host = serializers.CharField(max_length=63)
     source_path = serializers.CharField(
-        max_length=500, help_text="In the import folder of that host's agent."
+        max_length=500,
+        allow_blank=True,
+        default="",
+        help_text="In the import folder of that host's agent; not needed where others fill the pool.",
     )
-    replicas = serializers.IntegerField(min_value=1, max_value=MOST_REPLICAS, default=2)
+    pool = serializers.CharField(
+        max_length=63, allow_blank=True, default="", help_text="Left out: the default pool."
+    )
+    replicas = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_PIECES,
+        allow_null=True,
+        default=None,
+        help_text="Left out: as the pool says.",
+    )
     spread = serializers.CharField(
-        max_length=63, default="host", help_text='zone, rack or another label, or "host".'
+        max_length=63,
+        allow_null=True,
+        default=None,
+        help_text='zone, rack or another label, or "host"; left out: as the pool says.',
     )
     policy = serializers.CharField(
-        max_length=64, allow_blank=True, default="", help_text="Left out: the default of shards."
+        max_length=64, allow_blank=True, default="", help_text="Left out: the pool's."
     )
+    growth_bytes_day = serializers.FloatField(
+        allow_null=True, default=None, help_text="Left out: learned from the sizes that are reported."
+    )
+    read_bytes_s = serializers.FloatField(default=0.0)
+    write_bytes_s = serializers.FloatField(default=0.0)
+    memory_bytes = serializers.FloatField(default=0.0, help_text="Of each replica.")
+
+
+class MeasureRequest(StrictSerializer):
+    """What a shard is now; what is left out stays as it was."""
+
+    bytes = serializers.IntegerField(min_value=1, max_value=2**60, allow_null=True, default=None)
+    growth_bytes_day = serializers.FloatField(
+        allow_null=True, default=None, help_text="Given, and no longer learned."
+    )
+    read_bytes_s = serializers.FloatField(allow_null=True, default=None)
+    write_bytes_s = serializers.FloatField(allow_null=True, default=None)
+    memory_bytes = serializers.FloatField(allow_null=True, default=None)
+    learn = serializers.BooleanField(default=False, help_text="Learn growth from the sizes again.")
 
 
 class ReplicaShown(serializers.ModelSerializer):
@@ -37,7 +74,7 @@ class ReplicaShown(serializers.ModelSerializer):
 
     class Meta:
         model = Replica
-        fields = ["host", "state", "attempt", "error", "decision", "ready_at", "verified_at"]
+        fields = ["host", "leader", "state", "attempt", "error", "decision", "ready_at", "verified_at"]
 
 
 class ShardShown(serializers.ModelSerializer):
@@ -48,7 +85,13 @@ class ShardShown(serializers.ModelSerializer):
         model = Shard
         fields = [
             "name",
+            "pool",
             "bytes",
+            "growth_bytes_day",
+            "growth_given",
+            "read_bytes_s",
+            "write_bytes_s",
+            "memory_bytes",
             "digest",
             "spread_level",
             "source_host",
@@ -83,6 +126,13 @@ class OneShard(ActionView):
     @extend_schema(responses=ShardShown)
     def get(self, request: Request, name: str) -> Response:
         return Response(ShardShown(find(SHARDS, "shard", name=name)).data)
+
+    @extend_schema(request=MeasureRequest, responses=ShardShown)
+    def patch(self, request: Request, name: str) -> Response:
+        asked = MeasureRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        shard = self.act(request, MeasureShard(name, **asked.validated_data))
+        return Response(ShardShown(SHARDS.get(pk=shard.pk)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:

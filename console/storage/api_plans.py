@@ -12,6 +12,7 @@ from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.storage import listing
 from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan
+from console.storage.actions.undo import UndoMovePlan
 from console.storage.models import Move, MovePlan
 
 
@@ -28,6 +29,9 @@ class MovePlanRequest(StrictSerializer):
         default=None, allow_null=True,
         help_text="The fullest host over the mean that is aimed for, such as 1.05; null to move only what must leave.",
     )  # fmt: skip
+    pool = serializers.CharField(
+        max_length=63, allow_blank=True, default="", help_text="Whose shards alone move; left out: of all."
+    )
     bytes_s = serializers.FloatField(
         default=50e6, help_text="Of each host's network, for all its moves together."
     )
@@ -51,11 +55,15 @@ class ShardMoveShown(serializers.ModelSerializer):
 class MovePlanShown(serializers.ModelSerializer):
     per_host = serializers.IntegerField()
     together = serializers.IntegerField()
+    undoes = serializers.IntegerField(
+        source="undoes_id", allow_null=True, help_text="The plan that it takes back."
+    )
 
     class Meta:
         model = MovePlan
         fields = [
-            "id", "state", "sentence", "asked", "before", "after", "bytes_s", "per_host", "together", "full",
+            "id", "state", "pool", "automatic", "undoes", "sentence", "asked", "before", "after",
+            "bytes_s", "per_host", "together", "full",
             "takes_s", "created_at", "created_by", "applied_at", "ended_at",
         ]  # fmt: skip
 
@@ -132,3 +140,16 @@ class CancelOneMovePlan(_ActOnMovePlan):
     """Give up what has not begun; what is under way comes to its end."""
 
     verb = "cancel"
+
+
+class UndoOneMovePlan(ActionView):
+    """Propose a plan that takes back what an ended one has moved."""
+
+    permission_classes = [Operator]
+
+    @extend_schema(request=ReasonRequest, responses={201: MovePlanWhole})
+    def post(self, request: Request, plan: int) -> Response:
+        asked = ReasonRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        proposed = self.act(request, UndoMovePlan(plan, **asked.validated_data))
+        return Response(MovePlanWhole(WHOLE.get(pk=proposed.pk)).data, status=201)

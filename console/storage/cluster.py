@@ -1,8 +1,8 @@
-"""The shards as they are: the ledger's hosts and the ready replicas, in the words of balancer_core.shards."""
+"""The shards as they are: hosts, what is held of them and the ready replicas, in the words of balancer_core.shards."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from balancer_core.shards import Goal, Resource, Shards, mean, numbered
 from console.actions import Invalid
 from console.fleet.models import Host
+from console.live.picture import picture
 from console.placements.models import Ledger, Placement
-from console.storage.models import Move, Replica, domain_of
+from console.storage.demand import demand_of
+from console.storage.models import Move, Replica, StoragePool, domain_of
 
 #: What is made even, where replicas ask for it; the first is what is copied.
 RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
@@ -19,23 +21,35 @@ RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
 CAPACITIES = ("disk", "memory")
 
 
+#: What is read of each replica: a cluster has tens of thousands.
+READ = (
+    "state", "leader", "placement__demand", "placement__host_id", "shard__pool_id", "shard__name", "shard__bytes",
+    "shard__growth_bytes_day", "shard__read_bytes_s", "shard__write_bytes_s", "shard__memory_bytes",
+    "shard__replica_count", "shard__spread_level",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Seen:
     """shards: the problem; hosts and replicas: whose numbers it uses. busy: shards that are left out since one of
-    their replicas is being made or moved."""
+    their replicas is being made or moved. full: no move fills a disk above this share; high: above it shards leave.
+    """
 
     shards: Shards
     hosts: Sequence[Host]
     replicas: Sequence[Replica]
     busy: int
+    full: float
+    high: float
 
     @property
     def resources(self) -> list[str]:
         return [resource.name for resource in self.shards.resources]
 
 
-def see(drain: Collection[str], full: float) -> Seen:
-    """Read hosts, ledger and replicas. drain: hosts to empty, beside those that drain. full: of disk and memory.
+def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
+    """Read hosts, ledger and replicas. drain: hosts to empty, beside those that drain. full: of disk and memory; the
+    low watermarks of the pools whose shards are looked at make it less. pool: whose shards alone, "" for all.
 
     Raises Invalid for a host to drain that is not there, and where there is nothing to plan with.
     """
@@ -49,11 +63,14 @@ def see(drain: Collection[str], full: float) -> Seen:
         raise Invalid("drain", "unknown", f"no host with a disk is called {min(unknown)}")
     if not hosts:
         raise Invalid("drain", "empty", "no host has a disk to keep shards on")
-    held = list(
-        Replica.objects.filter(placement__state=Placement.State.HELD)
-        .select_related("shard", "placement")
-        .order_by("pk")
-    )
+    there = Replica.objects.filter(placement__state=Placement.State.HELD)
+    if pool:
+        there = there.filter(shard__pool=pool)
+    held = list(there.select_related("shard", "placement").only(*READ).order_by("pk"))
+    # Many shards share few pools, which need not be made anew with each.
+    known = StoragePool.objects.in_bulk({replica.shard.pool_id for replica in held})
+    for replica in held:
+        replica.shard.pool = known[replica.shard.pool_id]
     moving = set(
         Move.objects.exclude(state__in=("planned", "done", "failed", "cancelled")).values_list(
             "shard_id", flat=True
@@ -65,14 +82,14 @@ def see(drain: Collection[str], full: float) -> Seen:
         replica for replica in held
         if replica.state == Replica.State.READY and replica.shard_id not in moving and replica.placement.host_id in row
     ]  # fmt: skip
-    names = [
-        name
-        for name in RESOURCES
-        if name == "disk" or any(each.placement.demand.get(name) for each in chosen)
-    ]
+    # What each asks for now; a replica that outgrew its host is promised less there.
+    asked = [demand_of(each.shard, leader=each.leader) for each in chosen]
+    names = [name for name in RESOURCES if name == "disk" or any(each.get(name) for each in asked)]
     names = [name for name in names if all(lines[host.pk].get(name, (0.0, 0.0))[0] > 0 for host in hosts)]
-    demand = np.array([[each.placement.demand.get(name, 0.0) for name in names] for each in chosen])
-    demand = demand.reshape(len(chosen), len(names))
+    demand = _table(asked, names)
+    promised = _table([each.placement.demand for each in chosen], names)
+    pools = {each.shard.pool_id: each.shard.pool for each in chosen}.values()
+    full = min([full, *(each.low for each in pools)])
     home = np.array([row[each.placement.host_id] for each in chosen], dtype=np.int32)
     shards = list(dict.fromkeys(each.shard_id for each in chosen))
     place = {shard: number for number, shard in enumerate(shards)}
@@ -86,7 +103,9 @@ def see(drain: Collection[str], full: float) -> Seen:
     return Seen(
         Shards(
             resources=tuple(
-                _resource(name, [lines[host.pk][name] for host in hosts], home, demand[:, number], full)
+                _resource(
+                    name, [lines[host.pk][name] for host in hosts], hosts, home, promised[:, number], full
+                )
                 for number, name in enumerate(names)
             ),
             host=np.arange(len(hosts), dtype=np.int32),
@@ -102,19 +121,32 @@ def see(drain: Collection[str], full: float) -> Seen:
         hosts,
         chosen,
         len(moving),
+        full,
+        min((each.high for each in pools), default=1.0),
     )
 
 
+def _table(
+    rows: Sequence[Mapping[str, float]], names: Sequence[str]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """float64[rows, names]."""
+    return np.array([[each.get(name, 0.0) for name in names] for each in rows]).reshape(len(rows), len(names))
+
+
 def _resource(
-    name: str, lines: Sequence[tuple[float, float]], home: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
-    demand: np.ndarray[tuple[int, ...], np.dtype[np.float64]], full: float,
+    name: str, lines: Sequence[tuple[float, float]], hosts: Sequence[Host],
+    home: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+    promised: np.ndarray[tuple[int, ...], np.dtype[np.float64]], full: float,
 ) -> Resource:  # fmt: skip
-    """base is what the ledger has promised to others than these replicas."""
-    capacity, reserved = (np.array(column) for column in zip(*lines, strict=True))
-    ours = np.bincount(home, weights=demand, minlength=len(lines))
-    ceiling = full if name in CAPACITIES else None
+    """base is what others than these replicas hold: of what fills up the larger of promised and measured."""
+    capacity, holds = (np.array(column) for column in zip(*lines, strict=True))
+    ours = np.bincount(home, weights=promised, minlength=len(lines))
+    ceiling = None
+    if name in CAPACITIES:
+        ceiling = full
+        holds = np.maximum(holds, [picture.used(host.name).get(name, 0.0) for host in hosts])
     return Resource(
-        name, np.arange(len(lines), dtype=np.int32), capacity, np.maximum(reserved - ours, 0.0), ceiling
+        name, np.arange(len(lines), dtype=np.int32), capacity, np.maximum(holds - ours, 0.0), ceiling
     )
 
 
@@ -124,11 +156,15 @@ def _apart(host: Host, level: str) -> str:
 
 
 def goal_of(seen: Seen, even: float | None) -> Goal:
-    """even: the fullest host over the mean that is aimed for; None: only what must leave moves."""
-    if even is None:
-        return Goal.as_now(seen.shards)
-    # Where one replica alone is more than that, no plan can do better; it must not be tried in vain.
-    return Goal(tuple(max(even, floor) for floor in _floors(seen.shards)))
+    """even: the fullest host over the mean that is aimed for; None: only what must leave moves. What is above the high
+    watermark must leave in any case."""
+    shards = seen.shards
+    # Where one replica alone is more than what is asked, no plan can do better; it must not be tried in vain.
+    floors = _floors(shards)
+    peaks = list(Goal.as_now(shards).peaks) if even is None else [max(even, floor) for floor in floors]
+    if level := mean(shards, 0):
+        peaks[0] = max(1.0, min(peaks[0], seen.high / level))
+    return Goal(tuple(peaks))
 
 
 def _floors(shards: Shards) -> list[float]:

@@ -1,4 +1,4 @@
-"""Shards: file trees kept as replicas on hosts of different failure domains, and plans of moves between them."""
+"""Shards in pools, kept as replicas on hosts of different failure domains, and plans of moves between them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,89 @@ def domain_of(host: Host, level: str) -> str:
     return host.name if level == HOST else str(host.labels.get(level, ""))
 
 
+class StoragePool(models.Model):
+    """How the shards of a pool are kept, and where.
+
+    data, parity: a shard is kept as so many pieces, each of bytes / data, and outlives the loss of parity of them.
+    One of data is replicas: whole copies. More is an erasure set, which is placed here and filled by others.
+    spread_level: the label (zone, rack) or "host" that no two pieces share.
+    low, high: shares of a disk. Above low nothing new is placed; above high shards leave.
+    policy: by which pieces are placed, "" for the default of shards. mover: who copies them.
+    keep_days: beside a shard's bytes, room for so many days of its growth is reserved.
+    automatic: what is done once the fullest host has been above `threshold` times the mean for hold_s, a host above
+    high, or one with pieces lost or drained: nothing, a proposal, or carried out. The aim is threshold - margin, and
+    what gains less than margin is not worth a plan. bytes_s: of each host's network, for moves that begin so.
+    above_since, said: since when that holds, and what was said of it last.
+    """
+
+    class Mover(models.TextChoices):
+        TREE = "tree"
+        NONE = "none"
+
+    class Automatic(models.TextChoices):
+        OFF = "off"
+        PROPOSE = "propose"
+        CARRY_OUT = "carry-out"
+
+    name = models.CharField(max_length=63, primary_key=True)
+    data = models.PositiveSmallIntegerField(default=1)
+    parity = models.PositiveSmallIntegerField(default=1)
+    spread_level = models.CharField(max_length=63, default="host")
+    low = models.FloatField(default=0.9)
+    high = models.FloatField(default=0.95)
+    policy = models.CharField(max_length=64, blank=True)
+    mover = models.CharField(max_length=16, choices=Mover.choices, default=Mover.TREE)
+    keep_days = models.FloatField(default=0.0)
+    automatic = models.CharField(max_length=16, choices=Automatic.choices, default=Automatic.OFF)
+    threshold = models.FloatField(default=1.2)
+    hold_s = models.FloatField(default=600.0)
+    margin = models.FloatField(default=0.05)
+    bytes_s = models.FloatField(default=50e6)
+    above_since = models.DateTimeField(null=True)
+    said = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def pieces(self) -> int:
+        return self.data + self.parity
+
+    @property
+    def kind(self) -> str:
+        return "replicas" if self.data == 1 else "erasure"
+
+    @property
+    def kept_as(self) -> str:
+        """In words."""
+        if self.data > 1:
+            return f"erasure {self.data}+{self.parity}"
+        return "1 copy" if self.pieces == 1 else f"{self.pieces} copies"
+
+
 class Shard(models.Model):
     """One file tree and where its first copy lies.
+
+    bytes: of the whole shard. growth_bytes_day: given, or learned from sizes, the last ones that were reported as
+    [seconds since 1970, bytes]. read_bytes_s, write_bytes_s: of the whole shard; memory_bytes: of each replica.
 
     digest: SHA-256 hex over the tree's manifest, learned from the source when the first copy is made.
     spread_level: the label (zone, rack) or "host" that no two replicas may share.
     """
 
     name = models.CharField(max_length=63, unique=True)
+    pool = models.ForeignKey(StoragePool, on_delete=models.PROTECT, related_name="shards")
     bytes = models.PositiveBigIntegerField()
+    growth_bytes_day = models.FloatField(default=0.0)
+    growth_given = models.BooleanField(default=False)
+    read_bytes_s = models.FloatField(default=0.0)
+    write_bytes_s = models.FloatField(default=0.0)
+    memory_bytes = models.FloatField(default=0.0)
+    sizes = models.JSONField(default=list)
     replica_count = models.PositiveIntegerField()
     spread_level = models.CharField(max_length=63)
     source_host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="source_shards")
@@ -40,7 +114,10 @@ class Shard(models.Model):
 
 
 class Replica(models.Model):
-    """One copy of a shard on one host, and how far its making has come."""
+    """One copy of a shard (of an erasure set: one piece) on one host, and how far its making has come.
+
+    leader: the copy that is read and written first; of an erasure set none is.
+    """
 
     class State(models.TextChoices):
         RESERVED = "reserved"
@@ -52,6 +129,7 @@ class Replica(models.Model):
 
     shard = models.ForeignKey(Shard, on_delete=models.CASCADE, related_name="replicas")
     placement = models.OneToOneField(Placement, on_delete=models.PROTECT, related_name="replica")
+    leader = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RESERVED)
     attempt = models.PositiveIntegerField(default=0)
     # Both commands of the transfer under way; a new attempt makes new ones.
@@ -70,9 +148,32 @@ class Replica(models.Model):
         ordering = ["id"]
 
 
+class Leftover(models.Model):
+    """A tree that counts no more and is still to be deleted: its host is told until it says that it has. Meanwhile no
+    copy of a shard of that name goes there."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="leftovers")
+    shard = models.CharField(max_length=63)
+    mover = models.CharField(max_length=16)
+    drop = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["host", "shard"], name="leftover_once")]
+
+
+class DiskSeen(models.Model):
+    """What was in use of a host's disk, now and then: samples of [seconds since 1970, bytes], oldest first."""
+
+    host = models.OneToOneField(Host, on_delete=models.CASCADE, related_name="disk_seen")
+    samples = models.JSONField(default=list)
+
+
 class MovePlan(models.Model):
     """Moves that belong together: proposed, then applied, paused, ended.
 
+    pool: whose shards move, "" for those of all. automatic: made by the controller for its pool. undoes: the plan
+    whose moves these take back.
     bytes_s: what the moves of one host may take of its network, all together. per_host, together: moves at once of
     a host, of the cluster. full: no move fills a host's disk above this share. takes_s: as planned. before, after:
     for each resource the fullest host over the mean.
@@ -86,6 +187,9 @@ class MovePlan(models.Model):
         CANCELLED = "cancelled"
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.PROPOSED)
+    pool = models.CharField(max_length=63, blank=True)
+    automatic = models.BooleanField(default=False)
+    undoes = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="undone_by")
     sentence = models.TextField()
     asked = models.JSONField()
     before = models.JSONField()

@@ -63,7 +63,9 @@ def advance_replicas(epoch: int) -> int:
     """
     open_replicas = list(
         Replica.objects.select_for_update(of=("self",))
-        .select_related("shard__source_host", "placement__host", "serve__host", "fetch", "arrival__plan")
+        .select_related(
+            "shard__source_host", "shard__pool", "placement__host", "serve__host", "fetch", "arrival__plan"
+        )
         .filter(state__in=(Replica.State.RESERVED, Replica.State.COPYING))
     )
     under_way = sum(replica.serve is not None and _move_of(replica) is None for replica in open_replicas)
@@ -120,6 +122,7 @@ def _begin(replica: Replica, epoch: int) -> None:
         host,
         "shard.serve",
         {
+            "mover": replica.shard.pool.mover,
             "transfer": str(replica.transfer),
             "source": source,
             "key": secrets.token_hex(32),
@@ -140,14 +143,14 @@ def _origin(replica: Replica) -> tuple[Host, str]:
     what is repaired; a new shard from the tree that its operator put there."""
     shard, move = replica.shard, _move_of(replica)
     if move is None and replica.ready_at is None:
-        return shard.source_host, shard.source_path
+        return shard.source_host, shard.source_path or shard.name
     ready = shard.replicas.filter(state=Replica.State.READY, placement__host__lost_since=None)
     copies = list(ready.select_related("placement__host"))
     # By turns, so that a copy which can't be read is not asked again and again.
     leaving = move.leaving_id if move else None
     copies.sort(key=lambda copy: (copy.pk != leaving, copy.pk))
     if not copies:
-        return shard.source_host, shard.source_path
+        return shard.source_host, shard.source_path or shard.name
     return copies[replica.attempt % len(copies)].placement.host, shard.name
 
 
@@ -180,6 +183,7 @@ def _fetch(replica: Replica, epoch: int) -> None:
         replica.placement.host,
         "shard.fetch",
         {
+            "mover": shard.pool.mover,
             "transfer": str(replica.transfer),
             "shard": shard.name,
             "address": serve.host.address,

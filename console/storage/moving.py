@@ -7,7 +7,7 @@ Theory of operation
   ceases to. Before it, a failed copy is undone and nothing has changed.
 - deleting -> done: the old tree is deleted only while at least as many other copies are ready, on hosts that are
   heard of, as the shard shall have. Its room is given back when its host has answered.
-- A host that is gone is told all the same; what it holds of the ledger is given back at once.
+- A host that is gone is told all the same, by leftovers.py; what it holds of the ledger is given back at once.
 Killed anywhere, the next sweep reads the rows and does what they say: a step is in the database whole or not at all,
 and every command may be given twice. Only the controller calls this, with its epoch.
 """
@@ -31,14 +31,14 @@ from console.placements.actions.commit import commit
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Ledger
 from console.policies.defaults import chosen
+from console.storage.demand import demand_of
+from console.storage.leftovers import held_up, leave
 from console.storage.models import Move, MovePlan, Replica, domain_of
 
 log = logging.getLogger(__name__)
 
 UNDER_WAY = (Move.State.COPYING, Move.State.DELETING, Move.State.UNDOING)
 DROP_LIFE_S = 600.0
-#: For a host that does not answer now: told when it comes back.
-LATE_DROP_LIFE_S = 7 * 86_400.0
 DROP_AGAIN_S = 5.0
 
 
@@ -61,7 +61,9 @@ def advance_moves(epoch: int) -> int:
     changed = 0
     under_way = list(
         Move.objects.select_for_update(of=("self",))
-        .select_related("plan", "shard", "drop", "leaving__placement__host", "arriving__placement__host")
+        .select_related(
+            "plan", "shard__pool", "drop", "leaving__placement__host", "arriving__placement__host"
+        )
         .filter(state__in=UNDER_WAY)
     )
     for move in under_way:
@@ -107,7 +109,7 @@ def _begin_some(plan: MovePlan, epoch: int) -> int:
     moving = {shard for _, _, shard in under_way}
     count, changed = len(under_way), 0
     waiting = plan.moves.filter(state=Move.State.PLANNED).select_related(
-        "plan", "shard", "leaving__placement__host"
+        "plan", "shard__pool", "leaving__placement__host"
     )
     for move in waiting.order_by("number")[: 50 * plan.together]:
         if count >= plan.together:
@@ -134,7 +136,11 @@ def _begin(move: Move, *, hopes: bool) -> bool:
     if target.lost_since:
         return _fail(move, f"{move.target} is lost")
     line = Ledger.objects.filter(host=target, resource="disk").first()
-    size = float(leaving.placement.demand.get("disk", 0.0))
+    if move.target in held_up(move.shard.name):
+        return _fail(move, f"{move.target} has an earlier tree of it to delete")
+    # What it asks for now: it may have outgrown what its host had room for.
+    demand = demand_of(move.shard, leader=leaving.leader)
+    size = demand.get("disk", 0.0)
     if line is None or line.reserved + size > line.capacity * move.plan.full:
         return False if hopes else _fail(move, f"{move.target} has no room for it any more")
     others = move.shard.replicas.exclude(pk=leaving.pk).select_related("placement__host")
@@ -144,10 +150,11 @@ def _begin(move: Move, *, hopes: bool) -> bool:
     load = Load(
         kind="shard",
         name=leaving.placement.name,
-        demand=leaving.placement.demand,
+        demand=demand,
         pin_hosts=frozenset({move.target}),
         spread=(Spread(level=move.shard.spread_level, taken=taken, max_per_domain=1),),
-        **chosen("shard", "", {}),
+        marks={"disk": move.plan.full},
+        **chosen("shard", move.shard.pool.policy, {}),
     )
     decided = picture.decide(load)
     placement = commit(decided, load) if decided.placed else None
@@ -190,8 +197,9 @@ def _cut_over(move: Move) -> bool:
     if arriving.state != Replica.State.READY:
         return False
     retired = Replica.objects.filter(pk=leaving.pk, state=Replica.State.READY)
-    if not retired.update(state=Replica.State.RETIRING):
+    if not retired.update(state=Replica.State.RETIRING, leader=False):
         raise AssertionError("only its move retires a replica")
+    Replica.objects.filter(pk=arriving.pk).update(leader=leaving.leader)
     move.state = advance(MOVE, move.state, "cut_over")
     move.cut_over_at = timezone.now()
     move.save()
@@ -207,7 +215,7 @@ def _delete(move: Move, replica: Replica | None, event: str, epoch: int) -> bool
     if event == "deleted" and _others(replica) < move.shard.replica_count:
         return False
     if host.lost_since:
-        give(host, "shard.drop", {"shard": move.shard.name}, epoch=epoch, life_s=LATE_DROP_LIFE_S)
+        leave(replica)
         return _forget(move, replica, event)
     drop = move.drop
     if drop is not None and drop.state == Command.State.PENDING:
@@ -216,7 +224,8 @@ def _delete(move: Move, replica: Replica | None, event: str, epoch: int) -> bool
         return _forget(move, replica, event)
     if drop is not None and timezone.now() < drop.created_at + timedelta(seconds=DROP_AGAIN_S):
         return False
-    move.drop = give(host, "shard.drop", {"shard": move.shard.name}, epoch=epoch, life_s=DROP_LIFE_S)
+    args = {"shard": move.shard.name, "mover": move.shard.pool.mover}
+    move.drop = give(host, "shard.drop", args, epoch=epoch, life_s=DROP_LIFE_S)
     move.save(update_fields=["drop"])
     return True
 

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from balancer_core.lifecycle import MOVE_PLAN, is_final
 from console.accounts.models import Role
-from console.actions import Conflict, Invalid
+from console.actions import Conflict, Invalid, Unknown
 from console.api.views import actor_of, find
 from console.events.models import Event
 from console.fleet.models import Host
@@ -20,8 +20,9 @@ from console.lists.page import listed
 from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of
 from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan
+from console.storage.actions.undo import UndoMovePlan
 from console.storage.listing import MOVE_PLANS
-from console.storage.models import Move, MovePlan
+from console.storage.models import Move, MovePlan, StoragePool
 
 LABELS = {"apply": "Apply", "pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
 #: Evenness as the form offers it: what is said, and the fullest over the mean.
@@ -46,11 +47,15 @@ def rebalances(request: HttpRequest) -> HttpResponse:
         except (Conflict, Invalid) as error:
             messages.error(request, f"Not proposed: {error.reason}")
             return redirect("rebalances")
+        except Unknown as error:
+            messages.error(request, f"Not proposed: {error}")
+            return redirect("rebalances")
         return redirect("rebalance", plan=proposed.pk)
     context = listed(request, MOVE_PLANS)
     context |= {
         "even": EVEN,
         "usual_mb_s": USUAL_MB_S,
+        "pools": StoragePool.objects.values_list("name", flat=True)[:MOST_SUGGESTED],
         "names": Host.objects.values_list("name", flat=True)[:MOST_SUGGESTED],
         "offer": offer(request, ProposePlan, "propose", "Propose"),
     }
@@ -70,6 +75,7 @@ def _asked(request: HttpRequest) -> ProposePlan:
     return ProposePlan(
         drain=drain,
         even=numbers["even"],
+        pool=request.POST.get("pool", "").replace("\x00", "").strip(),
         bytes_s=(numbers["mb_s"] or 0.0) * 1e6,
         per_host=_whole(numbers["per_host"], 16),
         together=_whole(numbers["together"], 1000),
@@ -96,6 +102,9 @@ def rebalance(request: HttpRequest, plan: int) -> HttpResponse:
             for verb, action in PLAN_ACTIONS.items()
             if verb in MOVE_PLAN[found.state]
         ],
+        "undo": offer(
+            request, UndoMovePlan, "undo", "Undo", "" if states[Move.State.DONE] else "It has moved nothing."
+        ),
         "ended": ended,
         "states": [(state, states[state]) for state in Move.State.values if states[state]],
         "count": sum(states.values()),
@@ -104,6 +113,19 @@ def rebalance(request: HttpRequest, plan: int) -> HttpResponse:
         "events": Event.objects.filter(subject_kind="rebalance", subject=str(found.pk))[:20],
     }
     return render(request, "storage/rebalance.html", context)
+
+
+@page(Role.OPERATOR, "POST")
+def undo_rebalance(request: HttpRequest, plan: int) -> HttpResponse:
+    """POST: propose a plan that takes back what this one has moved."""
+    if request.method != "POST":
+        return redirect("rebalance", plan=plan)
+    try:
+        proposed = UndoMovePlan(plan).run(actor_of(request))
+    except (Conflict, Invalid) as error:
+        messages.error(request, f"Not proposed: {error.reason}")
+        return redirect("rebalance", plan=plan)
+    return redirect("rebalance", plan=proposed.pk)
 
 
 @page(Role.OPERATOR, "POST")

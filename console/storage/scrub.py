@@ -46,7 +46,7 @@ def scrub_some(epoch: int) -> int:
     """Ask, judge and repair as far as it goes now, in the caller's transaction. Returns how many changed."""
     settled = (
         Replica.objects.select_for_update(of=("self",))
-        .select_related("shard", "placement__host", "scrub")
+        .select_related("shard__pool", "placement__host", "scrub")
         .exclude(departures__state__in=UNDER_WAY)
         .exclude(arrival__state=Move.State.COPYING)
     )
@@ -66,7 +66,7 @@ def _ask(epoch: int) -> int:
     if room <= 0:
         return 0
     due = (
-        Replica.objects.select_related("shard", "placement__host")
+        Replica.objects.select_related("shard__pool", "placement__host")
         .filter(Q(verified_at=None) | Q(verified_at__lt=timezone.now() - EVERY))
         .filter(state=Replica.State.READY, scrub=None, placement__host__lost_since=None)
         .exclude(departures__state__in=UNDER_WAY)
@@ -82,8 +82,9 @@ def _ask(epoch: int) -> int:
         busy.add(host.pk)
         begun += 1
         replica.scrub = give(
-            host, "shard.verify", {"shard": replica.shard.name}, epoch=epoch, life_s=VERIFY_LIFE_S
-        )
+            host, "shard.verify", {"shard": replica.shard.name, "mover": replica.shard.pool.mover},
+            epoch=epoch, life_s=VERIFY_LIFE_S,
+        )  # fmt: skip
         replica.save(update_fields=["scrub"])
     return begun
 
@@ -117,7 +118,7 @@ def _repair(replica: Replica, epoch: int) -> bool:
         replica.scrub = give(
             replica.placement.host,
             "shard.drop",
-            {"shard": replica.shard.name},
+            {"shard": replica.shard.name, "mover": replica.shard.pool.mover},
             epoch=epoch,
             life_s=DROP_LIFE_S,
         )

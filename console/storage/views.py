@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -12,9 +14,22 @@ from console.api.views import find
 from console.events.models import Event
 from console.lists.page import listed
 from console.pages.frame import act, offer, page
-from console.storage.actions.shards import ScrubShard
+from console.storage.actions.measuring import MeasureShard
+from console.storage.actions.shards import RemoveShard, ScrubShard
 from console.storage.listing import SHARDS
 from console.storage.models import Replica, Shard, domain_of
+
+
+class MeasureForm(forms.Form):
+    """What a shard is now, in bytes; what is left empty stays as it was. The action checks it."""
+
+    bytes = forms.IntegerField(required=False, label="Size", help_text="In bytes; growth is learned from it.")
+    growth_bytes_day = forms.FloatField(required=False, label="Growth a day", help_text="Given, not learned.")
+    read_bytes_s = forms.FloatField(required=False, label="Read a second")
+    write_bytes_s = forms.FloatField(required=False, label="Written a second")
+    memory_bytes = forms.FloatField(required=False, label="Memory", help_text="Of each replica.")
+    learn = forms.BooleanField(required=False, label="Learn growth from the sizes again")
+
 
 WITH_REPLICAS = SHARDS.found().prefetch_related("replicas__placement__host")
 
@@ -45,6 +60,9 @@ def shard(request: HttpRequest, name: str) -> HttpResponse:
         "replicas": replicas,
         "events": events,
         "offer": offer(request, ScrubShard, "verify", "Verify now", why_not),
+        "remove": offer(request, RemoveShard, "remove", "Remove"),
+        "measure": offer(request, MeasureShard, "measure", "Say so"),
+        "form": MeasureForm(),
     }
     return render(request, "storage/shard.html", context)
 
@@ -54,4 +72,31 @@ def verify_shard(request: HttpRequest, name: str) -> HttpResponse:
     """POST: have its copies read again."""
     if request.method == "POST":
         act(request, ScrubShard(name), "Its copies are read again.")
+    return redirect("shard", name=name)
+
+
+@page(Role.OPERATOR, "POST")
+def measure_shard(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: say how large it is and how it is used."""
+    form = MeasureForm(request.POST)
+    if request.method == "POST" and not form.is_valid():
+        messages.error(
+            request, "Not done: " + " ".join(each for found in form.errors.values() for each in found)
+        )
+    elif request.method == "POST":
+        act(
+            request,
+            MeasureShard(name, **form.cleaned_data),
+            "Its hosts' promises follow where there is room.",
+        )
+    return redirect("shard", name=name)
+
+
+@page(Role.OPERATOR, "POST")
+def remove_shard(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: give it up, and have every copy deleted."""
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()[:500]
+    done = f"{name} is given up; its hosts delete their copies."
+    if request.method == "POST" and act(request, RemoveShard(name, reason), done):
+        return redirect("shards")
     return redirect("shard", name=name)

@@ -18,7 +18,7 @@ import pytest
 
 from agents.commands import Refusal
 from agents.manifest import summarise
-from agents.mover import Mover
+from agents.mover import TreeMover
 from agents.shards import ShardRoot
 
 KEY = "ab" * 32
@@ -29,7 +29,7 @@ class Pair:
     """A source with a tree under import/, and a target."""
 
     def __init__(self, source: Path, target: Path) -> None:
-        self.source, self.target = Mover(ShardRoot(source), HOST), Mover(ShardRoot(target), HOST)
+        self.source, self.target = TreeMover(ShardRoot(source), HOST), TreeMover(ShardRoot(target), HOST)
         self.tree, self.root = source / "import" / "orders", target
         (self.tree / "deep" / "empty").mkdir(parents=True)
         (self.tree / "deep" / "run.sh").write_bytes(b"#!/bin/sh\n")
@@ -277,7 +277,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.rack
 async def test_a_full_disk_leaves_nothing(pair: Pair, small_disk: Path) -> None:
     """When the disk fills up in the middle, the fetch says so and what came is removed."""
-    pair.target = Mover(ShardRoot(small_disk), HOST)
+    pair.target = TreeMover(ShardRoot(small_disk), HOST)
     served = await pair.serve()
     before = os.statvfs(small_disk).f_bfree
     fetching = asyncio.create_task(pair.fetch(served, rate_bytes_s=400_000.0))

@@ -66,6 +66,9 @@ def loads(draw: st.DrawFn) -> Load:
         apart=tuple(draw(st.just([]) | st.lists(apart, max_size=2))),
         prefer=tuple(draw(st.just([]) | st.lists(prefer, max_size=2))),
         group=draw(st.sampled_from(["", "own"])),
+        marks=draw(
+            st.just({}) | st.dictionaries(st.sampled_from(["memory", "cpu"]), st.sampled_from([0.3, 0.8]))
+        ),
         spread=tuple(draw(st.just([]) | st.lists(spreads, max_size=2))),
         policy=draw(st.sampled_from(["spread", "pack", "balanced", "tenant_fair"])),
         options=draw(st.just({}) | named(st.floats(0.0, 10.0)).map(lambda given: {"weights": given})),

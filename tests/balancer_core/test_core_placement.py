@@ -127,6 +127,12 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str]] = [
         "memory: 15 GiB asked, 14 GiB free of 16 GiB.",
         "free 1 GiB of memory",
     ),
+    (
+        {"demand": {"memory": 12 * GIB}, "marks": {"memory": 0.5}},
+        "above_mark",
+        "memory: it would be 87.5 % full, the mark is 50.0 %.",
+        "free 6 GiB of memory or raise the mark",
+    ),
     ({"exclude_hosts": frozenset({"only"})}, "excluded", "The load excludes this host.", "take the host out"),
     (
         {"labels": {"zone": "x"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shards_cases import RACK, Judge, cluster, clusters
 
 from balancer_core.rebalance import chunks
-from balancer_core.shards import Goal, InvalidShards, Limits, Plan, Shards, peak, plan
+from balancer_core.shards import Goal, InvalidShards, Limits, Plan, Shards, holdable, peak, plan, retrace
 
 LIMITS = Limits(bytes_s=10.0, per_host=2, together=4)
 EVEN = Goal((1.05, math.inf))
@@ -168,3 +169,55 @@ def test_goals_and_limits_that_mean_nothing_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(InvalidShards):
             wrong()
+
+
+@settings(max_examples=40, deadline=None)
+@given(shards=clusters(), seed=st.integers(0, 9))
+def test_a_plan_is_taken_back_as_far_as_it_is_legal(shards: Shards, seed: int) -> None:
+    """From where the plan led back to where things were: every step legal, nothing to a place that takes nothing, and
+    what does not return is said."""
+    found = made(shards, Goal((1.1, 1.3)), seed=seed)
+    # What was lost is there again once it was made anew.
+    settled = replace(shards, home=found.at)
+
+    back = retrace(settled, shards.home, LIMITS)
+
+    Judge(settled, LIMITS).replay(back.schedule)
+    away = np.flatnonzero(found.at != shards.home)
+    returned = {step.replica for step in back.schedule.steps}
+    closed = {int(i) for i in away if not shards.accepts[shards.home[i]]}
+    assert returned <= set(away.tolist()) - closed
+    assert set(away.tolist()) == returned | closed | back.schedule.left_out.keys()
+    assert ("takes nothing now" in back.sentence) == bool(closed)
+
+
+def test_an_assignment_of_another_shape_is_refused() -> None:
+    """With the field's name."""
+    shards = cluster(3, 3, [[1]] * 2, [[0], [1]])
+    for wrong in (np.zeros(1, np.int32), np.array([0, 9], np.int32)):
+        with pytest.raises(InvalidShards) as refused:
+            retrace(shards, wrong, LIMITS)
+        assert refused.value.field == "wanted"
+
+
+@given(rooms=st.lists(st.integers(0, 9), min_size=1, max_size=6), pieces=st.integers(1, 4))
+def test_what_domains_can_hold_is_what_filling_them_shows(rooms: list[int], pieces: int) -> None:
+    """Unit pieces, each shard's in domains of their own, put where most room is left: that fills as much as can be.
+    Whole shards are what fluid ones are, rounded down."""
+    left, shards = list(rooms), 0
+    while (
+        len(fullest := sorted((i for i in range(len(left)) if left[i] > 0), key=lambda i: -left[i])) >= pieces
+    ):
+        for i in fullest[:pieces]:
+            left[i] -= 1
+        shards += 1
+
+    assert shards == int(holdable(rooms, pieces) / pieces + 1e-9)
+
+
+def test_no_pieces_and_no_room_are_refused() -> None:
+    """With the field's name."""
+    for rooms, pieces, field in (([1.0], 0, "pieces"), ([-1.0], 1, "rooms"), ([math.nan], 1, "rooms")):
+        with pytest.raises(InvalidShards) as refused:
+            holdable(rooms, pieces)
+        assert refused.value.field == field

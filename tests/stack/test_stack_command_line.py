@@ -138,6 +138,7 @@ def test_every_command_works(
     product.ready("by-hand")
     assert "by-hand" in {each["name"] for each in steelyard.json("shard", "list")}
     shards_by_hand(product, steelyard)
+    pools_by_hand(steelyard)
     assert steelyard.json("shard", "remove", "by-hand")["state"] == "removed"
 
     token = steelyard.json("token", "create", "robot", "--role", "viewer", "--days", "1")
@@ -352,6 +353,9 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("shard", "create", "x", "--size", "big", "--source", "alpha:x"), "--size"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "alpha"), "HOST:PATH is needed"),
         (("shard", "create", "x", "--size", "1Gi", "--source", "omega:x"), "omega"),
+        (("storage-pool", "put", "x", "--erasure", "4"), "--erasure"),
+        (("storage-pool", "put", "x", "--low", "2"), "low"),
+        (("storage-pool", "capacity", "--add", "2Ti"), "--add"),
         (("token", "create", "x", "--role", "emperor"), "emperor"),
         (("token", "revoke", "nothing"), "nothing"),
         (("nonsense", "nonsense"), "No such command 'nonsense'"),
@@ -441,8 +445,27 @@ def shards_by_hand(product: Product, steelyard: Steelyard) -> None:
     assert not product.hosts[host].shard("by-hand").exists()
     for verb in ("pause", "resume"):
         assert "it is done" in steelyard("rebalance", verb, plan).stderr
+    back = steelyard.json("rebalance", "undo", plan, "--reason", "a test")
+    assert (back["undoes"], back["moves"][0]["target"]) == (int(plan), host)
     idle = str(steelyard.json("rebalance", "propose")["id"])
     assert steelyard.json("rebalance", "cancel", idle)["state"] == "cancelled"
+
+
+def pools_by_hand(steelyard: Steelyard) -> None:
+    """A pool is made, changed in one thing and removed; a shard is measured; how long the room lasts is said."""
+    made = steelyard.json("storage-pool", "put", "by-hand", "--erasure", "2+1", "--low", "0.8", "--mb-s", "5")
+    assert (made["kind"], made["pieces"], made["mover"], made["bytes_s"]) == ("erasure", 3, "none", 5e6)
+    changed = steelyard.json("storage-pool", "put", "by-hand", "--automatic", "propose", "--reason", "a test")
+    assert (changed["data"], changed["low"], changed["automatic"]) == (2, 0.8, "propose")
+    assert steelyard.json("storage-pool", "show", "by-hand") == changed
+    assert "spread_level" in steelyard.said("storage-pool", "show", "by-hand")
+    assert {"by-hand", "default"} <= {each["name"] for each in steelyard.json("storage-pool", "list")}
+    said = steelyard.json("shard", "measure", "by-hand", "--growth", "1Mi", "--read", "1Ki")
+    assert (said["growth_bytes_day"], said["read_bytes_s"]) == (2**20, 2**10)
+    now = {each["name"] for each in steelyard.json("storage-pool", "capacity")}
+    would = ("storage-pool", "capacity", "--without", "alpha", "--add", "2x1Ti,zone=a")
+    assert {each["name"] for each in steelyard.json(*would)} == now - {"alpha"} | {"new1-1", "new1-2"}
+    assert steelyard.json("storage-pool", "remove", "by-hand")["state"] == "removed"
 
 
 def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:

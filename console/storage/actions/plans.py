@@ -1,4 +1,4 @@
-"""Plans of moves: proposed first, then applied, paused, resumed, cancelled."""
+"""Plans of moves: proposed first, then applied, paused, resumed, cancelled; undo.py takes them back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from balancer_core.rebalance import Budget, chunks
 from balancer_core.shards import CHUNK, Limits, Plan, plan
 from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknown
 from console.live.bells import ring_shards
+from console.storage.actions.pools import pool_called
 from console.storage.cluster import Seen, goal_of, see
 from console.storage.models import Move, MovePlan
 
@@ -39,16 +40,22 @@ class ProposePlan(Action[MovePlan]):
     """Work out which replicas should move, in which order, and how long it takes. Nothing moves by it.
 
     Hosts that drain or are lost are emptied. drain: hosts to empty beside them. even: the fullest host over the mean
-    that is aimed for; None to move only what must leave. bytes_s: of each host's network, for all its moves;
-    per_host, together: moves at once. full: no move fills a disk above this share.
+    that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all.
+    bytes_s: of each host's network, for all its moves; per_host, together: moves at once. full: no move fills a disk
+    above this share, nor above its pool's low watermark.
+    automatic, why: where the controller makes it for its pool.
     """
 
     drain: list[str] = field(default_factory=list)
     even: float | None = None
+    pool: str = ""
     bytes_s: float = 50e6
     per_host: int = 2
     together: int = 16
     full: float = 0.9
+    automatic: bool = False
+    why: str = ""
+    _made: Plan | None = field(default=None, init=False)
 
     NAME = "rebalance.propose"
 
@@ -56,6 +63,12 @@ class ProposePlan(Action[MovePlan]):
         if not self.allows(actor):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         # Outside of the transaction: nobody who writes should wait for the search.
+        if self._made is None:
+            self.search()
+        return super().run(actor)
+
+    def search(self) -> Plan:
+        """Work the moves out. Raises Invalid and Unknown."""
         if self.even is not None and not FINEST <= self.even <= COARSEST:
             raise Invalid("even", "out_of_range", f"the fullest over the mean, {FINEST} to {COARSEST:g}")
         if not (math.isfinite(self.full) and 0.1 <= self.full <= 1.0):
@@ -64,36 +77,50 @@ class ProposePlan(Action[MovePlan]):
             limits = Limits(self.bytes_s, self.per_host, self.together)
         except InvalidInput as error:
             raise Invalid(error.field, error.code, error.reason) from None
-        self._seen = see(self.drain, self.full)
+        if self.pool:
+            pool_called(self.pool)
+        self._seen = see(self.drain, self.full, self.pool)
         shards = self._seen.shards
         budget = _within(SEARCH_S, len(shards.home))
         self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, limits)
-        return super().run(actor)
+        return self._made
 
     def execute(self, actor: Actor) -> MovePlan:
         seen, made = self._seen, self._made
-        if made.moves > MOST_MOVES:
-            raise Conflict(
-                "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
-            )
-        # A proposal that nobody applied is worth nothing once there is a newer one.
-        MovePlan.objects.filter(state=MovePlan.State.PROPOSED).delete()
-        proposed = MovePlan.objects.create(
-            sentence=made.sentence + _beside(seen, made),
+        if made is None:
+            raise AssertionError("run() searches first")
+        proposed = MovePlan(
+            pool=self.pool,
+            automatic=self.automatic,
+            sentence=" ".join(filter(None, (self.why, made.sentence + beside(seen, made)))),
             asked={"drain": sorted(self.drain), "even": self.even},
-            before=dict(zip(seen.resources, made.before, strict=True)),
-            after=dict(zip(seen.resources, made.after, strict=True)),
             bytes_s=self.bytes_s,
             per_host=self.per_host,
             together=self.together,
-            full=self.full,
-            takes_s=made.schedule.takes_s,
+            full=seen.full,
             created_by=actor.name,
         )
-        Move.objects.bulk_create(_moves(proposed, seen, made))
+        keep(proposed, seen, made)
         after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
-        self.record(actor, "rebalance", str(proposed.pk), after=after)
+        self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.why)
         return proposed
+
+
+def keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
+    """Write a proposal with its moves. Raises Conflict for more than are carried out."""
+    if made.moves > MOST_MOVES:
+        raise Conflict(
+            "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
+        )
+    # A proposal that nobody applied is worth nothing once there is a newer one; but the controller's takes no
+    # person's away.
+    older = MovePlan.objects.filter(state=MovePlan.State.PROPOSED)
+    (older.filter(automatic=True, pool=proposed.pool) if proposed.automatic else older).delete()
+    proposed.before = dict(zip(seen.resources, made.before, strict=True))
+    proposed.after = dict(zip(seen.resources, made.after, strict=True))
+    proposed.takes_s = made.schedule.takes_s
+    proposed.save()
+    Move.objects.bulk_create(_moves(proposed, seen, made))
 
 
 def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:
@@ -111,7 +138,7 @@ def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:
     ]
 
 
-def _beside(seen: Seen, made: Plan) -> str:
+def beside(seen: Seen, made: Plan) -> str:
     """What the plan leaves out, in sentences."""
     said = ""
     if left := len(made.schedule.left_out):

@@ -1,4 +1,4 @@
-"""Shards: placing all replicas in one decision, and removing a shard."""
+"""Shards: placing all replicas in one decision, reading them again, and removing a shard."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from agents.wire import NAME_PATTERN
 from balancer_core.placement import Load, Spread
 from console.actions import Action, Actor, Conflict, Invalid, Unknown, is_storable
-from console.controller.models import Lease
-from console.fleet.actions.commands import give
 from console.fleet.models import Host
 from console.live.bells import ring_commands, ring_hosts, ring_shards
 from console.live.picture import picture
@@ -18,29 +16,38 @@ from console.placements.actions.commit import FitsNowhere, commit, keep, overtak
 from console.placements.actions.release import announce_release, release
 from console.placements.models import Placement
 from console.policies.defaults import chosen
-from console.storage.models import Replica, Shard, domain_of
+from console.storage.actions.pools import MOST_PIECES, pool_called
+from console.storage.demand import demand_of
+from console.storage.leftovers import held_up, leave
+from console.storage.models import Replica, Shard, StoragePool, domain_of
 
-MOST_REPLICAS = 16
-DROP_LIFE_S = 24 * 3600.0
+#: Bytes, and bytes a second or a day, that are believed.
+MOST_BYTES = 2**60
 
 
 @dataclass
 class CreateShard(Action[Shard]):
     """Place a shard's replicas on hosts of different failure domains: all of them, or none.
 
-    bytes: what one replica takes on disk. spread: the label (zone, rack) or "host" that no two replicas
-    share. source_host, source_path: where the tree lies now, a path in that agent's import folder.
-    policy: "" for the default of shards.
+    bytes: of the whole shard. pool: how and where it is kept, "" for the default one. replicas, spread: None for what
+    the pool says, else the number of copies, and the label (zone, rack) or "host" that no two of them share.
+    source_host, source_path: where the tree lies now, a path in that agent's import folder; where others fill the
+    pool there need not be one. policy: "" for the pool's. growth_bytes_day: None to learn it from what is reported.
     Raises FitsNowhere for the first replica that has no place.
     """
 
     name: str
     bytes: int
     source_host: str
-    source_path: str
-    replicas: int = 2
-    spread: str = "host"
+    source_path: str = ""
+    replicas: int | None = None
+    spread: str | None = None
     policy: str = ""
+    pool: str = ""
+    growth_bytes_day: float | None = None
+    read_bytes_s: float = 0.0
+    write_bytes_s: float = 0.0
+    memory_bytes: float = 0.0
 
     NAME = "shard.create"
 
@@ -51,33 +58,41 @@ class CreateShard(Action[Shard]):
             raise FitsNowhere(refusal.decision, keep(refusal.decision).pk) from None
 
     def execute(self, actor: Actor) -> Shard:
-        source = self._check()
+        pool = pool_called(self.pool)
+        source = self._check(pool)
         if picture.ahead:
             picture.load()
         if not is_storable(self.source_path):
             raise Invalid("source_path", "invalid", "text without NUL and half characters")
         shard = Shard.objects.create(
             name=self.name,
+            pool=pool,
             bytes=self.bytes,
-            replica_count=self.replicas,
-            spread_level=self.spread,
+            growth_bytes_day=self.growth_bytes_day or 0.0,
+            growth_given=self.growth_bytes_day is not None,
+            read_bytes_s=self.read_bytes_s,
+            write_bytes_s=self.write_bytes_s,
+            memory_bytes=self.memory_bytes,
+            replica_count=self.replicas or pool.pieces,
+            spread_level=self.spread or pool.spread_level,
             source_host=source,
             source_path=self.source_path,
         )
         taken: dict[str, int] = {}
         hosts: list[str] = []
         self._placements: list[Placement] = []
-        for number in range(self.replicas):
-            placement = self._place(number, taken, hosts)
+        for number in range(shard.replica_count):
+            # One copy leads; the pieces of an erasure set are alike.
+            leader = number == 0 and pool.data == 1
+            placement = self._place(shard, number, leader, taken, hosts)
             hosts.append(placement.host.name)
             # Read here: a placement carries only its host's name and address.
-            domain = domain_of(Host.objects.get(pk=placement.host_id), self.spread)
+            domain = domain_of(Host.objects.get(pk=placement.host_id), shard.spread_level)
             taken[domain] = taken.get(domain, 0) + 1
-            Replica.objects.create(shard=shard, placement=placement)
+            Replica.objects.create(shard=shard, placement=placement, leader=leader)
             self._placements.append(placement)
-        self.record(
-            actor, "shard", shard.name, after={"bytes": self.bytes, "hosts": hosts, "spread": self.spread}
-        )
+        after = {"pool": pool.name, "bytes": self.bytes, "hosts": hosts, "spread": shard.spread_level}
+        self.record(actor, "shard", shard.name, after=after)
         return shard
 
     def committed(self, result: Shard) -> None:
@@ -86,30 +101,40 @@ class CreateShard(Action[Shard]):
         ring_hosts()
         ring_shards()
 
-    def _check(self) -> Host:
+    def _check(self, pool: StoragePool) -> Host:
         if not NAME_PATTERN.fullmatch(self.name):
             raise Invalid(
                 "name", "invalid", "a shard's name is a DNS label: a-z, 0-9 and -, at most 63 characters"
             )
         if Shard.objects.filter(name=self.name).exists():
             raise Conflict("name-taken", f"there is a shard called {self.name}")
-        if not 1 <= self.replicas <= MOST_REPLICAS:
-            raise Invalid("replicas", "out-of-range", f"1 to {MOST_REPLICAS}")
+        if self.replicas is not None and not 1 <= self.replicas <= MOST_PIECES:
+            raise Invalid("replicas", "out-of-range", f"1 to {MOST_PIECES}")
+        if self.replicas is not None and pool.data > 1:
+            raise Invalid("replicas", "contradiction", f"{pool.name} keeps {pool.kept_as}")
         if self.bytes <= 0:
             raise Invalid("bytes", "out-of-range", "a shard takes at least one byte")
+        for name in ("growth_bytes_day", "read_bytes_s", "write_bytes_s", "memory_bytes"):
+            check_amount(name, getattr(self, name))
+        if not self.source_path and pool.mover == StoragePool.Mover.TREE:
+            raise Invalid("source_path", "blank", "where the tree lies in its host's import folder")
         source = Host.objects.filter(name=self.source_host).first()
         if source is None:
             raise Invalid("source_host", "unknown", f"no host is called {self.source_host}")
         return source
 
-    def _place(self, number: int, taken: dict[str, int], hosts: list[str]) -> Placement:
+    def _place(
+        self, shard: Shard, number: int, leader: bool, taken: dict[str, int], hosts: list[str]
+    ) -> Placement:
         load = Load(
             kind="shard",
             name=f"{self.name}/{number}",
-            demand={"disk": float(self.bytes)},
-            exclude_hosts=frozenset(hosts),
-            spread=(Spread(level=self.spread, taken=taken, max_per_domain=1),),
-            **chosen("shard", self.policy, {}),
+            demand=demand_of(shard, leader=leader),
+            # A tree of an earlier shard of that name is still to be deleted there.
+            exclude_hosts=frozenset([*hosts, *held_up(self.name)]),
+            spread=(Spread(level=shard.spread_level, taken=taken, max_per_domain=1),),
+            marks={"disk": shard.pool.low},
+            **chosen("shard", self.policy or shard.pool.policy, {}),
         )
         decided = picture.decide(load)
         for host in decided.ranking:
@@ -144,7 +169,8 @@ class ScrubShard(Action[Shard]):
 
 @dataclass
 class RemoveShard(Action[None]):
-    """Give up a shard: its replicas' room is released and their hosts are told to delete the trees.
+    """Give up a shard: its replicas' room is released and their hosts are told to delete the trees, until they say
+    that they have, also where one is still being copied.
 
     The source tree in the import folder stays: it is not ours.
     """
@@ -161,10 +187,8 @@ class RemoveShard(Action[None]):
         self._released = []
         replicas = list(shard.replicas.select_for_update(of=("self",)).select_related("placement__host"))
         ledger.lock(replica.placement.host_id for replica in replicas)
-        # The present leader's epoch: agents refuse commands of an older one.
-        epoch = Lease.objects.values_list("epoch", flat=True).first() or 0
         for replica in replicas:
-            give(replica.placement.host, "shard.drop", {"shard": shard.name}, epoch=epoch, life_s=DROP_LIFE_S)
+            leave(replica)
             if release(replica.placement):
                 self._released.append(replica.placement)
         shard.delete()
@@ -174,3 +198,9 @@ class RemoveShard(Action[None]):
         for placement in self._released:
             announce_release(placement)
         ring_commands()
+
+
+def check_amount(name: str, amount: float | None) -> None:
+    """Raises Invalid for what is no amount of bytes, or of bytes in a time; None is one that is not known."""
+    if amount is not None and not 0.0 <= amount <= MOST_BYTES:
+        raise Invalid(name, "out-of-range", f"0 to {MOST_BYTES}")

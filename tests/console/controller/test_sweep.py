@@ -10,10 +10,14 @@ from django.utils import timezone
 from console.actions import SYSTEM
 from console.controller import run
 from console.controller.lease import Candidate, Fenced
+from console.fleet.models import Host
 from console.jobs.actions import place
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
 from console.live.picture import picture
+from console.storage.actions.pools import PutPool
+from console.storage.actions.shards import CreateShard
+from console.storage.models import DiskSeen, Replica, StoragePool
 
 
 @pytest.fixture
@@ -80,6 +84,22 @@ def test_a_step_that_fails_does_not_stop_the_sweep(
 
     assert Job.objects.get(pk=job.pk).state == "failed"
     assert "_move failed" in caplog.text
+
+
+def test_pools_are_looked_at_and_disks_sampled(controller: run.Controller, cluster: Any) -> None:
+    """Of the leader alone: how a pool stands and what is in use of each disk is kept."""
+    cluster.add("web-1", used={"disk": 5.0})
+    PutPool("p", parity=0, automatic="propose").run(SYSTEM)
+    CreateShard("s", 1000, "web-1", "tree", pool="p").run(SYSTEM)
+    Replica.objects.update(state="ready")
+    Host.objects.update(state="draining")
+
+    controller._look_at_pools(1)
+
+    assert "1 copy is on hosts that drain." in StoragePool.objects.get(pk="p").said
+    assert DiskSeen.objects.get().samples[0][1] == 5.0
+    with pytest.raises(Fenced):
+        controller._look_at_pools(0)
 
 
 def test_a_deposed_leader_sweeps_nothing(controller: run.Controller, cluster: Any) -> None:

@@ -59,3 +59,23 @@ def test_plans_that_are_not_there(browsers: Any) -> None:
     assert browsers.viewer.get(reverse("rebalance", args=[99])).status_code == 404
     assert browsers.operator.post("/rebalances/99/apply/").status_code == 404
     assert browsers.operator.post("/rebalances/99/explode/").status_code == 404
+
+
+def test_a_plan_that_has_ended_is_taken_back(browsers: Any, copied: str) -> None:
+    """The button proposes another one, which says which; one that moved nothing says why not."""
+    browsers.operator.post(reverse("rebalances"), {"drain": copied, "even": ""})
+    plan = MovePlan.objects.get()
+    url, undo = reverse("rebalance", args=[plan.pk]), reverse("undo-rebalance", args=[plan.pk])
+    assert "Undo" not in browsers.operator.get(url).content.decode()
+    assert "Not proposed" in browsers.operator.post(undo, follow=True).content.decode()
+    MovePlan.objects.update(state="done")
+    assert "It has moved nothing." in browsers.operator.get(url).content.decode()
+    # As if it had been carried out: the copy lies where it was to go.
+    move = plan.moves.get()
+    plan.moves.update(state="done", source=move.target, target=move.source)
+
+    page = browsers.operator.post(undo, follow=True).content.decode()
+
+    assert f"plan {plan.pk}" in page
+    assert browsers.viewer.post(undo).status_code == 403
+    assert MovePlan.objects.get(undoes=plan).state == "proposed"

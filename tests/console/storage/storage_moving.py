@@ -12,15 +12,18 @@ from typing import Any, ParamSpec, TypeVar
 
 from control_rig import agent
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from agents.commands import Refusal
 from agents.manifest import summarise
-from agents.mover import Mover
+from agents.mover import TreeMover
+from agents.movers import Movers, NoMover
 from agents.shards import ShardRoot
 from console.fleet.actions.commands import AnswerCommand, expire_old_commands
 from console.fleet.models import Command
 from console.live.picture import picture
-from console.storage.models import Move, Replica, Shard
+from console.storage.leftovers import AGAIN, clear_leftovers
+from console.storage.models import Leftover, Move, Replica, Shard
 from console.storage.moves import advance_replicas
 from console.storage.moving import advance_moves
 from console.storage.scrub import scrub_some
@@ -57,7 +60,7 @@ class Host:
 
     def start(self) -> None:
         self.root = ShardRoot(self._path)
-        self.mover = Mover(self.root, self.address)
+        self.mover = Movers({"tree": TreeMover(self.root, self.address), "none": NoMover()})
         self.runs = True
 
     def stop(self) -> None:
@@ -95,7 +98,8 @@ class Rig:
         picture.load()
         with transaction.atomic():
             expire_old_commands()
-            return advance_replicas(EPOCH) + advance_moves(EPOCH) + scrub_some(EPOCH)
+            changed = advance_replicas(EPOCH) + advance_moves(EPOCH) + scrub_some(EPOCH)
+            return changed + clear_leftovers(EPOCH)
 
     async def obey(self, died: Callable[[Command], bool] = lambda _: False) -> None:
         """Every agent carries out what it was told. died: whether it does so and ends before it can say so."""
@@ -144,12 +148,13 @@ class Rig:
             if Move.objects.filter(shard=shard).exists():
                 assert len(counted) >= shard.replica_count, "fewer copies count than shall"
 
-    async def run(self, done: Callable[[], bool], turns: int = 60) -> None:
-        """Sweep and obey until done, at most so many turns."""
+    async def run(self, done: Callable[[], bool], turns: int = 60, *, check: bool = True) -> None:
+        """Sweep and obey until done, at most so many turns. check: whether the shards are trees."""
         for _ in range(turns):
             changed = await in_thread(self.sweep)
             await self.obey()
-            await in_thread(self.check)
+            if check:
+                await in_thread(self.check)
             await in_thread(due)
             if not changed and await in_thread(done):
                 return
@@ -173,6 +178,8 @@ def _answer(command: Command, result: dict[str, Any], error: str) -> None:
 def due() -> None:
     """What waits before it is tried again has waited."""
     Replica.objects.update(retry_at=None)
+    for left in Leftover.objects.exclude(drop__state="pending"):
+        Command.objects.filter(pk=left.drop_id).update(created_at=timezone.now() - AGAIN)
 
 
 @contextmanager

@@ -26,8 +26,9 @@ from console.storage.actions.plans import (
     ProposePlan,
     ResumeMovePlan,
 )
-from console.storage.actions.shards import CreateShard
-from console.storage.models import Move, MovePlan, Replica, Shard
+from console.storage.actions.pools import PutPool
+from console.storage.actions.shards import CreateShard, RemoveShard
+from console.storage.models import Leftover, Move, MovePlan, Replica, Shard
 from console.storage.moving import advance_moves
 
 #: How often the controller or an agent ends in the middle; `make chaos` asks for 500.
@@ -83,6 +84,35 @@ async def test_a_drained_host_is_emptied(rig: Rig) -> None:
         assert Event.objects.filter(action="shard.move").exists()
 
     await in_thread(look)
+
+
+async def test_what_others_keep_moves_by_the_same_steps(rig: Rig) -> None:
+    """An erasure set in a pool that nobody copies: placed, ready, moved off a drained host, removed; no file comes."""
+
+    def place() -> str:
+        PutPool("others", data=2, parity=1, mover="none").run(SYSTEM)
+        CreateShard("set", 3 * TREE_BYTES, "a1", pool="others").run(SYSTEM)
+        return str(Replica.objects.values_list("placement__host__name", flat=True)[0])
+
+    def drain() -> None:
+        Drain(host, "test").run(SYSTEM)
+        ApplyMovePlan(propose(pool="others").pk).run(SYSTEM)
+
+    host = await in_thread(place)
+    await rig.run(lambda: Replica.objects.filter(state="ready").count() == 3, check=False)
+    await in_thread(drain)
+    await rig.run(ended, check=False)
+
+    def look() -> None:
+        assert MovePlan.objects.get().moves.get().state == "done"
+        assert not Replica.objects.filter(placement__host__name=host).exists()
+        assert Replica.objects.filter(state="ready").count() == 3
+        assert [path for each in rig.hosts.values() for path in (each.root.path / "shards").iterdir()] == []
+        RemoveShard("set").run(SYSTEM)
+
+    await in_thread(look)
+    await rig.run(lambda: not Leftover.objects.exists())
+    assert await in_thread(ledger.drift) == {}
 
 
 async def test_a_lost_hosts_copies_are_made_anew_from_others(rig: Rig) -> None:

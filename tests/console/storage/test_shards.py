@@ -203,7 +203,7 @@ def test_removing_releases_and_tells_the_hosts(zones: Any) -> None:
     assert ledger.totals()["disk"][1] == 0.0
     drops = Command.objects.filter(verb="shard.drop")
     assert [command.epoch for command in drops] == [9, 9]
-    assert drops[0].args == {"shard": "s"}
+    assert drops[0].args == {"shard": "s", "mover": "tree"}
     assert not Shard.objects.exists()
 
 
