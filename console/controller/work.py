@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import datetime
 
 from django.utils import timezone
@@ -18,6 +20,8 @@ from console.policies.defaults import defaults
 
 #: Passes along the queue at once, so that the fence is asked in between.
 MOST_PASSES = 5
+#: What a thousand jobs wait for changes with every job that is placed; it is said to them as often as this.
+SAY_S = 1.0
 
 
 class Queue:
@@ -26,6 +30,8 @@ class Queue:
     def __init__(self) -> None:
         #: From which place in the queue on to look for jobs that fit, behind many that do not.
         self._further = 0
+        #: When those that wait were last told for what, on the monotonic clock.
+        self._said_at = -math.inf
 
     def place(self, epoch: int) -> int:
         """Place what finds room now. Returns how many were placed. Raises Fenced."""
@@ -35,8 +41,10 @@ class Queue:
         defaults.load()
         placed = 0
         for _ in range(MOST_PASSES):
+            if says := time.monotonic() - self._said_at >= SAY_S:
+                self._said_at = time.monotonic()
             with fenced(epoch):
-                one = PlaceWaiting(self._further).run(SYSTEM)
+                one = PlaceWaiting(self._further, says).run(SYSTEM)
             self._further = one.further
             placed += len(one.placed)
             if len(one.placed) < MOST_PLACED:

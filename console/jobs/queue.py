@@ -7,25 +7,62 @@ the higher priority, then the earlier deadline, then who came first.
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
 from console.jobs.models import Job, Tenant
 
-#: Tenants that one look considers; of more, those with the oldest jobs.
+#: Tenants that one look considers.
 MOST_TENANTS = 200
+#: Tenants in one statement: what SQLite takes together has an end.
+_AT_ONCE = 100
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
 #: One from which something was taken back while it began nothing else is asked again after so long.
 REST_S = 10.0
 
-ORDER = (F("priority").desc(), F("deadline").asc(nulls_last=True), F("created_at").asc(), F("pk").asc())
+#: In the order of the index job_line, with its own expressions, or the whole queue would be sorted at every look.
+_LINE = """SELECT * FROM (
+    SELECT id, tenant, task, policy, priority, CAST(demand AS text) AS demand, CAST(labels AS text) AS labels,
+        waiting_for <> '' AS waits
+    FROM jobs_job WHERE state = 'queued' AND tenant = %s AND (not_before IS NULL OR not_before <= %s)
+    ORDER BY priority DESC, (deadline IS NULL), deadline, created_at, id LIMIT %s OFFSET %s) AS first"""
+#: From one tenant to the next through the index, however many jobs each has.
+_TENANTS = """WITH RECURSIVE named(tenant) AS (
+    SELECT MIN(tenant) FROM jobs_job WHERE state = 'queued'
+    UNION ALL
+    SELECT (SELECT MIN(tenant) FROM jobs_job WHERE state = 'queued' AND tenant > named.tenant)
+    FROM named WHERE named.tenant IS NOT NULL)
+    SELECT tenant FROM named WHERE tenant IS NOT NULL LIMIT %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job in the queue, as much of it as its turn asks for. Jobs of one shape find room together or not at all.
+
+    waits: it was said to it already what it waits for.
+    """
+
+    pk: uuid.UUID
+    tenant: str
+    task: str
+    policy: str
+    priority: int
+    demand: dict[str, float]
+    labels: dict[str, str]
+    shape: tuple[str, str, str]
+    waits: bool
 
 
 def ready(now: datetime) -> QuerySet[Job]:
@@ -33,38 +70,60 @@ def ready(now: datetime) -> QuerySet[Job]:
     return Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=Job.State.QUEUED).order_by()
 
 
-def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Job]], int]:
+def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Waiting]], int]:
     """Of each tenant the first jobs in their order, about `most` in all; and as many from place `further` on, so that
-    many which fit nowhere do not for ever hide one that fits. Inside a transaction the rows are kept for it.
+    many which fit nowhere do not for ever hide one that fits. Nothing is locked.
 
     Also says from where to look further the next time; 0 where the end was reached.
     """
-    tenants = list(ready(now).values_list("tenant", flat=True).distinct()[:MOST_TENANTS])
+    with connection.cursor() as cursor:
+        cursor.execute(_TENANTS, [MOST_TENANTS])
+        tenants = [tenant for (tenant,) in cursor.fetchall()]
     each = max(most // max(len(tenants), 1), 1)
-    found, more = {}, False
-    for tenant in tenants:
-        jobs = ready(now).filter(tenant=tenant).order_by(*ORDER)
-        if connection.in_atomic_block:
-            jobs = jobs.select_for_update(skip_locked=True, of=("self",))
-        found[tenant] = list(jobs[:each])
-        start = max(further, each)
-        if further and len(found[tenant]) == each:
-            later = list(jobs[start : start + each])
-            found[tenant] += later
-            more |= len(later) == each
-        else:
-            more |= len(found[tenant]) == each
-    return found, max(further, each) + (each if further else 0) if more else 0
+    found = _first(tenants, now, each, 0)
+    start = max(further, each)
+    full = [tenant for tenant, jobs in found.items() if len(jobs) == each]
+    if further:
+        later = _first(full, now, each, start)
+        for tenant, jobs in later.items():
+            found[tenant] += jobs
+        full = [tenant for tenant, jobs in later.items() if len(jobs) == each]
+    return found, start + (each if further else 0) if full else 0
+
+
+def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str, list[Waiting]]:
+    """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
+    at = connection.ops.adapt_datetimefield_value(now)
+    found: dict[str, list[Waiting]] = {}
+    read: dict[str, Any] = {}
+    for begin in range(0, len(tenants), _AT_ONCE):
+        some = tenants[begin : begin + _AT_ONCE]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join([_LINE] * len(some)),
+                [value for tenant in some for value in (tenant, at, each, start)],
+            )
+            rows = cursor.fetchall()
+        for pk, tenant, task, policy, priority, demand, labels, waits in rows:
+            for said in (demand, labels):
+                if said not in read:
+                    read[said] = json.loads(said)
+            key = pk if isinstance(pk, uuid.UUID) else uuid.UUID(pk)
+            shape = (policy, demand, labels)
+            job = Waiting(key, tenant, task, policy, priority, read[demand], read[labels], shape, bool(waits))
+            found.setdefault(tenant, []).append(job)
+    return found
 
 
 def held() -> dict[str, dict[str, float]]:
-    """What each tenant's jobs hold on hosts, by resource."""
+    """What each tenant's jobs hold on hosts, by resource. The database counts those that hold alike."""
     found: dict[str, dict[str, float]] = {}
     rows = Job.objects.filter(state__in=Job.ON_HOST).order_by()
-    for tenant, demand in rows.values_list("tenant", "demand"):
+    alike = rows.values_list("tenant", Cast("demand", TextField())).annotate(Count("pk"))
+    for tenant, said, count in alike:
         sums = found.setdefault(tenant, {})
-        for resource, amount in demand.items():
-            sums[resource] = sums.get(resource, 0.0) + amount
+        for resource, amount in json.loads(said).items():
+            sums[resource] = sums.get(resource, 0.0) + amount * count
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,13 +67,30 @@ def _foreseen(item: str, found: Placement | None) -> Foreseen:
 
 def release(placement: Placement) -> bool:
     """Inside the caller's transaction. False where it was released before."""
+    return bool(release_all([placement]))
+
+
+def release_all(placements: Sequence[Placement]) -> list[Placement]:
+    """Inside the caller's transaction. Those that were not released before."""
+    by_key = {placement.pk: placement for placement in placements}
+    if not by_key:
+        return []
     now = timezone.now()
-    held = Placement.objects.filter(pk=placement.pk, state=Placement.State.HELD)
-    if not held.update(state=Placement.State.RELEASED, released_at=now):
-        return False
-    placement.state, placement.released_at = Placement.State.RELEASED, now
-    ledger.release(placement.host_id, placement.demand)
-    return True
+    # Counted and changed by one who holds the rows: of two that release one placement, one does.
+    held = Placement.objects.select_for_update().filter(pk__in=by_key, state=Placement.State.HELD)
+    released = [by_key[key] for key in held.order_by("pk").values_list("pk", flat=True)]
+    Placement.objects.filter(pk__in=[each.pk for each in released]).update(
+        state=Placement.State.RELEASED, released_at=now
+    )
+    given: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for each in released:
+        each.state, each.released_at = Placement.State.RELEASED, now
+        for resource, amount in each.demand.items():
+            given[each.host_id][resource] += amount
+    ledger.lock(given)
+    for host, amounts in sorted(given.items()):
+        ledger.release(host, amounts)
+    return released
 
 
 def announce_release(placement: Placement) -> None:

@@ -22,7 +22,7 @@ from console.actions import SYSTEM, Conflict, Invalid
 from console.alerts.rules.work import JobSetAside
 from console.alerts.sight import Sight
 from console.events.models import Event, Outbox
-from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_event
+from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_events
 from console.jobs.actions.ending import Cancel, LetGo, Retry
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
@@ -266,7 +266,8 @@ def test_a_deadline_ends_what_waits_and_what_runs(host: Any, cluster: Any) -> No
 def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> None:
     """Only while it runs; the log keeps its end, the share stays within its bounds, a new attempt begins anew."""
     job = submit()
-    assert take_job_event(HOST, JobEvent(1, *at(job), event="report", share=0.5))[0] is False
+    early = JobEvent(1, *at(job), event="report", share=0.5)
+    assert take_job_events([(HOST, early)]) == ["this attempt is no longer this host's"]
     Claim(*at(job)).run(HOST)
     for share, note, lines in (
         (0.5, "half", "first\n"),
@@ -274,7 +275,7 @@ def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> Non
         (None, "", "last\n"),
     ):
         said = JobEvent(2, *at(job), event="report", share=share, note=note, lines=lines)
-        assert take_job_event(HOST, said) == (True, "")
+        assert take_job_events([(HOST, said)]) == [""]
 
     job.refresh_from_db()
     assert (job.progress, job.note) == (1.0, "note")
@@ -305,12 +306,9 @@ def test_a_cancelled_job_frees_its_room_and_its_worker_ends_in_vain(host: Any, c
 def test_a_result_that_cannot_be_kept_ends_the_job_all_the_same(host: Any, result: Any) -> None:
     """Refusing it would only run the job again."""
     job = submit()
-    take_job_event(HOST, JobEvent(1, *at(job), event="claim"))
+    said = JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")
 
-    assert take_job_event(HOST, JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")) == (
-        True,
-        "",
-    )
+    assert take_job_events([(HOST, JobEvent(1, *at(job), event="claim")), (HOST, said)]) == ["", ""]
 
     job.refresh_from_db()
     assert (job.state, job.result) == ("succeeded", None)
