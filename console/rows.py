@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 #: Fields with, for each, whether it is a text.
 _Columns = tuple[tuple["models.Field[Any, Any]", bool], ...]
@@ -27,7 +27,7 @@ def insert_all(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     statement, columns = _insertion(type(rows[0]))
-    _execute(statement, [[_value(row, *column, add=True) for column in columns] for row in rows])
+    _execute(statement, [_values(row, columns, add=True) for row in rows])
 
 
 def change(rows: Iterable[models.Model], *fields: str) -> None:
@@ -36,7 +36,7 @@ def change(rows: Iterable[models.Model], *fields: str) -> None:
     if not found:
         return
     statement, columns = _changing(type(found[0]), fields)
-    _execute(statement, [[_value(row, *column, add=False) for column in columns] for row in found])
+    _execute(statement, [_values(row, columns, add=False) for row in found])
 
 
 def _execute(statement: str, rows: list[list[Any]]) -> None:
@@ -47,10 +47,14 @@ def _execute(statement: str, rows: list[list[Any]]) -> None:
             cursor.executemany(statement, rows)
 
 
-def _value(row: models.Model, column: models.Field[Any, Any], is_text: bool, *, add: bool) -> Any:
-    value = column.pre_save(row, add=add)
-    # Every database takes text as it is; asking the field costs more than the rest of the insert.
-    return value if is_text and type(value) is str else column.get_db_prep_save(value, connection)
+def _values(row: models.Model, columns: _Columns, *, add: bool) -> list[Any]:
+    database, found = connections[DEFAULT_DB_ALIAS], []
+    for column, is_text in columns:
+        value = column.pre_save(row, add=add)
+        # Every database takes nothing and text as they are; asking the field costs more than the rest of the insert.
+        as_it_is = value is None or (is_text and type(value) is str)
+        found.append(value if as_it_is else column.get_db_prep_save(value, database))
+    return found
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,8 +136,12 @@ class _Pass:
             {tenant: queue.vector(snapshot, amounts) for tenant, amounts in self._holds.items()},
             {tenant: each.weight for tenant, each in self._terms.items()},
         )
+        next_of = {tenant: self._hopeful(jobs) for tenant, jobs in self.line.items()}
         while self._goes_on() and (turn := turns.call()) is not None:
-            job = self.line[turn[0]][turn[1]]
+            job = next(next_of[turn[0]], None)
+            if job is None:
+                turns.leave(turn[0])
+                continue
             terms = self._terms[job.tenant]
             if over := queue.over_quota(terms, self._holds.get(job.tenant, {}), job.demand):
                 if terms.bursts:
@@ -155,14 +159,20 @@ class _Pass:
                 self._place(job)
         self._reserve()
 
+    def _hopeful(self, jobs: list[Waiting]) -> Iterator[Waiting]:
+        """Those of a tenant's jobs that may find room. Of a backlog most are alike, and need not be called in turn to hear
+        that there is none."""
+        for job in jobs:
+            if why := self._hopeless.get(job.shape):
+                self._wait(job, why)
+            else:
+                yield job
+
     def _goes_on(self) -> bool:
         return len(self._decided) < MOST_PLACED and self._asked < MOST_ASKED
 
     def _place(self, job: Waiting) -> bool:
         """Whether there is room for the job beside those that go before it."""
-        if why := self._hopeless.get(job.shape):
-            self._wait(job, why)
-            return False
         self._asked += 1
         without = self._stuck | ({self._kept[0]} if self._kept else set())
         try:

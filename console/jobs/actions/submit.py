@@ -17,6 +17,7 @@ from console.jobs.models import Job, Need
 from console.jobs.spec import Spec
 from console.live.bells import ring_jobs
 from console.live.picture import picture
+from console.rows import insert_all
 
 #: Jobs in one call.
 MOST_AT_ONCE = 1000
@@ -114,8 +115,8 @@ def hand_in(specs: Sequence[Spec], array: uuid.UUID | None = None, schedule: str
                 raise
             raise Invalid(f"{number}.{error.field}", error.code, error.reason) from None
         needs += [Need(job=jobs[-1], needed_id=each) for each in dict.fromkeys(spec.after)]
-    Job.objects.bulk_create(jobs)
-    Need.objects.bulk_create(needs)
+    insert_all(jobs)
+    insert_all(needs)
     return jobs
 
 
