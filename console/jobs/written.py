@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from console.events.models import Event
-from console.jobs.models import Job, Need
-from console.jobs.needs import doom_waiting, free_waiting
+from console.jobs.models import Job
+from console.jobs.needs import doom_waiting, free_waiting, needed_of
 from console.live.bells import ring_jobs, ring_placed
 from console.live.picture import picture
 from console.placements.actions.release import release_all
@@ -52,11 +52,10 @@ class Written:
         insert_all(self.lines)
 
     def _tell_needing(self) -> None:
-        ended = [job for job in self._changed if job.state in (Job.State.SUCCEEDED, Job.State.FAILED)]
-        needed = set(Need.objects.filter(needed__in=ended).values_list("needed", flat=True)) if ended else ()
-        for job in ended:
-            if job.pk in needed:
-                (free_waiting if job.state == Job.State.SUCCEEDED else doom_waiting)(job)
+        ended = {job.pk: job for job in self._changed if job.state in (Job.State.SUCCEEDED, Job.State.FAILED)}
+        for key in needed_of(ended):
+            job = ended[key]
+            (free_waiting if job.state == Job.State.SUCCEEDED else doom_waiting)(job)
 
     def announce(self) -> None:
         """After the commit: this process's picture at once, the others' by the bell; queued jobs may fit now."""

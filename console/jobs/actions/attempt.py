@@ -26,6 +26,7 @@ from balancer_core.lifecycle import JOB, advance
 from balancer_core.resources import MAX_RESOURCES
 from console.actions import SYSTEM, Action, Actor, AgentAction, is_storable, text
 from console.jobs.models import Job, JobLog
+from console.jobs.held import rows_of
 from console.jobs.retries import LOSS_BACKOFF_S, MOST_LOSSES, wait_s
 from console.jobs.written import Written
 
@@ -34,11 +35,6 @@ log = logging.getLogger(__name__)
 LEASE_S = 30.0
 #: Characters of its log that are kept of a job.
 MOST_LOG = 64_000
-#: What steps look at. Arguments and results may be large, and no step needs them.
-_ROW = (
-    "task", "tenant", "state", "attempt", "tries", "failures", "losses", "backoff_s", "placement__demand",
-    "placement__state", "placement__host__name",
-)  # fmt: skip
 
 
 @dataclass
@@ -83,17 +79,10 @@ class TakeSteps(Action[list[str]]):
 def _take(steps: Sequence[tuple[Actor, _Attempt]], written: Written) -> list[str]:
     """Take the steps inside the caller's transaction, on one reading of all rows."""
     keys = [_key(step.job) for _, step in steps]
-    rows = (
-        Job.objects.select_for_update(of=("self",))
-        .select_related("placement__host")
-        .only(*_ROW)
-        .filter(pk__in=set(keys) - {None})
-        .order_by("pk")
-    )
-    jobs: dict[uuid.UUID | None, Job] = {job.pk: job for job in rows}
+    jobs = rows_of({key for key in keys if key})
     answers = []
     for key, (actor, step) in zip(keys, steps, strict=True):
-        job = jobs.get(key)
+        job = jobs.get(key) if key else None
         if job is None or not _speaks_of(actor, job, step.attempt):
             answers.append("this attempt is not this host's")
         else:
@@ -331,3 +320,10 @@ def mark_dispatched(attempts: Iterable[tuple[uuid.UUID, int]]) -> None:
     Job.objects.filter(pk__in=same).update(
         state=Job.State.DISPATCHED, dispatched_at=timezone.now(), waiting_for=""
     )
+
+
+def tell_unsent(job: str | None, why: str) -> None:
+    """To a job that waits on its host for a message that can't be sent. Inside the caller's transaction."""
+    if key := _key(str(job)):
+        waits = Job.objects.filter(pk=key, state=Job.State.PLACED)
+        waits.update(waiting_for=f"Its message can't be sent: {why}")
