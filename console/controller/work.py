@@ -14,9 +14,8 @@ from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
 from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
-from console.jobs.queue import ready
+from console.jobs.queue import are_waiting
 from console.live.picture import picture
-from console.policies.defaults import defaults
 
 #: Passes along the queue at once, so that the fence is asked in between.
 MOST_PASSES = 5
@@ -35,10 +34,9 @@ class Queue:
 
     def place(self, epoch: int) -> int:
         """Place what finds room now. Returns how many were placed. Raises Fenced."""
-        if not ready(timezone.now()).exists():
+        if not are_waiting(timezone.now(), 1):
             return 0
         picture.load()
-        defaults.load()
         placed = 0
         for _ in range(MOST_PASSES):
             if says := time.monotonic() - self._said_at >= SAY_S:

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
@@ -32,11 +31,14 @@ STUCK_S = 3.0
 #: One from which something was taken back while it began nothing else is asked again after so long.
 REST_S = 10.0
 
+# Plain SQL: every pass asks all of it, and composing the queries would take longer than answering them.
+
+_READY = "(not_before IS NULL OR not_before <= %s)"
 #: In the order of the index job_line, with its own expressions, or the whole queue would be sorted at every look.
-_LINE = """SELECT * FROM (
+_LINE = f"""SELECT * FROM (
     SELECT id, tenant, task, policy, priority, CAST(demand AS text) AS demand, CAST(labels AS text) AS labels,
         waiting_for <> '' AS waits
-    FROM jobs_job WHERE state = 'queued' AND tenant = %s AND (not_before IS NULL OR not_before <= %s)
+    FROM jobs_job WHERE state = 'queued' AND tenant = %s AND {_READY}
     ORDER BY priority DESC, (deadline IS NULL), deadline, created_at, id LIMIT %s OFFSET %s) AS first"""
 #: From one tenant to the next through the index, however many jobs each has.
 _TENANTS = """WITH RECURSIVE named(tenant) AS (
@@ -45,6 +47,15 @@ _TENANTS = """WITH RECURSIVE named(tenant) AS (
     SELECT (SELECT MIN(tenant) FROM jobs_job WHERE state = 'queued' AND tenant > named.tenant)
     FROM named WHERE named.tenant IS NOT NULL)
     SELECT tenant FROM named WHERE tenant IS NOT NULL LIMIT %s"""
+
+_HELD = """SELECT tenant, CAST(demand AS text) AS amounts, COUNT(*) FROM jobs_job
+    WHERE state IN ('placed', 'dispatched', 'running') GROUP BY tenant, amounts"""
+_TERMS = "SELECT name, weight, CAST(quota AS text), bursts FROM jobs_tenant WHERE name IN ({})"
+_LATE = """SELECT DISTINCT fleet_host.name FROM jobs_job
+    JOIN placements_placement ON placements_placement.id = jobs_job.placement_id
+    JOIN fleet_host ON fleet_host.id = placements_placement.host_id
+    WHERE jobs_job.state = 'dispatched' AND jobs_job.dispatched_at < %s"""
+_TAKEN = "SELECT 1 FROM jobs_job WHERE taken_at > %s LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +87,7 @@ def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Wai
 
     Also says from where to look further the next time; 0 where the end was reached.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_TENANTS, [MOST_TENANTS])
-        tenants = [tenant for (tenant,) in cursor.fetchall()]
+    tenants = [tenant for (tenant,) in _rows(_TENANTS, [MOST_TENANTS])]
     each = max(most // max(len(tenants), 1), 1)
     found = _first(tenants, now, each, 0)
     start = max(further, each)
@@ -98,12 +107,8 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
     read: dict[str, Any] = {}
     for begin in range(0, len(tenants), _AT_ONCE):
         some = tenants[begin : begin + _AT_ONCE]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                " UNION ALL ".join([_LINE] * len(some)),
-                [value for tenant in some for value in (tenant, at, each, start)],
-            )
-            rows = cursor.fetchall()
+        statement = " UNION ALL ".join([_LINE] * len(some))
+        rows = _rows(statement, [value for tenant in some for value in (tenant, at, each, start)])
         for pk, tenant, task, policy, priority, demand, labels, waits in rows:
             for said in (demand, labels):
                 if said not in read:
@@ -115,12 +120,16 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
     return found
 
 
+def are_waiting(now: datetime, count: int) -> bool:
+    """Whether at least so many jobs may be placed."""
+    statement = f"SELECT 1 FROM jobs_job WHERE state = 'queued' AND {_READY} LIMIT %s"
+    return len(_rows(statement, [connection.ops.adapt_datetimefield_value(now), count])) == count
+
+
 def held() -> dict[str, dict[str, float]]:
     """What each tenant's jobs hold on hosts, by resource. The database counts those that hold alike."""
     found: dict[str, dict[str, float]] = {}
-    rows = Job.objects.filter(state__in=Job.ON_HOST).order_by()
-    alike = rows.values_list("tenant", Cast("demand", TextField())).annotate(Count("pk"))
-    for tenant, said, count in alike:
+    for tenant, said, count in _rows(_HELD, []):
         sums = found.setdefault(tenant, {})
         for resource, amount in json.loads(said).items():
             sums[resource] = sums.get(resource, 0.0) + amount * count
@@ -129,8 +138,12 @@ def held() -> dict[str, dict[str, float]]:
 
 def terms(names: Iterable[str]) -> dict[str, Tenant]:
     """Each tenant's weight and quota; what everybody has where nobody said otherwise."""
-    known = Tenant.objects.in_bulk(list(names))
-    return {name: known.get(name) or Tenant(name=name) for name in names}
+    found = {name: Tenant(name=name) for name in names}
+    if found:
+        places = ", ".join(["%s"] * len(found))
+        for name, weight, quota, bursts in _rows(_TERMS.format(places), list(found)):
+            found[name] = Tenant(name, weight, json.loads(quota), bool(bursts))
+    return found
 
 
 def vector(snapshot: Snapshot, amounts: Mapping[str, float]) -> NDArray[np.float64]:
@@ -155,18 +168,28 @@ def over_quota(tenant: Tenant, holds: Mapping[str, float], demand: Mapping[str, 
 def stuck_hosts(now: datetime) -> frozenset[str]:
     """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back lately
     and that begin nothing else."""
-    late = Job.objects.filter(state=Job.State.DISPATCHED, dispatched_at__lt=now - timedelta(seconds=STUCK_S))
-    stuck = set(late.order_by().values_list("placement__host__name", flat=True).distinct())
-    lately, moment = now - timedelta(seconds=REST_S), timedelta(seconds=STUCK_S)
-    taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
-    if last_taken := dict(taken.annotate(last=Max("taken_at"))):
-        begun = Job.objects.filter(
-            started_at__gt=lately - moment, placement__host__name__in=list(last_taken)
-        ).order_by()
-        last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
-        stuck |= {
-            host
-            for host, at in last_taken.items()
-            if host not in last_begun or last_begun[host] < at - moment
-        }
+    late, lately = now - timedelta(seconds=STUCK_S), now - timedelta(seconds=REST_S)
+    stuck = {host for (host,) in _rows(_LATE, [connection.ops.adapt_datetimefield_value(late)])}
+    if _rows(_TAKEN, [connection.ops.adapt_datetimefield_value(lately)]):
+        stuck |= _resting(lately)
     return frozenset(stuck)
+
+
+def _resting(lately: datetime) -> set[str]:
+    """Hosts from which something was taken back since then and that began nothing else."""
+    taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
+    last_taken = dict(taken.annotate(last=Max("taken_at")))
+    moment = timedelta(seconds=STUCK_S)
+    begun = Job.objects.filter(
+        started_at__gt=lately - moment, placement__host__name__in=list(last_taken)
+    ).order_by()
+    last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
+    return {
+        host for host, at in last_taken.items() if host not in last_begun or last_begun[host] < at - moment
+    }
+
+
+def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()  # type: ignore[no-any-return]
