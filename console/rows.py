@@ -6,7 +6,9 @@ composes one of a branch for each row and field.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Sequence, Sized
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -79,3 +81,30 @@ def _changing(model: type[models.Model], fields: tuple[str, ...]) -> tuple[str, 
 
 def _columns(fields: Sequence[Any]) -> _Columns:
     return tuple((each, isinstance(each, models.CharField | models.TextField)) for each in fields)
+
+
+def read(statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """What a statement answers, as the database's own tuples."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def places(values: Sized) -> str:
+    """A statement's places for so many values."""
+    return ", ".join(["%s"] * len(values))
+
+
+def key_in(key: uuid.UUID) -> uuid.UUID | str:
+    """A key as a statement takes it."""
+    return key if connection.features.has_native_uuid_field else key.hex
+
+
+def key_out(kept: uuid.UUID | str) -> uuid.UUID:
+    """A key of what a statement answers."""
+    return kept if isinstance(kept, uuid.UUID) else uuid.UUID(kept)
+
+
+def moment_in(at: datetime) -> Any:
+    """A moment as a statement takes it."""
+    return connection.ops.adapt_datetimefield_value(at)

@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from console.fleet.models import Host
 from console.jobs.models import Job
 from console.placements.models import Placement
+from console.rows import key_in, key_out, places, read
 
 #: What steps look at, in the model's order. Arguments and results may be large, and no step needs them.
 _OF_JOB = (
@@ -27,23 +28,20 @@ def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
     if not keys:
         return {}
     columns = ", ".join(f"jobs_job.{name}" for name in _OF_JOB)
-    places = ", ".join(["%s"] * len(keys))
     locked = "" if connection.vendor == "sqlite" else " FOR UPDATE OF jobs_job"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns}, CAST(placement.demand AS text), placement.state, host.id, host.name FROM jobs_job"
-            " LEFT JOIN placements_placement placement ON placement.id = jobs_job.placement_id"
-            " LEFT JOIN fleet_host host ON host.id = placement.host_id"
-            f" WHERE jobs_job.id IN ({places}) ORDER BY jobs_job.id{locked}",
-            [_as_kept(key) for key in keys],
-        )
-        rows = cursor.fetchall()
+    rows = read(
+        f"SELECT {columns}, CAST(placement.demand AS text), placement.state, host.id, host.name FROM jobs_job"
+        " LEFT JOIN placements_placement placement ON placement.id = jobs_job.placement_id"
+        " LEFT JOIN fleet_host host ON host.id = placement.host_id"
+        f" WHERE jobs_job.id IN ({places(keys)}) ORDER BY jobs_job.id{locked}",
+        [key_in(key) for key in keys],
+    )
     found = {}
     for row in rows:
         of_job = list(row[: len(_OF_JOB)])
         demand, state, host_id, host = row[len(_OF_JOB) :]
-        of_job[0], placement_id = _key(of_job[0]), of_job[-1] and _key(of_job[-1])
-        of_job[-1] = placement_id
+        placement_id = of_job[-1] and key_out(of_job[-1])
+        of_job[0], of_job[-1] = key_out(of_job[0]), placement_id
         job = Job.from_db(DEFAULT_DB_ALIAS, _OF_JOB, of_job)
         if placement_id:
             held = ("id", "host_id", "demand", "state")
@@ -53,11 +51,3 @@ def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
             job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host_id, host))
         found[job.pk] = job
     return found
-
-
-def _as_kept(key: uuid.UUID) -> object:
-    return Job._meta.pk.get_db_prep_value(key, connection)
-
-
-def _key(kept: str | uuid.UUID) -> uuid.UUID:
-    return kept if isinstance(kept, uuid.UUID) else uuid.UUID(kept)

@@ -67,4 +67,8 @@ def put(messages: Mapping[str, Sequence[bytes]]) -> dict[str, Exception]:
         for queue, bodies in messages.items():
             pipe.lpush(queue, *bodies)
         answers = pipe.execute(raise_on_error=False)
-    return {queue: answer for queue, answer in zip(messages, answers, strict=True) if isinstance(answer, Exception)}
+    return {
+        queue: answer
+        for queue, answer in zip(messages, answers, strict=True)
+        if isinstance(answer, Exception)
+    }

@@ -80,12 +80,18 @@ class Job(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
-            # The queue in its order; of jobs in one state, whoever asks for them. Not of queued ones only: SQLite takes no
-            # index with a condition on what a statement gives as a parameter.
+            # The queue in its order; and the jobs in one state, for whoever asks for them. Not of queued ones only:
+            # SQLite takes no index with a condition on what a statement gives as a parameter.
             models.Index(
-                F("state"), F("tenant"), F("priority").desc(), IsNull(F("deadline"), True), F("deadline"),
-                F("created_at"), F("id"), name="job_line",
-            ),  # fmt: skip
+                F("state"),
+                F("tenant"),
+                F("priority").desc(),
+                IsNull(F("deadline"), True),
+                F("deadline"),
+                F("created_at"),
+                F("id"),
+                name="job_line",
+            ),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="job_ended"),
             models.Index(fields=["array"], condition=Q(array__isnull=False), name="job_array"),
             models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),

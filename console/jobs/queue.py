@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection
 from django.db.models import Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
 from console.jobs.models import Job, Tenant
+from console.rows import key_out, moment_in, places, read
 
 #: Tenants that one look considers.
 MOST_TENANTS = 200
@@ -87,7 +87,7 @@ def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Wai
 
     Also says from where to look further the next time; 0 where the end was reached.
     """
-    tenants = [tenant for (tenant,) in _rows(_TENANTS, [MOST_TENANTS])]
+    tenants = [tenant for (tenant,) in read(_TENANTS, [MOST_TENANTS])]
     each = max(most // max(len(tenants), 1), 1)
     found = _first(tenants, now, each, 0)
     start = max(further, each)
@@ -102,20 +102,21 @@ def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Wai
 
 def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str, list[Waiting]]:
     """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
-    at = connection.ops.adapt_datetimefield_value(now)
+    at = moment_in(now)
     found: dict[str, list[Waiting]] = {}
     read: dict[str, Any] = {}
     for begin in range(0, len(tenants), _AT_ONCE):
         some = tenants[begin : begin + _AT_ONCE]
         statement = " UNION ALL ".join([_LINE] * len(some))
-        rows = _rows(statement, [value for tenant in some for value in (tenant, at, each, start)])
+        rows = read(statement, [value for tenant in some for value in (tenant, at, each, start)])
         for pk, tenant, task, policy, priority, demand, labels, waits in rows:
             for said in (demand, labels):
                 if said not in read:
                     read[said] = json.loads(said)
-            key = pk if isinstance(pk, uuid.UUID) else uuid.UUID(pk)
             shape = (policy, demand, labels)
-            job = Waiting(key, tenant, task, policy, priority, read[demand], read[labels], shape, bool(waits))
+            job = Waiting(
+                key_out(pk), tenant, task, policy, priority, read[demand], read[labels], shape, bool(waits)
+            )
             found.setdefault(tenant, []).append(job)
     return found
 
@@ -123,13 +124,13 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
 def are_waiting(now: datetime, count: int) -> bool:
     """Whether at least so many jobs may be placed."""
     statement = f"SELECT 1 FROM jobs_job WHERE state = 'queued' AND {_READY} LIMIT %s"
-    return len(_rows(statement, [connection.ops.adapt_datetimefield_value(now), count])) == count
+    return len(read(statement, [moment_in(now), count])) == count
 
 
 def held() -> dict[str, dict[str, float]]:
     """What each tenant's jobs hold on hosts, by resource. The database counts those that hold alike."""
     found: dict[str, dict[str, float]] = {}
-    for tenant, said, count in _rows(_HELD, []):
+    for tenant, said, count in read(_HELD):
         sums = found.setdefault(tenant, {})
         for resource, amount in json.loads(said).items():
             sums[resource] = sums.get(resource, 0.0) + amount * count
@@ -140,8 +141,7 @@ def terms(names: Iterable[str]) -> dict[str, Tenant]:
     """Each tenant's weight and quota; what everybody has where nobody said otherwise."""
     found = {name: Tenant(name=name) for name in names}
     if found:
-        places = ", ".join(["%s"] * len(found))
-        for name, weight, quota, bursts in _rows(_TERMS.format(places), list(found)):
+        for name, weight, quota, bursts in read(_TERMS.format(places(found)), list(found)):
             found[name] = Tenant(name, weight, json.loads(quota), bool(bursts))
     return found
 
@@ -169,8 +169,8 @@ def stuck_hosts(now: datetime) -> frozenset[str]:
     """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back lately
     and that begin nothing else."""
     late, lately = now - timedelta(seconds=STUCK_S), now - timedelta(seconds=REST_S)
-    stuck = {host for (host,) in _rows(_LATE, [connection.ops.adapt_datetimefield_value(late)])}
-    if _rows(_TAKEN, [connection.ops.adapt_datetimefield_value(lately)]):
+    stuck = {host for (host,) in read(_LATE, [moment_in(late)])}
+    if read(_TAKEN, [moment_in(lately)]):
         stuck |= _resting(lately)
     return frozenset(stuck)
 
@@ -187,9 +187,3 @@ def _resting(lately: datetime) -> set[str]:
     return {
         host for host, at in last_taken.items() if host not in last_begun or last_begun[host] < at - moment
     }
-
-
-def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()  # type: ignore[no-any-return]

@@ -23,7 +23,7 @@ class Answering:
         self._taking: asyncio.Task[None] | None = None
 
     async def ask(self, actor: Actor, event: JobEvent) -> str:
-        """"" where it was accepted, or why not; it is durable then. Raises what keeps it from being taken at all."""
+        """ "" where it was accepted, or why not; it is durable then. Raises what keeps it from being taken at all."""
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._asked.append((actor, event, answer))
         if self._taking is None:

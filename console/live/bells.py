@@ -23,8 +23,9 @@ def ring_hosts() -> None:
 
 
 def ring_placed() -> None:
-    """Something was placed, or a job gave its room back. Rings at most every QUIET_S: this process's picture shows it already, races are
-    decided by the ledger, and what a skipped bell would have said is read by the others' next sweep."""
+    """Something was placed, or a job gave its room back. Rings at most every QUIET_S: this process's picture shows it
+    already, races are decided by the ledger, and what a skipped bell would have said is read by the others' next
+    sweep."""
     global _quiet_until
     now = time.monotonic()
     if now >= _quiet_until:

@@ -17,8 +17,8 @@ _POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work in a pool thread, with a database connection of its own: one of SQLite stays open, since opening
-    it costs more than most work; others as settings.DATABASES keeps them."""
+    """Run blocking work in a pool thread, with a database connection of its own: one of SQLite stays open, since
+    opening it costs more than most work; others as settings.DATABASES keeps them."""
 
     def run() -> R:
         _close_old()

@@ -26,10 +26,11 @@ from agents.wire import JobEvent
 from balancer_core.lifecycle import JOB, advance
 from balancer_core.resources import MAX_RESOURCES
 from console.actions import SYSTEM, Action, Actor, AgentAction, is_storable, text
-from console.jobs.models import Job, JobLog
 from console.jobs.held import rows_of
+from console.jobs.models import Job, JobLog
 from console.jobs.retries import LOSS_BACKOFF_S, MOST_LOSSES, wait_s
 from console.jobs.written import Written
+from console.rows import key_in, moment_in
 
 log = logging.getLogger(__name__)
 
@@ -314,13 +315,13 @@ def measured(used: dict[str, float]) -> dict[str, float] | None:
 
 def mark_dispatched(attempts: Iterable[tuple[uuid.UUID, int]]) -> None:
     """The messages of these attempts are on their way. Inside the caller's transaction."""
-    key, at = Job._meta.pk, connection.ops.adapt_datetimefield_value(timezone.now())
+    at = moment_in(timezone.now())
     with connection.cursor() as cursor:
         # In one order, as everybody does who changes several.
         cursor.executemany(
             "UPDATE jobs_job SET state = 'dispatched', dispatched_at = %s, waiting_for = ''"
             " WHERE id = %s AND attempt = %s AND state IN ('placed', 'dispatched')",
-            [(at, key.get_db_prep_value(job, connection), attempt) for job, attempt in sorted(attempts)],
+            [(at, key_in(job), attempt) for job, attempt in sorted(attempts)],
         )
 
 

@@ -21,9 +21,9 @@ from balancer_core.load import InvalidLoad, Load
 from balancer_core.placement import TOP
 from balancer_core.question import Question
 from console.actions import Action, Actor
-from console.events.models import Event, Outbox
-from console.jobs import queue
+from console.events.models import Outbox
 from console.fleet.models import Host
+from console.jobs import queue
 from console.jobs.models import Job
 from console.jobs.queue import Waiting
 from console.jobs.spec import load_of
@@ -160,8 +160,8 @@ class _Pass:
         self._reserve()
 
     def _hopeful(self, jobs: list[Waiting]) -> Iterator[Waiting]:
-        """Those of a tenant's jobs that may find room. Of a backlog most are alike, and need not be called in turn to hear
-        that there is none."""
+        """Those of a tenant's jobs that may find room. Of a backlog most are alike, and need not be called in turn to
+        hear that there is none."""
         for job in jobs:
             if why := self._hopeless.get(job.shape):
                 self._wait(job, why)

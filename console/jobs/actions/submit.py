@@ -37,11 +37,9 @@ class Submit(Spec, Action[Job]):
         if earlier := self._earlier():
             return earlier
         try:
-            if connection.in_atomic_block:
-                # What belongs to a caller's transaction can't join others.
-                job = _raised(_keep([(actor, self)])[0])
-            else:
-                job = _arriving.do((actor, self))
+            # What belongs to a caller's transaction can't join others.
+            alone = connection.in_atomic_block
+            job = _raised(_keep([(actor, self)])[0]) if alone else _arriving.do((actor, self))
         except IntegrityError:
             if earlier := self._earlier():
                 return earlier

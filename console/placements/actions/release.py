@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils import timezone
 
 from console.actions import Actor, Unknown
@@ -17,6 +16,7 @@ from console.multi import Foreseen, MultiAction
 from console.pages.lists import uuid_of
 from console.placements import ledger
 from console.placements.models import Placement
+from console.rows import key_in, key_out, moment_in, places, read
 
 
 @dataclass
@@ -77,16 +77,13 @@ def release_all(placements: Sequence[Placement]) -> list[Placement]:
     if not by_key:
         return []
     now = timezone.now()
-    shape, places = Placement._meta, ", ".join(["%s"] * len(by_key))
-    key, at = shape.pk, shape.get_field("released_at")
-    with connection.cursor() as cursor:
-        # Of two that release one placement, one changes the row. Plain SQL: it is done at each job's end.
-        cursor.execute(
-            "UPDATE placements_placement SET state = 'released', released_at = %s"
-            f" WHERE id IN ({places}) AND state = 'held' RETURNING id",
-            [at.get_db_prep_value(now, connection), *(key.get_db_prep_value(each, connection) for each in by_key)],
-        )
-        released = [by_key[key.to_python(each)] for (each,) in cursor.fetchall()]
+    # Of two that release one placement, one changes the row. Plain SQL: it is done at each job's end.
+    rows = read(
+        "UPDATE placements_placement SET state = 'released', released_at = %s"
+        f" WHERE id IN ({places(by_key)}) AND state = 'held' RETURNING id",
+        [moment_in(now), *(key_in(key) for key in by_key)],
+    )
+    released = [by_key[key_out(key)] for (key,) in rows]
     given: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for each in released:
         each.state, each.released_at = Placement.State.RELEASED, now
