@@ -90,8 +90,12 @@ class Job(models.Model):
                 F("deadline"),
                 F("created_at"),
                 F("id"),
+                # Who may not go yet is passed over without looking at its row.
+                F("not_before"),
                 name="job_line",
             ),
+            models.Index(fields=["-created_at"], name="job_newest"),
+            models.Index(fields=["state", "-created_at"], name="job_newest_in_state"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="job_ended"),
             models.Index(fields=["array"], condition=Q(array__isnull=False), name="job_array"),
             models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),

@@ -104,18 +104,26 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
     """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
     at = moment_in(now)
     found: dict[str, list[Waiting]] = {}
-    read: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for begin in range(0, len(tenants), _AT_ONCE):
         some = tenants[begin : begin + _AT_ONCE]
         statement = " UNION ALL ".join([_LINE] * len(some))
         rows = read(statement, [value for tenant in some for value in (tenant, at, each, start)])
         for pk, tenant, task, policy, priority, demand, labels, waits in rows:
             for said in (demand, labels):
-                if said not in read:
-                    read[said] = json.loads(said)
+                if said not in parsed:
+                    parsed[said] = json.loads(said)
             shape = (policy, demand, labels)
             job = Waiting(
-                key_out(pk), tenant, task, policy, priority, read[demand], read[labels], shape, bool(waits)
+                key_out(pk),
+                tenant,
+                task,
+                policy,
+                priority,
+                parsed[demand],
+                parsed[labels],
+                shape,
+                bool(waits),
             )
             found.setdefault(tenant, []).append(job)
     return found

@@ -197,8 +197,9 @@ class _Pass:
         """Carry out what was decided. The jobs are locked together, then the hosts, as everybody does who touches
         several. A job that somebody else has just placed, or ended, is his."""
         keys = [job.pk for job, _, _ in self._decided]
-        rows = Job.objects.select_for_update(skip_locked=True).filter(pk__in=keys, state=Job.State.QUEUED)
-        jobs = {job.pk: job for job in rows.only("state", "attempt").order_by("pk")}
+        # By their keys alone: SQLite would rather walk the whole queue.
+        rows = Job.objects.select_for_update(skip_locked=True).filter(pk__in=keys).order_by("pk")
+        jobs = {job.pk: job for job in rows.only("state", "attempt") if job.state == Job.State.QUEUED}
         hosts = hosts_of([decided for _, _, decided in self._decided])
         onto: dict[str, list[tuple[Waiting, Load, CoreDecision]]] = defaultdict(list)
         for each in self._decided:
