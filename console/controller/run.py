@@ -284,8 +284,8 @@ class Controller:
             self._room.set()
         if bell == bells.OWED:
             self._owed.set()
-        # Jobs come and go many times a second: the sweep of everything is not for them.
-        if bell not in (bells.JOBS, bells.OWED):
+        # Jobs and placements come and go many times a second: the sweep of everything is not for them.
+        if bell not in (bells.JOBS, bells.OWED, bells.ROOM):
             self._look.set()
         if bell in (bells.SERVICES, bells.HOSTS):
             self._rerender.set()

@@ -7,6 +7,7 @@ import time
 from console.live.bus import BELLS, ring
 
 HOSTS = b"hosts"  # hosts, their labels, states or ledgers changed
+ROOM = b"room"  # room on hosts was taken or given back, and nothing else
 COMMANDS = b"commands"  # a host has a new command, or one was answered
 SERVICES = b"services"  # services or endpoints changed
 JOBS = b"jobs"  # a job waits for a place, or ended
@@ -30,7 +31,7 @@ def ring_placed() -> None:
     now = time.monotonic()
     if now >= _quiet_until:
         _quiet_until = now + QUIET_S
-        ring_hosts()
+        ring(BELLS, ROOM)
 
 
 def ring_commands() -> None:
