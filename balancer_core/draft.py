@@ -76,7 +76,10 @@ class Draft:
 
     def decide(self, load: Load, top: int) -> Decision:
         """The load's explained decision on the draft; places nothing. Errors: InvalidLoad."""
-        question = self.question(load)
+        return self.answer(self.question(load), top)
+
+    def answer(self, question: Question, top: int) -> Decision:
+        """decide() for who has put the question already, and nothing on the draft since."""
         return explain(question, survey(question, top))
 
     def put(self, ticket: int, question: Question, row: int) -> bool:

@@ -124,6 +124,10 @@ class Turns:
         self._called[name] += 1
         return name, self._called[name] - 1
 
+    def leave(self, tenant: str) -> None:
+        """Nothing more of the tenant waits."""
+        self._called[tenant] = self._waiting[tenant]
+
     def placed(self, tenant: str, demand: NDArray[np.float64]) -> None:
         """What was called last, or a load of a tenant that is not in line now, holds this much from here on."""
         self._held[tenant] += demand

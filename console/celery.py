@@ -19,6 +19,8 @@ app.conf.update(
     task_ignore_result=True,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
+    # Tasks on one thread that go by one connection to the database: opening one costs more than most of them.
+    CELERY_DB_REUSE_MAX=1000,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
     imports=["console.jobs.tasks", "console.events.tasks", "console.alerts.tasks"],
 )

@@ -57,6 +57,8 @@ HISTORY_S = 10.0
 POOLS_S = 30.0
 #: A job waits for it at most: many ends in a row are answered together.
 PLACE_PAUSE_S = 0.05
+#: A message of a job waits for it at most.
+RELAY_PAUSE_S = 0.01
 
 
 class Controller:
@@ -69,6 +71,8 @@ class Controller:
         self._look = asyncio.Event()
         #: Room may have appeared, or a job that waits for some.
         self._room = asyncio.Event()
+        #: Messages of jobs are owed.
+        self._owed = asyncio.Event()
         self._rerender = asyncio.Event()
         self._isolated = False
         self._queue = Queue()
@@ -103,6 +107,7 @@ class Controller:
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
             self._loop(self._place_on(epoch), SWEEP_S, deposed, self._room, PLACE_PAUSE_S),
+            self._loop(self._relay_owed, SWEEP_S, deposed, self._owed, RELAY_PAUSE_S),
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
@@ -196,8 +201,6 @@ class Controller:
     def _sweep_once(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def sweep() -> None:
             await in_thread(self._sweep, epoch)
-            # The worker relays the outbox; this is its clock. Losing one bell costs a second.
-            await in_thread(_send, "steelyard.relay_outbox")
 
         return sweep
 
@@ -235,10 +238,13 @@ class Controller:
 
     def _place_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def place() -> None:
-            if await in_thread(self._queue.place, epoch):
-                await in_thread(_send, "steelyard.relay_outbox")
+            await in_thread(self._queue.place, epoch)
 
         return place
+
+    async def _relay_owed(self) -> None:
+        """The worker relays the outbox; this is its clock. Losing one bell costs a second."""
+        await in_thread(_send, "steelyard.relay_outbox")
 
     def _learn_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def learn() -> None:
@@ -285,11 +291,7 @@ class Controller:
     async def _listen(self) -> None:
         async for channel, payload in self._bus.listen(TICKS, BELLS, on_connect=self._broker_found):
             if channel == BELLS:
-                self._look.set()
-                if payload in (bells.JOBS, bells.HOSTS):
-                    self._room.set()
-                if payload in (bells.SERVICES, bells.HOSTS):
-                    self._rerender.set()
+                self._hear(payload)
                 continue
             now = time.monotonic()
             tick = decode_tick(payload)
@@ -298,6 +300,17 @@ class Controller:
                 self._detector.heard(host, now)
             if picture.take_tick(tick, now):
                 self._look.set()
+
+    def _hear(self, bell: bytes) -> None:
+        if bell in (bells.JOBS, bells.HOSTS):
+            self._room.set()
+        if bell == bells.OWED:
+            self._owed.set()
+        # Jobs and placements come and go many times a second: the sweep of everything is not for them.
+        if bell not in (bells.JOBS, bells.OWED, bells.ROOM):
+            self._look.set()
+        if bell in (bells.SERVICES, bells.HOSTS):
+            self._rerender.set()
 
     def _broker_found(self) -> None:
         """The broker is there, or there again: then the messages that it held may be gone."""

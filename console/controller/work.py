@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import datetime
 
 from django.utils import timezone
@@ -12,12 +14,13 @@ from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
 from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
-from console.jobs.queue import ready
+from console.jobs.queue import are_waiting
 from console.live.picture import picture
-from console.policies.defaults import defaults
 
 #: Passes along the queue at once, so that the fence is asked in between.
 MOST_PASSES = 5
+#: What a thousand jobs wait for changes with every job that is placed; it is said to them as often as this.
+SAY_S = 1.0
 
 
 class Queue:
@@ -26,17 +29,20 @@ class Queue:
     def __init__(self) -> None:
         #: From which place in the queue on to look for jobs that fit, behind many that do not.
         self._further = 0
+        #: When those that wait were last told for what, on the monotonic clock.
+        self._said_at = -math.inf
 
     def place(self, epoch: int) -> int:
         """Place what finds room now. Returns how many were placed. Raises Fenced."""
-        if not ready(timezone.now()).exists():
+        if not are_waiting(timezone.now(), 1):
             return 0
         picture.load()
-        defaults.load()
         placed = 0
         for _ in range(MOST_PASSES):
+            if says := time.monotonic() - self._said_at >= SAY_S:
+                self._said_at = time.monotonic()
             with fenced(epoch):
-                one = PlaceWaiting(self._further).run(SYSTEM)
+                one = PlaceWaiting(self._further, says).run(SYSTEM)
             self._further = one.further
             placed += len(one.placed)
             if len(one.placed) < MOST_PLACED:

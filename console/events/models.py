@@ -34,12 +34,17 @@ class Outbox(models.Model):
 
     A broker only rings a bell: whoever relays reads from here, and a message
     lost on the way is sent again. Receivers take a repeat as the same message.
+    tries, error, not_before: of one that could not be sent, how often, why, and until when it is put aside; the others
+    go on.
     """
 
     topic = models.CharField(max_length=32)
     payload = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    not_before = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]

@@ -62,7 +62,8 @@ def learn() -> int:
     """Bring the profiles of tasks up to date that have ended since the last time. Returns how many."""
     since: datetime | None = TaskProfile.objects.aggregate(last=Max("learned_at"))["last"]
     now = timezone.now()
-    ended = Job.objects.exclude(used=None).filter(state=Job.State.SUCCEEDED).order_by()
+    # What a run used is kept of those that succeeded only.
+    ended = Job.objects.exclude(used=None).order_by()
     fresh = ended.filter(ended_at__gt=since) if since else ended
     known = 0
     for task in list(fresh.values_list("task", flat=True).distinct()):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.lookups import IsNull
 
 from console.placements.models import Placement
 
@@ -54,7 +55,7 @@ class Job(models.Model):
     array = models.UUIDField(null=True)
     position = models.PositiveIntegerField(null=True)
     schedule = models.CharField(max_length=63, blank=True)
-    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED, db_index=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
@@ -79,10 +80,23 @@ class Job(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
-            # The queue in its order, and the ends that are learned from: of many jobs few are in either.
+            # The queue in its order; and the jobs in one state, for whoever asks for them. Not of queued ones only:
+            # SQLite takes no index with a condition on what a statement gives as a parameter.
             models.Index(
-                fields=["tenant", "-priority", "created_at"], condition=Q(state="queued"), name="job_queue"
+                F("state"),
+                F("tenant"),
+                F("priority").desc(),
+                IsNull(F("deadline"), True),
+                F("deadline"),
+                F("created_at"),
+                F("id"),
+                # Who may not go yet is passed over without looking at its row.
+                F("not_before"),
+                name="job_line",
             ),
+            models.Index(fields=["-created_at"], name="job_newest"),
+            models.Index(fields=["state", "-created_at"], name="job_newest_in_state"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="job_ended"),
             models.Index(fields=["array"], condition=Q(array__isnull=False), name="job_array"),
             models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),
             models.Index(fields=["started_at"], condition=Q(started_at__isnull=False), name="job_started"),

@@ -7,25 +7,73 @@ the higher priority, then the earlier deadline, then who came first.
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
-from django.db import connection
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
 from console.jobs.models import Job, Tenant
+from console.rows import key_out, moment_in, places, read
 
-#: Tenants that one look considers; of more, those with the oldest jobs.
+#: Tenants that one look considers.
 MOST_TENANTS = 200
+#: Tenants in one statement: what SQLite takes together has an end.
+_AT_ONCE = 100
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
 #: One from which something was taken back while it began nothing else is asked again after so long.
 REST_S = 10.0
 
-ORDER = (F("priority").desc(), F("deadline").asc(nulls_last=True), F("created_at").asc(), F("pk").asc())
+# Plain SQL: every pass asks all of it, and composing the queries would take longer than answering them.
+
+_READY = "(not_before IS NULL OR not_before <= %s)"
+#: In the order of the index job_line, with its own expressions, or the whole queue would be sorted at every look.
+_LINE = f"""SELECT * FROM (
+    SELECT id, tenant, task, policy, priority, CAST(demand AS text) AS demand, CAST(labels AS text) AS labels,
+        waiting_for <> '' AS waits
+    FROM jobs_job WHERE state = 'queued' AND tenant = %s AND {_READY}
+    ORDER BY priority DESC, (deadline IS NULL), deadline, created_at, id LIMIT %s OFFSET %s) AS first"""
+#: From one tenant to the next through the index, however many jobs each has.
+_TENANTS = """WITH RECURSIVE named(tenant) AS (
+    SELECT MIN(tenant) FROM jobs_job WHERE state = 'queued'
+    UNION ALL
+    SELECT (SELECT MIN(tenant) FROM jobs_job WHERE state = 'queued' AND tenant > named.tenant)
+    FROM named WHERE named.tenant IS NOT NULL)
+    SELECT tenant FROM named WHERE tenant IS NOT NULL LIMIT %s"""
+
+_HELD = """SELECT tenant, CAST(demand AS text) AS amounts, COUNT(*) FROM jobs_job
+    WHERE state IN ('placed', 'dispatched', 'running') GROUP BY tenant, amounts"""
+_TERMS = "SELECT name, weight, CAST(quota AS text), bursts FROM jobs_tenant WHERE name IN ({})"
+_LATE = """SELECT DISTINCT fleet_host.name FROM jobs_job
+    JOIN placements_placement ON placements_placement.id = jobs_job.placement_id
+    JOIN fleet_host ON fleet_host.id = placements_placement.host_id
+    WHERE jobs_job.state = 'dispatched' AND jobs_job.dispatched_at < %s"""
+_TAKEN = "SELECT 1 FROM jobs_job WHERE taken_at > %s LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job in the queue, as much of it as its turn asks for. Jobs of one shape find room together or not at all.
+
+    waits: it was said to it already what it waits for.
+    """
+
+    pk: uuid.UUID
+    tenant: str
+    task: str
+    policy: str
+    priority: int
+    demand: dict[str, float]
+    labels: dict[str, str]
+    shape: tuple[str, str, str]
+    waits: bool
 
 
 def ready(now: datetime) -> QuerySet[Job]:
@@ -33,45 +81,77 @@ def ready(now: datetime) -> QuerySet[Job]:
     return Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=Job.State.QUEUED).order_by()
 
 
-def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Job]], int]:
+def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Waiting]], int]:
     """Of each tenant the first jobs in their order, about `most` in all; and as many from place `further` on, so that
-    many which fit nowhere do not for ever hide one that fits. Inside a transaction the rows are kept for it.
+    many which fit nowhere do not for ever hide one that fits. Nothing is locked.
 
     Also says from where to look further the next time; 0 where the end was reached.
     """
-    tenants = list(ready(now).values_list("tenant", flat=True).distinct()[:MOST_TENANTS])
+    tenants = [tenant for (tenant,) in read(_TENANTS, [MOST_TENANTS])]
     each = max(most // max(len(tenants), 1), 1)
-    found, more = {}, False
-    for tenant in tenants:
-        jobs = ready(now).filter(tenant=tenant).order_by(*ORDER)
-        if connection.in_atomic_block:
-            jobs = jobs.select_for_update(skip_locked=True, of=("self",))
-        found[tenant] = list(jobs[:each])
-        start = max(further, each)
-        if further and len(found[tenant]) == each:
-            later = list(jobs[start : start + each])
-            found[tenant] += later
-            more |= len(later) == each
-        else:
-            more |= len(found[tenant]) == each
-    return found, max(further, each) + (each if further else 0) if more else 0
+    found = _first(tenants, now, each, 0)
+    start = max(further, each)
+    full = [tenant for tenant, jobs in found.items() if len(jobs) == each]
+    if further:
+        later = _first(full, now, each, start)
+        for tenant, jobs in later.items():
+            found[tenant] += jobs
+        full = [tenant for tenant, jobs in later.items() if len(jobs) == each]
+    return found, start + (each if further else 0) if full else 0
+
+
+def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str, list[Waiting]]:
+    """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
+    at = moment_in(now)
+    found: dict[str, list[Waiting]] = {}
+    parsed: dict[str, Any] = {}
+    for begin in range(0, len(tenants), _AT_ONCE):
+        some = tenants[begin : begin + _AT_ONCE]
+        statement = " UNION ALL ".join([_LINE] * len(some))
+        rows = read(statement, [value for tenant in some for value in (tenant, at, each, start)])
+        for pk, tenant, task, policy, priority, demand, labels, waits in rows:
+            for said in (demand, labels):
+                if said not in parsed:
+                    parsed[said] = json.loads(said)
+            shape = (policy, demand, labels)
+            job = Waiting(
+                key_out(pk),
+                tenant,
+                task,
+                policy,
+                priority,
+                parsed[demand],
+                parsed[labels],
+                shape,
+                bool(waits),
+            )
+            found.setdefault(tenant, []).append(job)
+    return found
+
+
+def are_waiting(now: datetime, count: int) -> bool:
+    """Whether at least so many jobs may be placed."""
+    statement = f"SELECT 1 FROM jobs_job WHERE state = 'queued' AND {_READY} LIMIT %s"
+    return len(read(statement, [moment_in(now), count])) == count
 
 
 def held() -> dict[str, dict[str, float]]:
-    """What each tenant's jobs hold on hosts, by resource."""
+    """What each tenant's jobs hold on hosts, by resource. The database counts those that hold alike."""
     found: dict[str, dict[str, float]] = {}
-    rows = Job.objects.filter(state__in=Job.ON_HOST).order_by()
-    for tenant, demand in rows.values_list("tenant", "demand"):
+    for tenant, said, count in read(_HELD):
         sums = found.setdefault(tenant, {})
-        for resource, amount in demand.items():
-            sums[resource] = sums.get(resource, 0.0) + amount
+        for resource, amount in json.loads(said).items():
+            sums[resource] = sums.get(resource, 0.0) + amount * count
     return found
 
 
 def terms(names: Iterable[str]) -> dict[str, Tenant]:
     """Each tenant's weight and quota; what everybody has where nobody said otherwise."""
-    known = Tenant.objects.in_bulk(list(names))
-    return {name: known.get(name) or Tenant(name=name) for name in names}
+    found = {name: Tenant(name=name) for name in names}
+    if found:
+        for name, weight, quota, bursts in read(_TERMS.format(places(found)), list(found)):
+            found[name] = Tenant(name, weight, json.loads(quota), bool(bursts))
+    return found
 
 
 def vector(snapshot: Snapshot, amounts: Mapping[str, float]) -> NDArray[np.float64]:
@@ -96,18 +176,22 @@ def over_quota(tenant: Tenant, holds: Mapping[str, float], demand: Mapping[str, 
 def stuck_hosts(now: datetime) -> frozenset[str]:
     """Hosts whose workers have not begun what they were sent STUCK_S ago, or from which such was taken back lately
     and that begin nothing else."""
-    late = Job.objects.filter(state=Job.State.DISPATCHED, dispatched_at__lt=now - timedelta(seconds=STUCK_S))
-    stuck = set(late.order_by().values_list("placement__host__name", flat=True).distinct())
-    lately, moment = now - timedelta(seconds=REST_S), timedelta(seconds=STUCK_S)
-    taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
-    if last_taken := dict(taken.annotate(last=Max("taken_at"))):
-        begun = Job.objects.filter(
-            started_at__gt=lately - moment, placement__host__name__in=list(last_taken)
-        ).order_by()
-        last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
-        stuck |= {
-            host
-            for host, at in last_taken.items()
-            if host not in last_begun or last_begun[host] < at - moment
-        }
+    late, lately = now - timedelta(seconds=STUCK_S), now - timedelta(seconds=REST_S)
+    stuck = {host for (host,) in read(_LATE, [moment_in(late)])}
+    if read(_TAKEN, [moment_in(lately)]):
+        stuck |= _resting(lately)
     return frozenset(stuck)
+
+
+def _resting(lately: datetime) -> set[str]:
+    """Hosts from which something was taken back since then and that began nothing else."""
+    taken = Job.objects.filter(taken_at__gt=lately).order_by().values_list("taken_from")
+    last_taken = dict(taken.annotate(last=Max("taken_at")))
+    moment = timedelta(seconds=STUCK_S)
+    begun = Job.objects.filter(
+        started_at__gt=lately - moment, placement__host__name__in=list(last_taken)
+    ).order_by()
+    last_begun = dict(begun.values_list("placement__host__name").annotate(last=Max("started_at")))
+    return {
+        host for host, at in last_taken.items() if host not in last_begun or last_begun[host] < at - moment
+    }

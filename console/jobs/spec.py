@@ -16,6 +16,7 @@ from balancer_core.placement import Load
 from console.actions import Invalid, is_storable
 from console.jobs.learning import demand_of
 from console.jobs.models import DEFAULT_TENANT, Job
+from console.jobs.queue import Waiting
 from console.live.picture import picture
 from console.policies.defaults import chosen
 
@@ -135,7 +136,7 @@ def check_tenant(name: str, field_name: str = "tenant") -> None:
         raise Invalid(field_name, "invalid", reason)
 
 
-def load_of(job: Job, without: frozenset[str] = frozenset()) -> Load:
+def load_of(job: Job | Waiting, without: frozenset[str] = frozenset()) -> Load:
     """The core's view of a job. without: hosts that are not to be asked. Raises InvalidLoad naming the field."""
     return Load(
         kind="job",

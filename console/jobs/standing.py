@@ -16,7 +16,7 @@ from django.utils import timezone
 from balancer_core.cluster import Snapshot
 from balancer_core.fairness import Turns, dominant_share
 from console.jobs.models import Job, Tenant
-from console.jobs.queue import held, line, ready, stuck_hosts, terms, vector
+from console.jobs.queue import Waiting, held, line, ready, stuck_hosts, terms, vector
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,12 @@ def next_up(snapshot: Snapshot, most: int) -> list[Job]:
         {tenant: vector(snapshot, amounts) for tenant, amounts in has.items()},
         {tenant: each.weight for tenant, each in known.items()},
     )
-    found: list[Job] = []
+    found: list[Waiting] = []
     while len(found) < most and (turn := turns.call()) is not None:
         found.append(jobs[turn[0]][turn[1]])
         turns.placed(turn[0], vector(snapshot, found[-1].demand))
-    return found
+    rows = Job.objects.in_bulk([job.pk for job in found])
+    return [rows[job.pk] for job in found if job.pk in rows]
 
 
 @dataclass(frozen=True)

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import logging
+import random
 import threading
 import uuid
-from typing import Any
+from collections import defaultdict
+from datetime import timedelta
 
 from celery import shared_task
+from django.db.models import Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from clients.celery import ATTEMPT_HEADER, JOB_HEADER, queue_of
+from clients.celery import queue_of
+from console.actions import text
 from console.celery import app
 from console.events.models import Outbox
-from console.jobs.actions.attempt import mark_dispatched
+from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
+from console.jobs.messages import message_of, put
 from console.jobs.models import Job
+from console.jobs.retries import wait_s
+from console.pages.lists import uuid_of
+from console.rows import change
 from console.turns import writing
 
+log = logging.getLogger(__name__)
+
 #: Messages sent before they are marked as sent, in one transaction: syncing each to disk would take most of the time.
-BATCH = 50
-#: What of a message's properties goes on: who waits for its result.
-PROPERTIES = ("correlation_id", "reply_to")
+BATCH = 200
+#: A message that can't be sent is tried again after so long, then twice as long each time.
+ASIDE_S = 5.0
 #: Batches of one call, so that it ends.
-MOST_BATCHES = 40
+MOST_BATCHES = 10
 
 _relaying = threading.Lock()
 #: Somebody asked since the relay of this process last began to look.
@@ -51,52 +63,64 @@ def relay_outbox() -> int:
 def _send_owed() -> int:
     sent = 0
     for _ in range(MOST_BATCHES):
-        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP)).order_by("id")
-        rows = list(owed[:BATCH])
-        _relay(rows)
-        sent += len(rows)
+        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP))
+        due = owed.filter(Q(not_before=None) | Q(not_before__lte=timezone.now())).order_by("id")
+        rows = list(due[:BATCH])
+        sent += _relay(rows)
         if len(rows) < BATCH:
             break
     return sent
 
 
-def _relay(rows: list[Outbox]) -> None:
-    """Send these messages, then mark them."""
-    attempts = [(uuid.UUID(row.payload["job"]), row.payload["attempt"], row.topic) for row in rows]
-    jobs = Job.objects.select_related("placement__host").in_bulk({job for job, _, _ in attempts})
-    sent = []
-    with app.producer_or_acquire() as producer:
-        for job, attempt, topic in attempts:
-            if topic == STOP:
+def _relay(rows: list[Outbox]) -> int:
+    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises what the
+    broker's client raises where the broker is away: then nothing is marked."""
+    if not rows:
+        return 0
+    jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
+    aside: list[Outbox] = []
+    queues: dict[str, list[tuple[Outbox, bytes]]] = defaultdict(list)
+    for row in rows:
+        try:
+            if row.topic == STOP:
                 # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
-                app.control.revoke(str(job), terminate=True)
-            elif job in jobs and _send(producer, jobs[job], attempt):
-                sent.append((job, attempt))
+                app.control.revoke(row.payload["job"], terminate=True)
+                continue
+            job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
+            if job is not None and job.placement is not None and _is_owed(job, attempt):
+                queue = queue_of(job.placement.host.name)
+                queues[queue].append((row, message_of(job, attempt, queue)))
+        except (OSError, OperationalError):
+            raise
+        except Exception as error:
+            aside.append(_put_aside(row, error))
+    refused = put({queue: [message for _, message in owed] for queue, owed in queues.items()})
+    for queue, error in refused.items():
+        aside += [_put_aside(row, error) for row, _ in queues.pop(queue)]
+    sent = [row for owed in queues.values() for row, _ in owed]
     with writing():
-        mark_dispatched(sent)
-        Outbox.objects.filter(pk__in=[row.pk for row in rows]).update(sent_at=timezone.now())
+        mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
+        change(aside, "tries", "error", "not_before")
+        for row in aside:
+            tell_unsent(row.payload.get("job"), row.error)
+        done = {row.pk for row in rows} - {row.pk for row in aside}
+        Outbox.objects.filter(pk__in=done).update(sent_at=timezone.now())
+    return len(done)
 
 
-def _send(producer: Any, job: Job, attempt: int) -> bool:
-    """One attempt's Celery message, to the queue of its host. False for an attempt that is over: it is owed nothing."""
-    waits = (Job.State.PLACED, Job.State.DISPATCHED)
-    if job.attempt != attempt or job.placement is None or job.state not in waits:
-        return False
-    headers, properties, body, _ = app.amqp.as_task_v2(
-        str(job.pk), job.task, job.args, job.kwargs, ignore_result=False
-    )
-    kept: dict[str, Any] = job.message or {}
-    # What the application's own message said: callbacks, chains, chords, time limits, where its result goes.
-    ours = {"id": str(job.pk), "task": job.task, JOB_HEADER: str(job.pk), ATTEMPT_HEADER: attempt}
-    headers = {**headers, **kept.get("headers", {}), **ours}
-    said = kept.get("properties", {})
-    properties |= {name: said[name] for name in PROPERTIES if isinstance(said.get(name), str)}
-    body = (job.args, job.kwargs, {**body[2], **kept.get("embed", {})})
-    app.amqp.send_task_message(
-        producer,
-        job.task,
-        (headers, properties, body, None),
-        queue=queue_of(job.placement.host.name),
-        serializer="json",
-    )
-    return True
+def _jobs_of(rows: list[Outbox]) -> set[uuid.UUID]:
+    named = (uuid_of(str(row.payload.get("job"))) for row in rows)
+    return {found for found in named if found}
+
+
+def _is_owed(job: Job, attempt: int) -> bool:
+    """Not where the attempt is over."""
+    return job.attempt == attempt and job.state in (Job.State.PLACED, Job.State.DISPATCHED)
+
+
+def _put_aside(row: Outbox, error: Exception) -> Outbox:
+    log.error("a message of %s can't be sent and is put aside: %r", row.payload, error)
+    row.tries += 1
+    row.error = text(f"{type(error).__name__}: {error}", 500)
+    row.not_before = timezone.now() + timedelta(seconds=wait_s(ASIDE_S, row.tries, random.random()))
+    return row

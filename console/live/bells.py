@@ -7,9 +7,11 @@ import time
 from console.live.bus import BELLS, ring
 
 HOSTS = b"hosts"  # hosts, their labels, states or ledgers changed
+ROOM = b"room"  # room on hosts was taken or given back, and nothing else
 COMMANDS = b"commands"  # a host has a new command, or one was answered
 SERVICES = b"services"  # services or endpoints changed
 JOBS = b"jobs"  # a job waits for a place, or ended
+OWED = b"owed"  # messages of jobs are owed
 SHARDS = b"shards"  # a replica waits for its copy
 
 #: A bell makes every process read all hosts and their ledger: dearer than the placement it tells of.
@@ -22,13 +24,14 @@ def ring_hosts() -> None:
 
 
 def ring_placed() -> None:
-    """Something was placed. Rings at most every QUIET_S: this process's picture shows it already, races are
-    decided by the ledger, and what a skipped bell would have said is read by the others' next sweep."""
+    """Something was placed, or a job gave its room back. Rings at most every QUIET_S: this process's picture shows it
+    already, races are decided by the ledger, and what a skipped bell would have said is read by the others' next
+    sweep."""
     global _quiet_until
     now = time.monotonic()
     if now >= _quiet_until:
         _quiet_until = now + QUIET_S
-        ring_hosts()
+        ring(BELLS, ROOM)
 
 
 def ring_commands() -> None:
@@ -41,6 +44,10 @@ def ring_services() -> None:
 
 def ring_jobs() -> None:
     ring(BELLS, JOBS)
+
+
+def ring_owed() -> None:
+    ring(BELLS, OWED)
 
 
 def ring_shards() -> None:

@@ -157,7 +157,7 @@ class Feed:
                 self._take_tick(payload)
             elif channel == TRAFFIC:
                 self.traffic, self.traffic_at = payload, time.monotonic()
-            elif payload in (bells.HOSTS, bells.COMMANDS):
+            elif payload in (bells.HOSTS, bells.ROOM, bells.COMMANDS):
                 self._look.set()
 
     def _take_tick(self, payload: bytes) -> None:

@@ -6,6 +6,7 @@ One Link a connection. The host is the one the credential names, whatever the me
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from console.actions import Actor, Conflict, Invalid, NotAllowed
 from console.fleet.actions.commands import AnswerCommand
 from console.fleet.actions.join import ChangeCapacity, Introduce, Join
 from console.fleet.models import Command, Host
-from console.jobs.actions.attempt import take_job_event
+from console.live.answering import answering
 from console.live.ingest import Refusal, check_capacity_report, refuse, take
 from console.live.picture import picture
 from console.live.threads import in_thread
@@ -29,6 +30,8 @@ HELLO_TIMEOUT_S = 10.0
 SEND_TIMEOUT_S = 2.0
 REPORT_INTERVAL_S = 1.0
 KEEPALIVE_S = 5.0
+#: Questions of one agent that are under way; while they are nothing more of it is read.
+MOST_ASKED = 1000
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -160,6 +163,7 @@ class Link:
         self._last_seq = 0
         self._capacity: dict[str, float] = {}
         self._closed = False
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection; the task that reads it then meets its end. A reason holds at most 123 bytes."""
@@ -193,7 +197,11 @@ class Link:
             raise _Closed(wire.CLOSE_UNAUTHORISED, "this host was removed")
         await self.send(wire.Welcome(self.host, REPORT_INTERVAL_S, KEEPALIVE_S))
         links.add(self)
-        await self._obey()
+        try:
+            await self._obey()
+        finally:
+            for task in self._answering:
+                task.cancel()
 
     async def _hello(self) -> wire.Hello:
         try:
@@ -228,10 +236,24 @@ class Link:
                     action = AnswerCommand(outcome.command, outcome.ok, outcome.result, outcome.error)
                     await in_thread(action.run, self._actor)
                 case wire.JobEvent() as event:
-                    accepted, reason = await in_thread(take_job_event, self._actor, event)
-                    await self.send(wire.JobAnswer(event.ref, accepted, reason))
+                    if len(self._answering) >= MOST_ASKED:
+                        await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
+                    task = asyncio.create_task(self._answer(event))
+                    self._answering.add(task)
+                    task.add_done_callback(self._answering.discard)
                 case wire.Hello():
                     raise _Closed(wire.CLOSE_REFUSED, "hello comes once")
+
+    async def _answer(self, event: wire.JobEvent) -> None:
+        try:
+            reason = await answering.ask(self._actor, event)
+        except Exception as error:
+            log.warning("an event of %s's jobs could not be taken: %r", self.host, error)
+            # The agent comes back and asks again.
+            await self.close(wire.CLOSE_BUSY, "a job's event could not be taken")
+            return
+        with contextlib.suppress(OSError, RuntimeError):  # it has gone: the agent asks again
+            await self.send(wire.JobAnswer(event.ref, reason == "", reason))
 
     async def _report(self, report: wire.Report) -> None:
         fault = None

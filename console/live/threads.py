@@ -17,16 +17,23 @@ _POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work in a pool thread, with a database connection of its own as settings.DATABASES keeps them."""
+    """Run blocking work in a pool thread, with a database connection of its own: one of SQLite stays open, since
+    opening it costs more than most work; others as settings.DATABASES keeps them."""
 
     def run() -> R:
-        close_old_connections()
+        _close_old()
         try:
             return work(*args, **kwargs)
         finally:
-            close_old_connections()
+            _close_old()
 
     return await asyncio.get_running_loop().run_in_executor(_POOL, run)
+
+
+def _close_old() -> None:
+    # What failed is never used again.
+    if connection.vendor != "sqlite" or connection.errors_occurred:
+        close_old_connections()
 
 
 def hold_open() -> Callable[[], None]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Cluster
-from balancer_core.fairness import InvalidTenant, dominant_share, fill, serve, tenant_fair
+from balancer_core.fairness import InvalidTenant, Turns, dominant_share, fill, serve, tenant_fair
 from balancer_core.load import Load
 
 CLOSE = 1 + 1e-9
@@ -49,6 +49,16 @@ def test_whole_loads_are_served_in_the_papers_order() -> None:
     """b, a, a, b, a; the tie at the start goes to the first named."""
     queues = {"b": [PAPER["b"]] * 2, "a": [PAPER["a"]] * 3}
     assert [("b", 0), ("a", 0), ("a", 1), ("b", 1), ("a", 2)] == serve(TOTAL, queues)
+
+
+def test_who_leaves_is_called_no_more() -> None:
+    """Whatever of his waited; the others' turns go on."""
+    turns = Turns(TOTAL, {"a": 3, "b": 2})
+
+    assert turns.call() == ("a", 0)
+    turns.leave("a")
+
+    assert [("b", 0), ("b", 1), None] == [turns.call() for _ in range(3)]
 
 
 @given(instances())

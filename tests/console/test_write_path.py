@@ -105,8 +105,8 @@ def test_placements_ring_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bells, "_quiet_until", 0.0)
     for _ in range(5):
         bells.ring_placed()
-    assert rung == [bells.HOSTS]
+    assert rung == [bells.ROOM]
     monkeypatch.setattr(bells, "_quiet_until", 0.0)
     bells.ring_placed()
 
-    assert rung == [bells.HOSTS] * 2
+    assert rung == [bells.ROOM] * 2

@@ -3,32 +3,36 @@
 Rules:
 1. Only the host that holds the attempt's placement may speak of it, and only of the newest attempt.
 2. A claim takes a lease; renewing is claiming again. An attempt whose lease runs out is lost.
-3. However often a message comes, an attempt starts once and ends once: every step is a
-   conditional change of the row.
+3. However often a message comes, an attempt starts once and ends once: every step looks at the row, which it holds
+   until it is committed.
+4. What comes together is committed together: syncing each step to disk by itself would take most of the time.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from agents.wire import JobEvent
 from balancer_core.lifecycle import JOB, advance
 from balancer_core.resources import MAX_RESOURCES
-from console.actions import Actor, AgentAction, is_storable, text
-from console.jobs.actions.ending import end_attempt
+from console.actions import SYSTEM, Action, Actor, AgentAction, is_storable, text
+from console.jobs.held import rows_of
 from console.jobs.models import Job, JobLog
-from console.jobs.needs import doom_waiting, free_waiting
 from console.jobs.retries import LOSS_BACKOFF_S, MOST_LOSSES, wait_s
-from console.live.bells import ring_jobs
-from console.placements.actions.release import announce_release
+from console.jobs.written import Written
+from console.rows import key_in, moment_in
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 #: Characters of its log that are kept of a job.
@@ -37,30 +41,71 @@ MOST_LOG = 64_000
 
 @dataclass
 class _Attempt(AgentAction[str]):
-    """Find the job's row for this attempt on this agent's host; the result is "" or why not."""
+    """One step of one attempt; the result is "" or why not."""
 
     job: str
     attempt: int
 
-    _ended: Job | None = None
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
+        """Take the step on the row of the attempt, which is in actor's reach: change it in memory, and say to written
+        what of it is to be written."""
+        raise NotImplementedError
 
-    def _find(self, actor: Actor) -> Job | None:
-        try:
-            identity = uuid.UUID(self.job)
-        except ValueError:
-            return None
-        return (
-            Job.objects.select_for_update(of=("self",))
-            .select_related("placement__host")
-            .filter(pk=identity, attempt=self.attempt, placement__host__name=actor.name)
-            .first()
-        )
+    def execute(self, actor: Actor) -> str:
+        self._written = Written()
+        return _take([(actor, self)], self._written)[0]
 
     def committed(self, result: str) -> None:
-        if self._ended is not None:
-            if self._ended.placement is not None:
-                announce_release(self._ended.placement)
-            ring_jobs()
+        self._written.announce()
+
+
+@dataclass
+class TakeSteps(Action[list[str]]):
+    """Steps of several attempts in one transaction, in their order, each by whoever may take it."""
+
+    steps: Sequence[tuple[Actor, _Attempt]]
+
+    NAME = "job.steps"
+
+    def allows(self, actor: Actor) -> bool:
+        return all(step.allows(who) for who, step in self.steps)
+
+    def execute(self, actor: Actor) -> list[str]:
+        self._written = Written()
+        return _take(self.steps, self._written)
+
+    def committed(self, result: list[str]) -> None:
+        self._written.announce()
+
+
+def _take(steps: Sequence[tuple[Actor, _Attempt]], written: Written) -> list[str]:
+    """Take the steps inside the caller's transaction, on one reading of all rows."""
+    keys = [_key(step.job) for _, step in steps]
+    jobs = rows_of({key for key in keys if key})
+    answers = []
+    for key, (actor, step) in zip(keys, steps, strict=True):
+        job = jobs.get(key) if key else None
+        if job is None or not _speaks_of(actor, job, step.attempt):
+            answers.append("this attempt is not this host's")
+        else:
+            answers.append(step.step(actor, job, written))
+    written.write()
+    return answers
+
+
+def _key(job: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(job)
+    except ValueError:
+        return None
+
+
+def _speaks_of(actor: Actor, job: Job, attempt: int) -> bool:
+    """Whether it is the newest attempt, and an agent's own."""
+    if job.attempt != attempt:
+        return False
+    own = job.placement is not None and job.placement.host.name == actor.name
+    return own or actor.kind == "system"
 
 
 @dataclass
@@ -69,17 +114,14 @@ class Claim(_Attempt):
 
     NAME = "job.claim"
 
-    def execute(self, actor: Actor) -> str:
-        job = self._find(actor)
-        if job is None:
-            return "this attempt is not this host's to run"
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
         if job.state not in (Job.State.PLACED, Job.State.DISPATCHED):
             return f"this job is {job.state}"
         job.state = advance(JOB, job.state, "claim")
         job.started_at = timezone.now()
         job.lease_until = job.started_at + timedelta(seconds=LEASE_S)
         job.progress, job.note, job.error = None, "", ""
-        job.save(update_fields=["state", "started_at", "lease_until", "progress", "note", "error"])
+        written.change(job, "state", "started_at", "lease_until", "progress", "note", "error")
         return ""
 
 
@@ -89,12 +131,11 @@ class Renew(_Attempt):
 
     NAME = "job.renew"
 
-    def execute(self, actor: Actor) -> str:
-        job = self._find(actor)
-        if job is None or job.state != Job.State.RUNNING:
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
+        if job.state != Job.State.RUNNING:
             return "this attempt is no longer this host's"
         job.lease_until = timezone.now() + timedelta(seconds=LEASE_S)
-        job.save(update_fields=["lease_until"])
+        written.change(job, "lease_until")
         return ""
 
 
@@ -111,13 +152,12 @@ class Report(_Attempt):
 
     NAME = "job.report"
 
-    def execute(self, actor: Actor) -> str:
-        job = self._find(actor)
-        if job is None or job.state != Job.State.RUNNING:
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
+        if job.state != Job.State.RUNNING:
             return "this attempt is no longer this host's"
         if self.share is not None and self.share == self.share:
             job.progress, job.note = min(max(self.share, 0.0), 1.0), text(self.note, 200)
-            job.save(update_fields=["progress", "note"])
+            written.change(job, "progress", "note")
         if self.lines:
             log, _ = JobLog.objects.get_or_create(job=job)
             log.text = (log.text + text(self.lines, len(self.lines)))[-MOST_LOG:]
@@ -136,28 +176,22 @@ class Finish(_Attempt):
 
     NAME = "job.finish"
 
-    def execute(self, actor: Actor) -> str:
-        job = self._find(actor)
-        if job is None:
-            return "this attempt is not this host's"
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
         wanted = Job.State.SUCCEEDED if self.succeeded else Job.State.FAILED
         if job.state == wanted:
             return ""
         if job.state != Job.State.RUNNING:
             return f"this job is {job.state}"
         job.error = text(self.error, 10_000)
-        end_attempt(job)
+        written.end(job)
         if self.succeeded:
             self._succeed(job)
+            written.change(job, "state", "error", "result", "used", "ended_at")
         else:
             self._fail(job)
-        job.save()
-        if job.state == Job.State.SUCCEEDED:
-            free_waiting(job)
-        elif job.state == Job.State.FAILED:
-            doom_waiting(job)
-        self.record(actor, "job", str(job.pk), after={"state": job.state, "attempt": job.attempt})
-        self._ended = job
+            written.change(job, "state", "error", "failures", "ended_at", *BEGUN_AGAIN)
+        after = {"state": job.state, "attempt": job.attempt}
+        written.lines.append(self.line(actor, "job", str(job.pk), after=after))
         return ""
 
     def _succeed(self, job: Job) -> None:
@@ -192,51 +226,76 @@ class Lose(_Attempt):
     def allows(self, actor: Actor) -> bool:
         return actor.kind in ("agent", "system")
 
-    def execute(self, actor: Actor) -> str:
-        job = self._find(actor) if actor.kind == "agent" else self._find_anywhere()
-        if job is None or job.state not in Job.ON_HOST:
+    def step(self, actor: Actor, job: Job, written: Written) -> str:
+        if job.state not in Job.ON_HOST:
             return "this attempt is over"
         # One that was never begun can't have done it.
         if self.fault and job.state == Job.State.RUNNING:
             job.losses += 1
         aside = job.losses >= MOST_LOSSES
         job.state = advance(JOB, job.state, "set_aside" if aside else "lose")
-        end_attempt(job)
+        written.end(job)
         begin_again(job, wait_s(LOSS_BACKOFF_S, job.losses, random.random()))
+        written.change(job, "state", "losses", *BEGUN_AGAIN)
         if self.taken_back and job.placement is not None:
             job.taken_from, job.taken_at = job.placement.host.name, timezone.now()
+            written.change(job, "taken_from", "taken_at")
         if aside:
             job.error = f"Set aside: its workers were lost {job.losses} times, last: {text(self.why, 2000)}"
-        job.save()
+            written.change(job, "error")
         after = {"state": job.state, "attempt": job.attempt}
-        self.record(actor, "job", str(job.pk), after=after, reason=text(self.why, 500))
-        self._ended = job
+        said = self.line(actor, "job", str(job.pk), after=after, reason=text(self.why, 500))
+        written.lines.append(said)
         return ""
 
-    def _find_anywhere(self) -> Job | None:
-        jobs = Job.objects.select_for_update(of=("self",)).select_related("placement__host")
-        return jobs.filter(pk=self.job, attempt=self.attempt).first()
+
+def take_job_events(said: Sequence[tuple[Actor, JobEvent]]) -> list[str | Exception]:
+    """What agents said of jobs of their hosts, in one transaction where that can be: to each "" or why not.
+
+    Where all of it can't be written together each is taken by itself, so that one which can't be written at all, to
+    which the answer is the exception, holds up no other.
+    """
+    steps = [(actor, _step(event)) for actor, event in said]
+    taken = [each for each in steps if not isinstance(each[1], str)]
+    try:
+        answers: list[str | Exception] = list(TakeSteps(taken).run(SYSTEM)) if taken else []  # type: ignore[arg-type]
+    except Exception:
+        log.exception("%d steps of jobs can't be taken together", len(taken))
+        answers = [_alone(actor, step) for actor, step in taken]  # type: ignore[arg-type]
+    found = iter(answers)
+    return [step if isinstance(step, str) else next(found) for _, step in steps]
 
 
-def take_job_event(actor: Actor, event: JobEvent) -> tuple[bool, str]:
-    """What an agent said of a job of its host: (accepted, reason)."""
+def _alone(actor: Actor, step: _Attempt) -> str | Exception:
+    try:
+        return step.run(actor)
+    except Exception as error:
+        log.exception("%s can't be taken", step.NAME)
+        return error
+
+
+def _step(event: JobEvent) -> _Attempt | str:
+    """What is to be done about an event; a text says why nothing is."""
     where = (event.job, event.attempt)
     match event.event:
         case "claim":
-            reason = Claim(*where).run(actor)
+            return Claim(*where)
         case "renew":
-            reason = Renew(*where).run(actor)
+            return Renew(*where)
         case "succeeded":
-            reason = Finish(*where, succeeded=True, result=event.result, used=event.used).run(actor)
+            return Finish(*where, succeeded=True, result=event.result, used=event.used)
         case "failed":
-            reason = Finish(*where, succeeded=False, error=event.error).run(actor)
+            return Finish(*where, succeeded=False, error=event.error)
         case "report":
-            reason = Report(*where, share=event.share, note=event.note, lines=event.lines).run(actor)
+            return Report(*where, share=event.share, note=event.note, lines=event.lines)
         case "lost":
-            reason = Lose(*where, why=event.error or "its worker is gone").run(actor)
+            return Lose(*where, why=event.error or "its worker is gone")
         case other:
-            reason = f"no such event: {other[:32]!r}"
-    return reason == "", reason
+            return f"no such event: {other[:32]!r}"
+
+
+#: What begin_again() changes.
+BEGUN_AGAIN = ("dispatched_at", "started_at", "not_before", "waiting_for")
 
 
 def begin_again(job: Job, after_s: float) -> None:
@@ -256,8 +315,18 @@ def measured(used: dict[str, float]) -> dict[str, float] | None:
 
 def mark_dispatched(attempts: Iterable[tuple[uuid.UUID, int]]) -> None:
     """The messages of these attempts are on their way. Inside the caller's transaction."""
-    now, waits = timezone.now(), (Job.State.PLACED, Job.State.DISPATCHED)
-    for job, attempt in attempts:
-        Job.objects.filter(pk=job, attempt=attempt, state__in=waits).update(
-            state=Job.State.DISPATCHED, dispatched_at=now
+    at = moment_in(timezone.now())
+    with connection.cursor() as cursor:
+        # In one order, as everybody does who changes several.
+        cursor.executemany(
+            "UPDATE jobs_job SET state = 'dispatched', dispatched_at = %s, waiting_for = ''"
+            " WHERE id = %s AND attempt = %s AND state IN ('placed', 'dispatched')",
+            [(at, key_in(job), attempt) for job, attempt in sorted(attempts)],
         )
+
+
+def tell_unsent(job: str | None, why: str) -> None:
+    """To a job that waits on its host for a message that can't be sent. Inside the caller's transaction."""
+    if key := _key(str(job)):
+        waits = Job.objects.filter(pk=key, state=Job.State.PLACED)
+        waits.update(waiting_for=f"Its message can't be sent: {why}")

@@ -13,7 +13,7 @@ from console.actions import Actor, Conflict, Unknown
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
 from console.jobs.needs import doom_waiting
-from console.live.bells import ring_jobs
+from console.live.bells import ring_jobs, ring_owed
 from console.multi import Foreseen, MultiAction
 from console.pages.lists import uuid_of
 from console.placements.actions.release import announce_release, release
@@ -49,7 +49,8 @@ class Cancel(MultiAction[Job]):
         if job.state in Job.ENDED:
             raise Conflict("state", f"this job has {job.state}")
         before = job.state
-        if before == Job.State.RUNNING:
+        self._stops = before == Job.State.RUNNING
+        if self._stops:
             self.owe(STOP, {"job": str(job.pk), "attempt": job.attempt})
         self._released = end_attempt(job)
         job.state = advance(JOB, before, "cancel")
@@ -64,6 +65,8 @@ class Cancel(MultiAction[Job]):
             announce_release(result.placement)
         else:
             ring_jobs()
+        if self._stops:
+            ring_owed()
 
 
 @dataclass

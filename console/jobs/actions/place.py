@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +21,18 @@ from balancer_core.load import InvalidLoad, Load
 from balancer_core.placement import TOP
 from balancer_core.question import Question
 from console.actions import Action, Actor
-from console.events.models import Event, Outbox
+from console.events.models import Outbox
+from console.fleet.models import Host
 from console.jobs import queue
 from console.jobs.models import Job
+from console.jobs.queue import Waiting
 from console.jobs.spec import load_of
-from console.live.bells import ring_jobs, ring_placed
+from console.live.bells import ring_owed, ring_placed
 from console.live.picture import picture
 from console.placements import ledger
 from console.placements.actions.commit import decision_row, hosts_of, overtaken, placement_row
 from console.placements.models import Decision, Placement
+from console.rows import change, insert_all
 
 #: Outbox topic: send the Celery message of one attempt of a job.
 DISPATCH = "job.dispatch"
@@ -54,11 +58,12 @@ class Pass:
 class PlaceWaiting(Action[Pass]):
     """Give the jobs that wait hosts, reserve what they need there and owe their workers the messages.
 
-    Who finds no room goes on waiting and says for what. further: from which place of each tenant's queue on to look
-    beside its beginning.
+    Who finds no room goes on waiting. further: from which place of each tenant's queue on to look beside its beginning.
+    says: whether to say to those for what they wait, which writes a row each.
     """
 
     further: int = 0
+    says: bool = True
 
     NAME = "job.place"
 
@@ -71,38 +76,43 @@ class PlaceWaiting(Action[Pass]):
         return Pass([placement for _, placement in one.placed], further if one.waits else 0)
 
     def _write(self, actor: Actor, one: _Pass) -> None:
-        jobs = [job for job, _ in one.placed]
-        Decision.objects.bulk_create([each.decision for _, each in one.placed] + one.refused)
-        Placement.objects.bulk_create([each for _, each in one.placed])
+        insert_all([each.decision for _, each in one.placed])
+        insert_all([each for _, each in one.placed])
         for job, placement in one.placed:
             job.state = advance(JOB, job.state, "place")
             job.attempt += 1
             job.placement, job.waiting_for, job.not_before = placement, "", None
-        if jobs:
-            Job.objects.bulk_update(jobs, ["state", "attempt", "placement", "waiting_for", "not_before"])
-        Outbox.objects.bulk_create(
-            Outbox(topic=DISPATCH, payload={"job": str(job.pk), "attempt": job.attempt}) for job in jobs
+        jobs = [job for job, _ in one.placed]
+        change(jobs, "state", "attempt", "placement", "waiting_for", "not_before")
+        insert_all(
+            [Outbox(topic=DISPATCH, payload={"job": str(job.pk), "attempt": job.attempt}) for job in jobs]
         )
-        Event.objects.bulk_create(
-            self.line(actor, "job", str(job.pk), after={"host": placement.host.name, "attempt": job.attempt})
-            for job, placement in one.placed
+        insert_all(
+            [
+                self.line(
+                    actor, "job", str(job.pk), after={"host": placement.host.name, "attempt": job.attempt}
+                )
+                for job, placement in one.placed
+            ]
         )
-        for reason, waiting in one.waits.items():
-            Job.objects.filter(pk__in=waiting).exclude(waiting_for=reason).update(waiting_for=reason)
+        if self.says:
+            insert_all(one.refused)
+            for reason, waiting in one.waits.items():
+                Job.objects.filter(pk__in=waiting).exclude(waiting_for=reason).update(waiting_for=reason)
 
     def committed(self, result: Pass) -> None:
         for placement in result.placed:
             picture.reserve(placement.host.name, placement.demand)
         if result.placed:
             ring_placed()
-            ring_jobs()
+            ring_owed()
 
 
 class _Pass:
     """One walk along the queue. placed: jobs with their placements, not written yet. refused: decisions to keep, one
     for each job that begins to wait. waits: by reason, the jobs that wait for it."""
 
-    def __init__(self, now: Any, line: dict[str, list[Job]]) -> None:
+    def __init__(self, now: Any, line: dict[str, list[Waiting]]) -> None:
         self.now, self.line = now, line
         self.placed: list[tuple[Job, Placement]] = []
         self.refused: list[Decision] = []
@@ -114,9 +124,9 @@ class _Pass:
         self._kept: tuple[str, str] | None = None
         self._hopeless: dict[Any, str] = {}
         self._refused_of: set[str] = set()
-        self._bursting: list[tuple[Job, str]] = []
+        self._bursting: list[tuple[Waiting, str]] = []
         self._asked = 0
-        self._decided: list[tuple[Job, Load, CoreDecision]] = []
+        self._decided: list[tuple[Waiting, Load, CoreDecision]] = []
 
     def go(self) -> None:
         snapshot = self._draft.base
@@ -126,8 +136,12 @@ class _Pass:
             {tenant: queue.vector(snapshot, amounts) for tenant, amounts in self._holds.items()},
             {tenant: each.weight for tenant, each in self._terms.items()},
         )
+        next_of = {tenant: self._hopeful(jobs) for tenant, jobs in self.line.items()}
         while self._goes_on() and (turn := turns.call()) is not None:
-            job = self.line[turn[0]][turn[1]]
+            job = next(next_of[turn[0]], None)
+            if job is None:
+                turns.leave(turn[0])
+                continue
             terms = self._terms[job.tenant]
             if over := queue.over_quota(terms, self._holds.get(job.tenant, {}), job.demand):
                 if terms.bursts:
@@ -145,15 +159,20 @@ class _Pass:
                 self._place(job)
         self._reserve()
 
+    def _hopeful(self, jobs: list[Waiting]) -> Iterator[Waiting]:
+        """Those of a tenant's jobs that may find room. Of a backlog most are alike, and need not be called in turn to
+        hear that there is none."""
+        for job in jobs:
+            if why := self._hopeless.get(job.shape):
+                self._wait(job, why)
+            else:
+                yield job
+
     def _goes_on(self) -> bool:
         return len(self._decided) < MOST_PLACED and self._asked < MOST_ASKED
 
-    def _place(self, job: Job) -> bool:
+    def _place(self, job: Waiting) -> bool:
         """Whether there is room for the job beside those that go before it."""
-        shape = (job.policy, tuple(sorted(job.demand.items())), tuple(sorted(job.labels.items())))
-        if why := self._hopeless.get(shape):
-            self._wait(job, why)
-            return False
         self._asked += 1
         without = self._stuck | ({self._kept[0]} if self._kept else set())
         try:
@@ -163,9 +182,9 @@ class _Pass:
             # It was right when it was handed in: the resource has gone with the last host that had it, or the policy.
             self._wait(job, str(error))
             return False
-        decided = self._draft.decide(load, TOP)
+        decided = self._draft.answer(question, TOP)
         if not decided.ranking:
-            self._refuse(job, decided, question, shape)
+            self._refuse(job, decided, question)
             return False
         self._decided.append((job, load, decided))
         self._draft.put(len(self._decided), question, self._draft.snapshot.rows[decided.ranking[0]])
@@ -175,20 +194,40 @@ class _Pass:
         return True
 
     def _reserve(self) -> None:
-        """Carry out what was decided. The hosts are locked together, as everybody does who touches several."""
+        """Carry out what was decided. The jobs are locked together, then the hosts, as everybody does who touches
+        several. A job that somebody else has just placed, or ended, is his."""
+        keys = [job.pk for job, _, _ in self._decided]
+        # By their keys alone: SQLite would rather walk the whole queue.
+        rows = Job.objects.select_for_update(skip_locked=True).filter(pk__in=keys).order_by("pk")
+        jobs = {job.pk: job for job in rows.only("state", "attempt") if job.state == Job.State.QUEUED}
         hosts = hosts_of([decided for _, _, decided in self._decided])
-        for job, load, decided in self._decided:
+        onto: dict[str, list[tuple[Waiting, Load, CoreDecision]]] = defaultdict(list)
+        for each in self._decided:
+            if each[0].pk in jobs:
+                onto[each[2].ranking[0]].append(each)
+        # All of a host with one statement; where they do not fit together any more, each where it finds room.
+        single: list[tuple[Waiting, Load, CoreDecision]] = []
+        for name, those in onto.items():
+            if name in hosts and ledger.reserve(hosts[name].pk, _sum(job.demand for job, _, _ in those)):
+                for job, load, decided in those:
+                    self._keep(jobs[job.pk], load, decided, hosts[name])
+            else:
+                single += those
+        for job, load, decided in single:
             for name in decided.ranking:
                 if name in hosts and ledger.reserve(hosts[name].pk, job.demand):
-                    decision = decision_row(decided.instead(name), load)
-                    self.placed.append((job, placement_row(decision, load, hosts[name])))
+                    self._keep(jobs[job.pk], load, decided, hosts[name])
                     break
             else:
                 self._wait(job, overtaken(decided).sentence)
 
-    def _refuse(self, job: Job, decided: CoreDecision, question: Question, shape: Any) -> None:
+    def _keep(self, job: Job, load: Load, decided: CoreDecision, host: Host) -> None:
+        decision = decision_row(decided.instead(host.name), load)
+        self.placed.append((job, placement_row(decision, load, host)))
+
+    def _refuse(self, job: Waiting, decided: CoreDecision, question: Question) -> None:
         # One kept refusal a wait, not one a try: a full cluster is asked every second.
-        if not job.waiting_for:
+        if not job.waits:
             self.refused.append(decision_row(decided, question.load))
         why = decided.sentence
         if self._stuck:
@@ -196,16 +235,18 @@ class _Pass:
             why += f" Not asked, for their workers have not begun what they were sent: {stuck}."
         if self._kept:
             why += f" {self._kept[0]} is kept free for {self._kept[1]}."
-        self._hopeless[shape] = why
+        self._hopeless[job.shape] = why
         self._wait(job, why)
-        if self._kept is None and (self.now - job.created_at).total_seconds() > PATIENCE_S:
-            self._keep_free(job, question)
+        if self._kept is None:
+            created = Job.objects.values_list("created_at", flat=True).get(pk=job.pk)
+            if (waited_s := (self.now - created).total_seconds()) > PATIENCE_S:
+                self._keep_free(job, question, waited_s)
 
-    def _wait(self, job: Job, why: str) -> None:
+    def _wait(self, job: Waiting, why: str) -> None:
         self.waits[why].append(job.pk)
         self._refused_of.add(job.tenant)
 
-    def _keep_free(self, job: Job, question: Question) -> None:
+    def _keep_free(self, job: Waiting, question: Question, waited_s: float) -> None:
         """Let nothing new go to the host that lacks least for this job, of those that could ever take it."""
         snapshot = question.snapshot
         could = (FLAG_CODES[snapshot.flags] == 0) & (snapshot.capacity >= question.demand).all(axis=1)
@@ -217,10 +258,17 @@ class _Pass:
         free = (snapshot.capacity - snapshot.reserved)[:, question.demand > 0]
         share = (free / question.demand[question.demand > 0]).min(axis=1)
         row = int(np.where(could, share, -np.inf).argmax())
-        waited = (self.now - job.created_at).total_seconds()
         self._kept = (
             snapshot.names[row],
-            f"{job.task} {str(job.pk)[:8]}, which has waited {waited // 60:.0f} min",
+            f"{job.task} {str(job.pk)[:8]}, which has waited {waited_s // 60:.0f} min",
         )
         # From here on other answers hold, one host fewer.
         self._hopeless.clear()
+
+
+def _sum(demands: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for demand in demands:
+        for resource, amount in demand.items():
+            found[resource] = found.get(resource, 0.0) + amount
+    return found

@@ -18,7 +18,7 @@ from console.jobs.models import Job
 from console.jobs.needs import doom_waiting
 from console.jobs.queue import STUCK_S, stuck_hosts
 from console.jobs.spec import load_of
-from console.live.bells import ring_jobs
+from console.live.bells import ring_jobs, ring_owed
 from console.live.picture import picture
 from console.placements.actions.release import announce_release
 
@@ -53,7 +53,8 @@ class Expire(Action[bool]):
         if job is None or job.state in Job.ENDED or job.deadline is None or job.deadline > timezone.now():
             return False
         before = job.state
-        if before == Job.State.RUNNING:
+        self._stops = before == Job.State.RUNNING
+        if self._stops:
             self.owe(STOP, {"job": str(job.pk), "attempt": job.attempt})
         end_attempt(job)
         job.state, job.ended_at = advance(JOB, before, "expire"), timezone.now()
@@ -70,6 +71,8 @@ class Expire(Action[bool]):
             if self._job.placement is not None:
                 announce_release(self._job.placement)
             ring_jobs()
+            if self._stops:
+                ring_owed()
 
 
 def expire_overdue() -> int:

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from console.actions import SYSTEM, Action, Actor, Conflict, Invalid
+from balancer_core.load import InvalidLoad
+from console.actions import SYSTEM, Action, Actor, Conflict, Invalid, NotAllowed
 from console.jobs import queue
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.models import Job, Need
 from console.jobs.spec import Spec
 from console.live.bells import ring_jobs
 from console.live.picture import picture
+from console.rows import insert_all
+from console.together import Together
 
 #: Jobs in one call.
 MOST_AT_ONCE = 1000
@@ -29,15 +32,18 @@ class Submit(Spec, Action[Job]):
     NAME = "job.submit"
 
     def run(self, actor: Actor) -> Job:
+        if not self.allows(actor):
+            raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         if earlier := self._earlier():
             return earlier
         try:
-            job = super().run(actor)
+            # What belongs to a caller's transaction can't join others.
+            alone = connection.in_atomic_block
+            job = _raised(_keep([(actor, self)])[0]) if alone else _arriving.do((actor, self))
         except IntegrityError:
             if earlier := self._earlier():
                 return earlier
             raise
-        place_if_alone(1)
         return Job.objects.select_related("placement__host").get(pk=job.pk)
 
     def execute(self, actor: Actor) -> Job:
@@ -53,6 +59,42 @@ class Submit(Spec, Action[Job]):
         if found is not None and not self.is_of(found):
             raise Conflict("key-reused", "this idempotency key was used for another job; use a new one")
         return found
+
+
+@dataclass
+class _SubmitEach(Action[list[Job | Exception]]):
+    """Keep jobs that were handed in one by one, each by itself: one that can't be kept says why and is no other's."""
+
+    asked: Sequence[tuple[Actor, Submit]]
+
+    NAME = "job.submit"
+
+    def execute(self, actor: Actor) -> list[Job | Exception]:
+        return [self._one(who, job) for who, job in self.asked]
+
+    def _one(self, who: Actor, job: Submit) -> Job | Exception:
+        try:
+            with transaction.atomic():
+                return job.execute(who)
+        except (Invalid, InvalidLoad, IntegrityError) as error:
+            return error
+
+
+def _keep(asked: Sequence[tuple[Actor, Submit]]) -> list[Job | Exception]:
+    jobs = _SubmitEach(asked).run(SYSTEM)
+    if kept := sum(isinstance(job, Job) for job in jobs):
+        place_if_alone(kept)
+    return jobs
+
+
+def _raised(kept: Job | Exception) -> Job:
+    if isinstance(kept, Exception):
+        raise kept
+    return kept
+
+
+#: Jobs that come one by one, many at the same moment, are kept in one transaction and placed in one pass.
+_arriving: Together[tuple[Actor, Submit], Job] = Together(_keep, most=100)
 
 
 @dataclass
@@ -114,8 +156,8 @@ def hand_in(specs: Sequence[Spec], array: uuid.UUID | None = None, schedule: str
                 raise
             raise Invalid(f"{number}.{error.field}", error.code, error.reason) from None
         needs += [Need(job=jobs[-1], needed_id=each) for each in dict.fromkeys(spec.after)]
-    Job.objects.bulk_create(jobs)
-    Need.objects.bulk_create(needs)
+    insert_all(jobs)
+    insert_all(needs)
     return jobs
 
 
@@ -143,7 +185,7 @@ def _blocks(needed: uuid.UUID, mine: set[uuid.UUID | None], states: dict[uuid.UU
 
 def place_if_alone(count: int) -> None:
     """Place what was just handed in, so many jobs; where others wait it is the controller's to say whose turn it is."""
-    if queue.ready(timezone.now())[: count + 1].count() > count:
+    if queue.are_waiting(timezone.now(), count + 1):
         ring_jobs()
         return
     one = PlaceWaiting().run(SYSTEM)

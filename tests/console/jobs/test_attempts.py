@@ -22,7 +22,7 @@ from console.actions import SYSTEM, Conflict, Invalid
 from console.alerts.rules.work import JobSetAside
 from console.alerts.sight import Sight
 from console.events.models import Event, Outbox
-from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_event
+from console.jobs.actions.attempt import MOST_LOG, Claim, Finish, Lose, Renew, take_job_events
 from console.jobs.actions.ending import Cancel, LetGo, Retry
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
@@ -266,7 +266,8 @@ def test_a_deadline_ends_what_waits_and_what_runs(host: Any, cluster: Any) -> No
 def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> None:
     """Only while it runs; the log keeps its end, the share stays within its bounds, a new attempt begins anew."""
     job = submit()
-    assert take_job_event(HOST, JobEvent(1, *at(job), event="report", share=0.5))[0] is False
+    early = JobEvent(1, *at(job), event="report", share=0.5)
+    assert take_job_events([(HOST, early)]) == ["this attempt is no longer this host's"]
     Claim(*at(job)).run(HOST)
     for share, note, lines in (
         (0.5, "half", "first\n"),
@@ -274,7 +275,7 @@ def test_a_job_says_how_far_it_is_and_what_it_logged(host: Any, api: Any) -> Non
         (None, "", "last\n"),
     ):
         said = JobEvent(2, *at(job), event="report", share=share, note=note, lines=lines)
-        assert take_job_event(HOST, said) == (True, "")
+        assert take_job_events([(HOST, said)]) == [""]
 
     job.refresh_from_db()
     assert (job.progress, job.note) == (1.0, "note")
@@ -305,12 +306,9 @@ def test_a_cancelled_job_frees_its_room_and_its_worker_ends_in_vain(host: Any, c
 def test_a_result_that_cannot_be_kept_ends_the_job_all_the_same(host: Any, result: Any) -> None:
     """Refusing it would only run the job again."""
     job = submit()
-    take_job_event(HOST, JobEvent(1, *at(job), event="claim"))
+    said = JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")
 
-    assert take_job_event(HOST, JobEvent(2, *at(job), event="succeeded", result=result, error="x\0")) == (
-        True,
-        "",
-    )
+    assert take_job_events([(HOST, JobEvent(1, *at(job), event="claim")), (HOST, said)]) == ["", ""]
 
     job.refresh_from_db()
     assert (job.state, job.result) == ("succeeded", None)
@@ -414,6 +412,93 @@ def test_a_message_of_an_attempt_that_is_over_is_not_sent(host: Any) -> None:
 
     assert relay_outbox() == 1
     assert messages() == []
+
+
+def test_a_message_that_cannot_be_sent_holds_up_no_other(host: Any, cluster: Any) -> None:
+    """It is put aside with the reason, which its job shows, and tried again later."""
+    cluster.add("web-2", {"zone": "b"})
+    blocked = submit(labels={}, request_key="blocked")
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.set("host.web-1", "no queue")
+    assert blocked.placement.host.name == "web-1"
+    Outbox.objects.create(topic="job.dispatch", payload={"attempt": "none"})
+    other = Submit("demo.add", args=[1, 2], demand={"cpu": 7.5}).run(SYSTEM)
+    assert other.placement.host.name == "web-2"
+
+    assert relay_outbox() == 1
+
+    assert [str(other.pk)] == [each["headers"]["id"] for each in messages("web-2")]
+    assert (state(blocked), state(other)) == ("placed", "dispatched")
+    assert "Its message can't be sent: " in Job.objects.get(pk=blocked.pk).waiting_for
+    aside = Outbox.objects.filter(sent_at=None)
+    assert [1, 1] == [row.tries for row in aside]
+    assert all(row.error and row.not_before > timezone.now() for row in aside)
+    assert relay_outbox() == 0
+
+    redis.Redis.from_url(settings.REDIS_URL).delete("host.web-1")
+    aside.update(not_before=timezone.now())
+    assert relay_outbox() == 1
+    assert (state(blocked), Job.objects.get(pk=blocked.pk).waiting_for) == ("dispatched", "")
+    assert [2] == list(aside.values_list("tries", flat=True))
+
+
+def test_what_agents_say_together_is_answered_to_each(host: Any, cluster: Any) -> None:
+    """In one transaction, in their order: a claim said twice counts once, another host's does not, nor what is none."""
+    cluster.add("web-2", cpu=0.5)
+    one, two = submit(), submit()
+    said = [
+        (HOST, JobEvent(1, *at(one), event="claim")),
+        (HOST, JobEvent(2, *at(one), event="claim")),
+        (agent("web-2"), JobEvent(3, *at(two), event="claim")),
+        (HOST, JobEvent(4, *at(one), event="succeeded", result=3)),
+        (HOST, JobEvent(5, *at(one), event="failed", error="late")),
+        (HOST, JobEvent(6, *at(two), event="claim")),
+        (HOST, JobEvent(7, *at(two), event="dance")),
+        (HOST, JobEvent(8, "no uuid", 1, event="renew")),
+    ]
+
+    answers = take_job_events(said)
+
+    not_here = "this attempt is not this host's"
+    assert answers == [
+        "", "this job is running", not_here, "", "this job is succeeded", "", "no such event: 'dance'", not_here,
+    ]  # fmt: skip
+    assert (state(one), state(two), Job.objects.get(pk=one.pk).result) == ("succeeded", "running", 3)
+    assert Event.objects.filter(action="job.finish").count() == 1
+    assert cluster.reserved("web-1") == 1.0
+    assert ledger.drift() == {}
+
+
+def test_what_cannot_be_written_holds_up_no_other(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is taken by itself then: the others are answered, it hears what went wrong, and its job goes on."""
+    one, two = submit(), submit()
+    take_job_events([(HOST, JobEvent(1, *at(each), event="claim")) for each in (one, two)])
+    succeed = Finish._succeed
+
+    def fail(self: Finish, job: Job) -> None:
+        if job.pk == two.pk:
+            raise OverflowError("a defect")
+        succeed(self, job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Finish, "_succeed", fail)
+        answers = take_job_events([(HOST, JobEvent(2, *at(each), event="succeeded")) for each in (one, two)])
+
+    assert answers[0] == ""
+    assert isinstance(answers[1], OverflowError)
+    assert (state(one), state(two)) == ("succeeded", "running")
+    assert ledger.drift() == {}
+
+
+def test_jobs_that_come_at_once_are_kept_each_by_itself(host: Any) -> None:
+    """One that can't be is refused to who handed it in, and the others are kept and placed."""
+    good, bad = (lambda: submit()), (lambda: Submit("demo.add", demand={"warp": 1.0}).run(SYSTEM))
+
+    answers = at_once(good, bad, good, bad, good)
+
+    assert ["placed"] * 3 == [state(answers[number]) for number in (0, 2, 4)]
+    assert all(isinstance(answers[number], InvalidLoad) for number in (1, 3))
+    assert Job.objects.count() == Event.objects.filter(action="job.submit").count() == 3
 
 
 def test_a_message_that_the_broker_lost_is_owed_again(host: Any) -> None:

@@ -284,3 +284,37 @@ async def test_a_job_event_is_answered_by_its_reference(cluster: Any) -> None:
             answer = await agent.hear(wire.JobAnswer)
             assert (ref, False) == (answer.ref, answer.accepted)
             assert answer.reason
+
+
+async def test_many_agents_are_answered_together_each_its_own(cluster: Any) -> None:
+    """What several say at once is taken in one go, and each answer comes to who asked, by its reference."""
+    from console.actions import SYSTEM
+    from console.jobs.actions.submit import SubmitMany
+    from console.jobs.models import Job
+    from console.jobs.spec import Spec
+
+    async with (
+        serving() as address,
+        joined(address, cluster, "web-1") as one,
+        joined(address, cluster, "web-2") as two,
+    ):
+        await in_thread(picture.load)
+        await in_thread(SubmitMany([Spec("demo.add", demand={"cpu": 1.0}) for _ in range(12)]).run, SYSTEM)
+        rows = await in_thread(lambda: list(Job.objects.values_list("pk", "placement__host__name")))
+        own = {name: [pk for pk, host in rows if host == name] for name in ("web-1", "web-2")}
+        assert all(own.values())
+
+        # Each claims all: its own it may run, the other's not.
+        for agent in (one, two):
+            for ref, (pk, _) in enumerate(rows):
+                await agent.say(wire.JobEvent(ref=ref, job=str(pk), attempt=1, event="claim"))
+        heard = {
+            name: [await agent.hear(wire.JobAnswer) for _ in rows]
+            for name, agent in (("web-1", one), ("web-2", two))
+        }
+
+        for name, answers in heard.items():
+            assert sorted(answer.ref for answer in answers) == list(range(len(rows)))
+            for answer in answers:
+                assert answer.accepted == (rows[answer.ref][0] in own[name])
+        assert await in_thread(Job.objects.filter(state="running").count) == len(rows)

@@ -1,0 +1,53 @@
+"""Jobs with what they hold, read for a step and kept until its transaction ends.
+
+Plain SQL: composing the query and making whole rows would take several times as long as answering it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection
+
+from django.db import DEFAULT_DB_ALIAS, connection
+
+from console.fleet.models import Host
+from console.jobs.models import Job
+from console.placements.models import Placement
+from console.rows import key_in, key_out, places, read
+
+#: What steps look at, in the model's order. Arguments and results may be large, and no step needs them.
+_OF_JOB = (
+    "id", "task", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "placement_id",
+)  # fmt: skip
+
+
+def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
+    """Those of the jobs that are there, each with placement and host, and the rows of the jobs locked, in one order for
+    everybody."""
+    if not keys:
+        return {}
+    columns = ", ".join(f"jobs_job.{name}" for name in _OF_JOB)
+    locked = "" if connection.vendor == "sqlite" else " FOR UPDATE OF jobs_job"
+    rows = read(
+        f"SELECT {columns}, CAST(placement.demand AS text), placement.state, host.id, host.name FROM jobs_job"
+        " LEFT JOIN placements_placement placement ON placement.id = jobs_job.placement_id"
+        " LEFT JOIN fleet_host host ON host.id = placement.host_id"
+        f" WHERE jobs_job.id IN ({places(keys)}) ORDER BY jobs_job.id{locked}",
+        [key_in(key) for key in keys],
+    )
+    found = {}
+    for row in rows:
+        of_job = list(row[: len(_OF_JOB)])
+        demand, state, host_id, host = row[len(_OF_JOB) :]
+        placement_id = of_job[-1] and key_out(of_job[-1])
+        of_job[0], of_job[-1] = key_out(of_job[0]), placement_id
+        job = Job.from_db(DEFAULT_DB_ALIAS, _OF_JOB, of_job)
+        if placement_id:
+            held = ("id", "host_id", "demand", "state")
+            job.placement = Placement.from_db(
+                DEFAULT_DB_ALIAS, held, (placement_id, host_id, json.loads(demand), state)
+            )
+            job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host_id, host))
+        found[job.pk] = job
+    return found

@@ -1,0 +1,161 @@
+"""A long queue costs no more than a short one: what is asked of it goes by an index, in a bounded number of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from console.actions import SYSTEM
+from console.jobs import queue
+from console.jobs.actions.place import PlaceWaiting
+from console.jobs.actions.reaping import expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.submit import Submit
+from console.jobs.models import Job
+from console.placements import ledger
+
+MANY = 20_000
+TENANTS = 4
+
+
+@pytest.fixture
+def backlog(cluster: Any) -> Any:
+    """One host of eight cores, and many jobs that wait: of several tenants, priorities, deadlines."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    cluster.add("web-1")
+    now = timezone.now()
+    Job.objects.bulk_create(
+        Job(
+            task="demo.add",
+            demand={"cpu": 1.0},
+            tenant=f"tenant-{number % TENANTS}",
+            priority=number % 3,
+            deadline=now + timedelta(days=1, seconds=number) if number % 5 == 0 else None,
+            not_before=now + timedelta(days=1) if number % 7 == 0 else None,
+        )
+        for number in range(MANY)
+    )
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE jobs_job")
+    return cluster
+
+
+@contextmanager
+def asked() -> Iterator[list[tuple[str, Any]]]:
+    """The statements that reach the database meanwhile, with what they are given."""
+    found: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield found
+
+
+def plan(sql: str, params: Any) -> str:
+    """How the database answers a statement, in its own words."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{sql}", params)
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def walks_all(said: str) -> bool:
+    """Whether a plan reads all jobs, or puts them in order. PostgreSQL may do either with a few rows: there it is by
+    what it foresees, of which reading all of them is more than twice as much."""
+    if connection.vendor == "sqlite":
+        return "SCAN jobs_job" in said or "ORDER BY" in said
+    foreseen = re.search(r"cost=[\d.]+\.\.([\d.]+)", said)
+    return foreseen is None or float(foreseen[1]) > 500.0
+
+
+def test_whose_turn_it_is_is_read_along_the_index(backlog: Any) -> None:
+    """At the beginning and further on, for all tenants in few questions, in the order of the whole queue."""
+    with asked() as statements:
+        first, further = queue.line(timezone.now(), 100)
+        later, _ = queue.line(timezone.now(), 100, 1000)
+
+    assert len(statements) <= 5
+    for sql, params in statements:
+        assert "job_line" in plan(sql, params)
+        assert not walks_all(plan(sql, params))
+    assert further == 25
+    own = queue.ready(timezone.now()).filter(tenant="tenant-1")
+    ordered = list(own.order_by("-priority", "deadline", "created_at", "pk").exclude(deadline=None))[:25]
+    assert [job.pk for job in ordered] == [job.pk for job in first["tenant-1"]]
+    assert [50] * TENANTS == [len(later[tenant]) for tenant in sorted(later)]
+
+
+def test_a_pass_asks_a_bounded_number_of_questions(backlog: Any) -> None:
+    """However many wait, and none of them walks the queue; what is placed is what has room."""
+    with asked() as statements:
+        one = PlaceWaiting(says=False).run(SYSTEM)
+
+    assert len(one.placed) == 8
+    assert ledger.drift() == {}
+    assert len(statements) <= 25
+    for sql, params in statements:
+        if sql.startswith(("SELECT", "WITH")):
+            assert not walks_all(plan(sql, params)), sql
+
+
+def test_who_comes_to_a_long_queue_is_kept_at_once(backlog: Any) -> None:
+    """Handing in looks at no more of the queue than whether somebody waits."""
+    with asked() as statements:
+        assert Submit("demo.add", demand={"cpu": 1.0}, tenant="late").run(SYSTEM).state == "queued"
+
+    assert len(statements) <= 10
+    for sql, params in statements:
+        if sql.startswith("SELECT"):
+            assert not walks_all(plan(sql, params)), sql
+
+
+def test_a_sweep_does_not_walk_the_queue(backlog: Any) -> None:
+    """What the controller looks at every second beside the queue."""
+    PlaceWaiting().run(SYSTEM)
+    with asked() as statements:
+        assert (lose_expired_leases(), expire_overdue(), take_back_unbegun()) == (0, 0, 0)
+
+    assert len(statements) <= 5
+    for sql, params in statements:
+        assert "SCAN jobs_job" not in plan(sql, params), sql
+
+
+@pytest.mark.parametrize("query", [{}, {"state": "queued"}, {"state": "placed"}])
+def test_the_newest_jobs_are_shown_without_sorting_all(backlog: Any, api: Any, query: dict[str, str]) -> None:
+    """The list's first page reads along an index."""
+    PlaceWaiting(says=False).run(SYSTEM)
+    with asked() as statements:
+        answer = api.viewer.get("/api/v1/jobs/", query)
+
+    assert answer.status_code == 200
+    lists = [each for each in statements if "jobs_job" in each[0] and "COUNT" not in each[0]]
+    assert len(lists) == 1
+    if "placed" not in query.values():  # of few jobs the database may order what it likes
+        assert "job_newest" in plan(*lists[0])
+        assert "ORDER BY" not in plan(*lists[0])
+
+
+def test_many_tenants_are_looked_at_in_few_questions(cluster: Any) -> None:
+    """Two hundred of them, each with jobs that wait, and each gets its turn."""
+    cluster.add("web-1", cpu=200.0)
+    names = [f"tenant-{number:03}" for number in range(queue.MOST_TENANTS)]
+    Job.objects.bulk_create(
+        Job(task="demo.add", demand={"cpu": 1.0}, tenant=name) for name in names for _ in range(3)
+    )
+
+    with asked() as statements:
+        one = PlaceWaiting(says=False).run(SYSTEM)
+
+    assert len(statements) <= 25
+    assert len(one.placed) == 200
+    assert names == sorted(Job.objects.filter(state="placed").values_list("tenant", flat=True))
