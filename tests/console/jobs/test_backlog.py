@@ -70,8 +70,8 @@ def plan(sql: str, params: Any) -> str:
 
 
 def walks_all(said: str) -> bool:
-    """Whether a plan reads all jobs, or puts them in order. PostgreSQL may sort a few rows, and where nearly all wait it
-    takes the first it meets."""
+    """Whether a plan reads all jobs, or puts them in order. PostgreSQL may sort a few rows, and where nearly all wait
+    it takes the first it meets."""
     if connection.vendor == "sqlite":
         return "SCAN jobs_job" in said or "ORDER BY" in said
     if "Seq Scan on jobs_job" in said:
