@@ -12,12 +12,15 @@ Theory of operation
   of allowed moves passes. Hosts that stay short pay more and more; late in the run none may be short again.
 - Spread and needs are kept from the start (KEPT), or may be broken at a price as well (BENT). Bending finds better
   places where groups need each other; where there are very many needs it can't be mended in time. Nobody knows
-  beforehand: both ways are tried on a short run each, and the long runs go the better one.
-- A run freezes where chance leads it, and cooling it slower than some thousand tries a pair does not lead it better:
-  a budget for more is shared among several long runs, of which the best counts.
+  beforehand: both ways are tried on a short run each, and the long run goes the better one.
+- A run freezes where chance leads it: which of the few largest loads found room is decided early, and cooling slower
+  than some thousand tries a pair leads it little better. A budget for more is spent on warming the best so far up
+  again, half the way back to the start, and cooling it as slowly as before: what the higher temperatures decided is
+  kept, the rest is found anew.
 - What stays broken too long is given up: back to the best so far, whose rules hold.
 Idea: simulated annealing (Kirkpatrick et al., Science 1983) with strategic oscillation across the border of what is
-allowed (Glover); measured on the challenge's sets by bench/reassignment.py.
+allowed (Glover) and thermal cycling (Moebius et al., Physical Review Letters 1997); measured on the challenge's sets
+by bench/reassignment.py.
 """
 
 from __future__ import annotations
@@ -26,11 +29,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Where the trials of the two ways end, as shares of the budget; the rest is for the long runs.
+#: Where the trials of the two ways end, as shares of the budget; the rest is for the long run and its repeats.
 TRIALS: Final = (0.1, 0.2)
 
-#: What a long run tries for each pair of a load and a host, and the most long runs.
-TRIES, LONG_RUNS = 9_000.0, 5
+#: What the long run tries for each pair of a load and a host, where on its way the repeats begin, and the most of them.
+TRIES, WARMED, REPEATS = 6_000.0, 0.5, 8
 
 #: Temperatures, in the cost of a usual load above safety; COLD for LOADS loads a host or fewer.
 HOT, COLD, LOADS = 0.2, 0.002, 15.0
@@ -62,9 +65,18 @@ BENT: Final = Way(0.02, 1.0, firm=0.7, over=0.85)
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One cooling. end: the share of the budget at which it ends. begin: the share of the way from hot to cold at
+    which it begins."""
+
+    end: float
+    begin: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a share of the budget leads: the run's number, the share of it that is over, its temperature in usual
-    loads, and the prices of a unit short and of one held on two hosts."""
+    """Where a share of the budget leads: the run's number, the share of its way that is over, its temperature in
+    usual loads, and the prices of a unit short and of one held on two hosts."""
 
     run: int
     share: float
@@ -73,11 +85,11 @@ class Stage:
     doubled: float
 
     @classmethod
-    def at(cls, spent: float, ends: Sequence[float], loads: int, hosts: int) -> Stage:
-        """spent: share of the budget, in [0, 1). ends: of the runs, the last 1. O(1)."""
-        run = next(number for number, end in enumerate(ends) if spent < end)
-        start = ends[run - 1] if run else 0.0
-        share = (spent - start) / (ends[run] - start)
+    def at(cls, spent: float, runs: Sequence[Run], loads: int, hosts: int) -> Stage:
+        """spent: share of the budget, in [0, 1). runs: in order, the last one ends at 1. O(runs)."""
+        run = next(number for number, each in enumerate(runs) if spent < each.end)
+        start, now = runs[run - 1].end if run else 0.0, runs[run]
+        share = now.begin + (1.0 - now.begin) * (spent - start) / (now.end - start)
         cold = COLD * min(1.0, LOADS * hosts / max(loads, hosts))
         hot = max(cold, HOT * min(HOTTER, PAIRS / (loads * hosts)))
         return cls(
@@ -89,11 +101,14 @@ class Stage:
         )
 
 
-def ends_of_runs(tries: float) -> tuple[float, ...]:
-    """Where the runs end, as shares of a budget that is enough for so many tries of each pair."""
-    start = TRIALS[-1]
-    count = min(LONG_RUNS, max(1, round((1.0 - start) * tries / TRIES)))
-    return (*TRIALS, *(start + (1.0 - start) * number / count for number in range(1, count)), 1.0)
+def runs_within(tries: float) -> tuple[Run, ...]:
+    """The runs of a budget that is enough for so many tries of each pair: all that follow the trials cool equally
+    fast."""
+    start, part = TRIALS[-1], 1.0 - WARMED
+    count = min(REPEATS, max(0, round(((1.0 - start) * tries / TRIES - 1.0) / part)))
+    pace = (1.0 - start) / (1.0 + part * count)
+    repeats = (Run(1.0 - pace * part * left, WARMED) for left in reversed(range(count)))
+    return (*(Run(end, 0.0) for end in TRIALS), Run(1.0 - pace * part * count, 0.0), *repeats)
 
 
 def between(first: float, last: float, share: float) -> float:

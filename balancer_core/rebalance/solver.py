@@ -62,11 +62,11 @@ def _anneal(search: Search, problem: Problem, budget: Budget) -> None:
     load_cost = max(1.0, float((problem.demand * problem.load_weight).sum(axis=1).mean()))
     way, begun, pressed = schedule.KEPT, 0, (0, 0)
     best, given_up = search.best_total, False
-    tried, ends = 0, schedule.ends_of_runs(0.0)
+    tried, runs = 0, schedule.runs_within(0.0)
     while 0.0 <= (spent := budget()) < 1.0:
         if begun < len(schedule.TRIALS) and spent > 0.0:
-            ends = schedule.ends_of_runs(tried / spent / (problem.loads * problem.hosts))
-        stage = Stage.at(spent, ends, problem.loads, problem.hosts)
+            runs = schedule.runs_within(tried / spent / (problem.loads * problem.hosts))
+        stage = Stage.at(spent, runs, problem.loads, problem.hosts)
         if stage.run > begun:
             pays = search.best_total < best and not given_up
             if stage.run <= len(schedule.TRIALS) or given_up:
