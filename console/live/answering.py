@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from agents.wire import JobEvent
 from console.actions import Actor
@@ -34,7 +35,7 @@ class Answering:
         try:
             while self._asked:
                 asked = [self._asked.popleft() for _ in range(min(len(self._asked), MOST_TOGETHER))]
-                answers = await in_thread(take_job_events, [(actor, event) for actor, event, _ in asked])
+                answers = await _taken([(actor, event) for actor, event, _ in asked])
                 for (_, _, future), answer in zip(asked, answers, strict=True):
                     if future.done():
                         continue  # its connection has gone meanwhile; the agent asks again
@@ -44,6 +45,13 @@ class Answering:
                         future.set_result(answer)
         finally:
             self._taking = None
+
+
+async def _taken(said: Sequence[tuple[Actor, JobEvent]]) -> Sequence[str | Exception]:
+    try:
+        return await in_thread(take_job_events, said)
+    except Exception as error:  # each who asked is told
+        return [error] * len(said)
 
 
 answering = Answering()
