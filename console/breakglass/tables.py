@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import CharField, Field, JSONField, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.decorators import method_decorator
 
 from console.accounts.models import Role, User
@@ -35,6 +35,13 @@ class Tables(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and request.user.has_role(Role.ADMIN)
 
+    def get_urls(self) -> list[Any]:
+        found: list[Any] = super().get_urls()
+        for pattern in _single(found):
+            if hasattr(pattern.callback, "login_url"):
+                pattern.callback.login_url = None  # the console's own, as for every page
+        return found
+
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not request.user.is_authenticated:
@@ -45,6 +52,14 @@ class Tables(AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("settings")
+
+
+def _single(patterns: Iterable[Any]) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield pattern
+        else:
+            yield from _single(pattern.url_patterns)
 
 
 class Table(ModelAdmin):

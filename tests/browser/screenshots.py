@@ -92,6 +92,7 @@ DEMO: Sequence[Shot] = (
     Shot("policies", "/settings/policies/"),
     Shot("roles", "/settings/"),
     Shot("tables", "/tables/"),
+    Shot("pools", "/storage-pools/default/"),
     Shot("api", "/api/"),
     Shot("add-host", "/hosts/add/"),
     Shot("underway", _draining),

@@ -31,6 +31,9 @@ LISTS = [
     "/placements/",
     "/bulk/",
     "/shards/",
+    "/storage-pools/",
+    "/storage-pools/default/",
+    "/storage-capacity/",
     "/rebalances/",
     "/decisions/",
 ]

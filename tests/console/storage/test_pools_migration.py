@@ -56,7 +56,8 @@ def run(folder: Path, *arguments: str) -> str:
 def test_shards_of_before_come_into_a_pool_of_their_kind(tmp_path: Path) -> None:
     """Each keeps its own copies and domains, and its first copy leads."""
     run(tmp_path, "manage.py", "migrate", "--verbosity=0", "storage", "0002")
-    run(tmp_path, "manage.py", "migrate", "--verbosity=0", "placements")
+    for app in ("fleet", "placements"):
+        run(tmp_path, "manage.py", "migrate", "--verbosity=0", app)
     run(tmp_path, "-c", FILL)
     run(tmp_path, "manage.py", "migrate", "--verbosity=0")
 
