@@ -19,6 +19,8 @@ from console.storage.models import StoragePool
 class PoolShown(serializers.ModelSerializer):
     kind = serializers.ChoiceField(["replicas", "erasure"])
     pieces = serializers.IntegerField()
+    data = serializers.IntegerField()
+    parity = serializers.IntegerField()
     shards = serializers.IntegerField(source="count")
 
     class Meta:
