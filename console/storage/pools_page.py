@@ -95,7 +95,13 @@ def pool(request: HttpRequest, name: str) -> HttpResponse:
         "count": count,
         "form": form,
         "offer": offer(request, PutPool, "put", "Keep it so"),
-        "remove": offer(request, RemovePool, "remove", "Remove", f"It has {count} shards." if count else ""),
+        "remove": offer(
+            request,
+            RemovePool,
+            "remove",
+            "Remove",
+            f"It has {count} shard{'s' if count > 1 else ''}." if count else "",
+        ),
         "plans": MovePlan.objects.filter(pool=name)[:10],
         "events": Event.objects.filter(subject_kind="storage-pool", subject=name)[:20],
     }
