@@ -68,7 +68,8 @@ ALLOWED_HOSTS = [
 ]
 
 INSTALLED_APPS = [
-    # Simple: it shows what console.breakglass registers, and nothing of other libraries.
+    # Its templates go before the admin's own, which it registers: "simple" shows nothing of other libraries.
+    "console.breakglass",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -15,7 +15,7 @@ from console.fleet.models import Host
 from console.live import bells
 from console.placements.models import Ledger
 
-BELLS: Final = (bells.ring_hosts, bells.ring_placed, bells.ring_services, bells.ring_jobs, bells.ring_shards)
+BELLS: Final = (bells.ring_hosts, bells.ring_services, bells.ring_jobs, bells.ring_shards)
 
 
 def is_secret(field: str) -> bool:

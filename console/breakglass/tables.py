@@ -76,6 +76,10 @@ class Table(ModelAdmin):
         many = [field.name for field in self.opts.many_to_many]
         return [field.name for field in self.opts.concrete_fields if is_secret(field.attname)] + many
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Under another key it would be another row.
+        return [self.opts.pk.name] if self.opts.pk.editable else []
+
     def _fields(self) -> Iterable[Field[Any, Any]]:
         return (
             field for field in self.opts.concrete_fields if field.editable and not is_secret(field.attname)
@@ -122,7 +126,8 @@ class Table(ModelAdmin):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None: ...
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return redirect(f"/events/?{urlencode({'subject': object_id})}")
+        about = {"subject_kind": self.opts.verbose_name, "subject": object_id}
+        return redirect(f"{reverse('events')}?{urlencode(about)}")
 
 
 tables = Tables(name="tables")

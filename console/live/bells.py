@@ -14,7 +14,7 @@ JOBS = b"jobs"  # a job waits for a place, or ended
 OWED = b"owed"  # messages of jobs are owed
 SHARDS = b"shards"  # a replica waits for its copy
 
-#: A bell makes every process read all hosts and their ledger: dearer than the placement it tells of.
+#: A bell makes every process look at the database: dearer than the placement it tells of.
 QUIET_S = 0.5
 _quiet_until = 0.0
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast, Now
 
 from console.fleet.models import Host
 from console.placements.models import Ledger
+from console.rows import read
 
-#: Longer than any transaction that changes a host takes.
+#: Longer than a transaction that changes hosts should take; what one that takes longer changed is found in turn.
 OVERLAP_S = 5.0
 #: Hosts that are read in turn, at each look, whether they changed or not.
 IN_TURN = 50
@@ -52,11 +52,11 @@ class HostRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """What one look found. lines: of each of the hosts. gone: names of hosts that are no more."""
+    """What one look found. lines: of each of the hosts. names: of all hosts that there are."""
 
     hosts: list[HostRow]
     lines: dict[int, dict[str, tuple[float, float]]]
-    gone: set[str]
+    names: set[str]
 
     def resources(self) -> set[str]:
         return {resource for lines in self.lines.values() for resource in lines}
@@ -83,13 +83,11 @@ class Intent:
         changed = _hosts(Host.objects.filter(changed_at__gt=since).order_by())
         rows = {row.pk: row for row in (*turn, *changed, *_named(again))}
         names = self._names | {row.pk: row.name for row in rows.values()}
-        gone: set[str] = set()
         if Host.objects.count() != len(names):
             there = set(Host.objects.order_by().values_list("pk", flat=True))
             names = {pk: name for pk, name in names.items() if pk in there}
-            gone = set(self._names.values()) - set(names.values())
         hosts = [row for _, row in sorted(rows.items()) if row.pk in names]
-        found = Look(hosts, _by_host(hosts, _lines(rows)), gone)
+        found = Look(hosts, _by_host(hosts, _lines(rows)), set(names.values()))
         self._turn = turn[-1].pk if len(turn) == IN_TURN else 0
         self._names, self._looked_at = names, now
         return found
@@ -99,7 +97,7 @@ class Intent:
         now = time.monotonic()
         hosts = _hosts(Host.objects.order_by("pk"))
         names = {row.pk: row.name for row in hosts}
-        found = Look(hosts, _by_host(hosts, _lines()), set(self._names.values()) - set(names.values()))
+        found = Look(hosts, _by_host(hosts, _lines()), set(names.values()))
         self._names, self._looked_at = names, now
         return found
 
@@ -140,6 +138,4 @@ def _parts(keys: Iterable[Any]) -> Iterable[list[Any]]:
 
 def _rows(queryset: QuerySet[Any]) -> list[tuple[Any, ...]]:
     """The rows as they come over the connection: a third of the cost of what Django makes of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(*queryset.query.sql_with_params())
-        return cursor.fetchall()  # type: ignore[no-any-return]
+    return read(*queryset.query.sql_with_params())

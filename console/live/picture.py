@@ -114,8 +114,7 @@ class Picture:
             # Columns that start again are filled with all hosts.
             widens = bool(extras) and len(self.cluster.dimensions) < MAX_RESOURCES
             if widens:
-                whole = self._intent.whole()
-                look = replace(whole, gone=look.gone | whole.gone)
+                look = self._intent.whole()
         except Exception:
             with self._lock:
                 self._mirrored |= mirrored
@@ -123,12 +122,12 @@ class Picture:
         with self._lock:
             if widens:
                 self._widen(extras)
-            changed = False
-            for name in look.gone & self._directory.keys():
+            gone = self._directory.keys() - look.names
+            for name in gone:
                 self.cluster.remove_host(name)
                 del self._directory[name]
                 self._measured.pop(name, None)
-                changed = True
+            changed = bool(gone)
             known = set(self.cluster.dimensions.names)
             for host in look.hosts:
                 lines = {name: line for name, line in look.lines[host.pk].items() if name in known}

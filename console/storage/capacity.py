@@ -20,7 +20,7 @@ from console.live.picture import picture
 from console.placements.models import Ledger, Placement
 from console.storage.demand import demand_of
 from console.storage.filling import growth_a_day
-from console.storage.models import DiskSeen, Replica, StoragePool
+from console.storage.models import DiskSeen, Replica, StoragePool, domain_of
 
 #: Later than this nobody plans for.
 MOST_DAYS = 3650.0
@@ -42,9 +42,6 @@ class Disk:
     def growth(self) -> float:
         """Bytes a day."""
         return max(self.measured_growth, sum(growth for _, growth in self.ours.values()))
-
-    def domain(self, level: str) -> str:
-        return self.name if level == HOST else self.labels.get(level, "")
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def _pool(pool: StoragePool, there: Sequence[Disk], gone: Sequence[Disk]) -> Sta
     rooms: dict[str, float] = {}
     for disk in there:
         ours = disk.ours.get(pool.name, (0.0, 0.0))[0]
-        domain = disk.domain(pool.spread_level)
+        domain = domain_of(disk, pool.spread_level)
         if domain and disk.takes:
             room = max(pool.low * disk.capacity - max(disk.held - ours, 0.0), 0.0)
             rooms[domain] = rooms.get(domain, 0.0) + room
@@ -142,7 +139,7 @@ def _pool(pool: StoragePool, there: Sequence[Disk], gone: Sequence[Disk]) -> Sta
 def _domains(level: str, there: Sequence[Disk]) -> list[Standing]:
     by_domain: dict[str, list[Disk]] = {}
     for disk in there:
-        if domain := disk.domain(level):
+        if domain := domain_of(disk, level):
             by_domain.setdefault(domain, []).append(disk)
     return _soonest([_standing(level, name, disks) for name, disks in by_domain.items()])
 

@@ -68,9 +68,9 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         there = there.filter(shard__pool=pool)
     held = list(there.select_related("shard", "placement").only(*READ).order_by("pk"))
     # Many shards share few pools, which need not be made anew with each.
-    known = StoragePool.objects.in_bulk({replica.shard.pool_id for replica in held})
+    of_name = StoragePool.objects.in_bulk({replica.shard.pool_id for replica in held})
     for replica in held:
-        replica.shard.pool = known[replica.shard.pool_id]
+        replica.shard.pool = of_name[replica.shard.pool_id]
     moving = set(
         Move.objects.exclude(state__in=("planned", "done", "failed", "cancelled")).values_list(
             "shard_id", flat=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Protocol
 
 from django.db import models
 
@@ -11,7 +12,14 @@ from console.fleet.models import Command, Host
 from console.placements.models import Placement
 
 
-def domain_of(host: Host, level: str) -> str:
+class Labelled(Protocol):
+    """A host, or one that there might be."""
+
+    name: str
+    labels: dict[str, str]
+
+
+def domain_of(host: Labelled, level: str) -> str:
     """The failure domain of a host by a label, or by "host"; "" where it lacks the label: then nobody knows it."""
     return host.name if level == HOST else str(host.labels.get(level, ""))
 

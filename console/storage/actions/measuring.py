@@ -6,18 +6,17 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from balancer_core.forecast import LEAST_SAMPLES, trend
 from console.actions import Action, Actor, Conflict, Unknown
 from console.live.picture import picture
 from console.placements import ledger
 from console.storage.actions.shards import check_amount
 from console.storage.demand import demand_of
+from console.storage.filling import growth_a_day
 from console.storage.models import Replica, Shard, StoragePool
 
 #: Sizes that growth is learned from; one that comes sooner after the last takes its place.
 MOST_SIZES = 48
 APART_S = 600.0
-DAY_S = 86_400.0
 
 
 @dataclass
@@ -64,9 +63,8 @@ class MeasureShard(Action[Shard]):
             shard.growth_given = True
         elif self.learn:
             shard.growth_given = False
-        if not shard.growth_given and len(shard.sizes) >= LEAST_SAMPLES:
-            at, sizes = zip(*shard.sizes, strict=True)
-            shard.growth_bytes_day = max(trend(at, sizes).slope_per_s * DAY_S, 0.0)
+        if not shard.growth_given and (grows := growth_a_day(shard.sizes)) is not None:
+            shard.growth_bytes_day = max(grows, 0.0)
         shard.save()
         self._changed: list[tuple[str, dict[str, float], int]] = []
         short = self._promise(shard)

@@ -14,6 +14,7 @@ from console.alerts.models import Channel
 from console.breakglass.tables import tables
 from console.events.models import Event
 from console.fleet.models import Host
+from console.jobs.models import Tenant
 from console.live.intent import Intent
 from console.placements.models import Ledger
 
@@ -65,7 +66,7 @@ def test_an_administrator_sees_every_table(cluster: Any, by: Any) -> None:
     cluster.add("web-1")
     client = by("admin")
 
-    assert client.get("/tables/").status_code == 200
+    assert "For when no page helps" in client.get("/tables/").content.decode()
     for model in tables._registry:
         path = reverse(f"tables:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert client.get(path).status_code == 200, path
@@ -199,7 +200,18 @@ def test_the_history_of_a_row_is_the_audit_trail(cluster: Any, by: Any) -> None:
 
     answer = by("admin").get(reverse("tables:fleet_host_history", args=[Host.objects.get().pk]))
 
-    assert answer["location"].startswith("/events/?subject=")
+    assert answer["location"] == f"/events/?subject_kind=host&subject={Host.objects.get().pk}"
+
+
+def test_a_key_is_not_typed_anew(database: None, by: Any) -> None:
+    """What is sent for it is not looked at: the row stays what it is, and no other comes."""
+    Tenant.objects.create(name="shop", weight=2.0)
+    client, path = by("admin"), reverse("tables:jobs_tenant_change", args=["shop"])
+
+    answer = client.post(path, form_of(client.get(path)) | {"name": "other", "weight": "3"})
+
+    assert answer.status_code == 302
+    assert list(Tenant.objects.values_list("name", "weight")) == [("shop", 3.0)]
 
 
 def test_who_is_no_administrator_can_not_act_by_hand(cluster: Any, user: Any) -> None:
