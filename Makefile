@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 0
 # Two of these wait for servers and clocks more than they compute; more would bend what tests measure.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS)
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --no-loadscope-reorder --durations=40
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help

@@ -84,46 +84,57 @@ def trend(times_s: Sequence[float], amounts: Sequence[float]) -> Trend:
 
 
 def _checked(
-    times_s: Sequence[float], amounts: Sequence[float] | NDArray[np.float64]
+    times_s: Sequence[float], amounts: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The latest samples as arrays, refused as trend() says."""
     if len(times_s) != len(amounts):
         raise InvalidSeries("amounts", "wrong_length", f"{len(amounts)} amounts at {len(times_s)} times.")
-    if len(times_s) < LEAST_SAMPLES:
-        raise InvalidSeries("times", "too_short", f"{len(times_s)} samples; a trend needs {LEAST_SAMPLES}.")
     times = np.array(times_s[-MAX_SAMPLES:], dtype=np.float64)
     values = np.array(amounts[-MAX_SAMPLES:], dtype=np.float64)
+    _check(times, values)
+    return times, values
+
+
+def _check(times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Times run along the last axis. Errors: InvalidSeries."""
+    if times.shape[-1] < LEAST_SAMPLES:
+        reason = f"{times.shape[-1]} samples; a trend needs {LEAST_SAMPLES}."
+        raise InvalidSeries("times", "too_short", reason)
     for field, column in (("times", times), ("amounts", values)):
         if not np.isfinite(column).all():
             raise InvalidSeries(field, "not_finite", "every one must be a finite number.")
     if not (np.diff(times) > 0.0).all():
         raise InvalidSeries("times", "not_in_order", "each must be later than the one before.")
-    return times, values
 
 
 def soon(
-    times_s: Sequence[float], amounts: NDArray[np.float64], now: float, horizon_s: float
+    times_s: NDArray[np.float64], amounts: NDArray[np.float64], now: float, horizon_s: float
 ) -> NDArray[np.float64]:
-    """float64[R]: what will be in use horizon_s after now, 0 for a resource that is not clearly rising.
+    """float64[H, R]: what will be in use on each host horizon_s after now, 0 for a resource that is not clearly
+    rising.
 
-    times_s: N seconds in order; amounts: float64[N, R], what was in use then. Clearly rising is what rises within
-    the horizon by more than RISE_OVER_SPREAD times what the samples lie off their own line: noise is no trend.
-    For Cluster.expect(), whose amounts make a host dearer before they are there.
-    O(N^2 R); at 16 samples of six resources about 60 us. Errors: InvalidSeries.
+    times_s: float64[H, N], N seconds in order; amounts: float64[H, N, R], what was in use then. Clearly rising is
+    what rises within the horizon by more than RISE_OVER_SPREAD times what the samples lie off their own line: noise
+    is no trend. For Cluster.expect(), whose amounts make a host dearer before they are there.
+    O(H N^2 R); at 16 samples of six resources about 15 us a host of many. Errors: InvalidSeries.
     """
-    if amounts.ndim != 2:
-        raise InvalidSeries("amounts", "wrong_shape", "amounts are rows of resources.")
-    expected = np.zeros(amounts.shape[1])
-    times, values = _checked(times_s, amounts)
-    later, earlier = np.tril_indices(len(times), -1)
-    slopes = np.median((values[later] - values[earlier]) / (times[later] - times[earlier])[:, None], axis=0)
-    offsets = values - slopes * (times - times[-1])[:, None]
-    levels = np.median(offsets, axis=0)
-    spreads = np.median(np.abs(offsets - levels), axis=0)
+    if amounts.ndim != 3:
+        raise InvalidSeries("amounts", "wrong_shape", "amounts are hosts by samples by resources.")
+    if times_s.shape != amounts.shape[:2]:
+        raise InvalidSeries(
+            "amounts", "wrong_length", f"{amounts.shape[:2]} amounts at {times_s.shape} times."
+        )
+    _check(times_s, amounts)
+    later, earlier = np.tril_indices(times_s.shape[1], -1)
+    passed = times_s - times_s[:, -1:]
+    between = (passed[:, later] - passed[:, earlier])[..., None]
+    slopes = np.median((amounts[:, later] - amounts[:, earlier]) / between, axis=1)
+    offsets = amounts - slopes[:, None] * passed[..., None]
+    levels = np.median(offsets, axis=1)
+    spreads = np.median(np.abs(offsets - levels[:, None]), axis=1)
     rises = slopes * horizon_s
-    clear = rises > RISE_OVER_SPREAD * spreads
-    expected[clear] = (levels + slopes * (now - times[-1]) + rises)[clear]
-    return np.maximum(expected, 0.0)
+    then = levels + slopes * (now - times_s[:, -1:]) + rises
+    return np.where(rises > RISE_OVER_SPREAD * spreads, np.maximum(then, 0.0), 0.0)
 
 
 def headroom(snapshot: Snapshot, load: Load, now: float) -> dict[str, int]:

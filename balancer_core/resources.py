@@ -86,6 +86,8 @@ class Dimensions:
         kinds = [CAPACITY if resource.kind == "capacity" else RATE for resource in self.resources]
         self.kinds: NDArray[np.uint8] = np.array(kinds, dtype=np.uint8)
         self.kinds.flags.writeable = False
+        self.credible: NDArray[np.float64] = np.array([resource.credible for resource in self.resources])
+        self.credible.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.names)

@@ -19,6 +19,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 #: Folders whose tests look at one running product, or count what the machine has of something.
 TOGETHER = ("tests/stack", "tests/browser", "tests/bench")
+#: What takes minutes in one piece is begun first, so that no process waits for it at the end.
+LONGEST = (*TOGETHER, "tests/packaging/test_wheel.py", "tests/balancer_core/test_kernels_sanitized.py")
 
 
 class _Together(LoadScopeScheduling):
@@ -28,6 +30,11 @@ class _Together(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         folder = file.rpartition("/")[0]
         return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(trylast=True)  # after the random order is made
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:

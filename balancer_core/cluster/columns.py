@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from balancer_core.cluster.labels import LabelColumns, check_labels
 from balancer_core.cluster.snapshot import Snapshot
 from balancer_core.errors import InvalidInput
-from balancer_core.resources import Dimensions, InvalidAmount
+from balancer_core.resources import AMOUNT_LIMIT, Dimensions, InvalidAmount
 
 CORDONED: Final = 1
 DRAINING: Final = 2
@@ -187,6 +187,32 @@ class Cluster:
         self._reported_at[row] = now
         self._changed(row)
 
+    def report_all(
+        self, rows: Sequence[int] | NDArray[np.intp], used: NDArray[np.float64], now: float
+    ) -> NDArray[np.bool_]:
+        """Take reports of different hosts at once, float64[N, R]: each as report() would. Returns bool[N], which of
+        them were taken; the others' hosts keep their last good state. O(N R) without a loop in Python.
+
+        Errors: InvalidHost (not_finite) for now; InvalidAmount (wrong_shape).
+        """
+        if not math.isfinite(now):
+            raise InvalidHost("now", "not_finite", f"{now!r} is not a time.")
+        at = np.asarray(rows, dtype=np.intp)
+        if used.shape != (len(at), len(self.dimensions)):
+            shape = (len(at), len(self.dimensions))
+            raise InvalidAmount("used", "wrong_shape", f"{used.shape} is not the shape {shape}.")
+        capacity = self._matrix[0, at]
+        credible = (capacity == 0.0) | (used <= capacity * self.dimensions.credible)
+        # NaN is none of these.
+        good: NDArray[np.bool_] = np.logical_and.reduce(
+            (used >= 0.0) & (used < AMOUNT_LIMIT) & credible, axis=1
+        )
+        taken = at[good]
+        self._matrix[2, taken] = used[good]
+        self._reported_at[taken] = now
+        self._wrote(taken.tolist())
+        return good
+
     def expect(self, name: str, amounts: Mapping[str, float]) -> None:
         """Replace what is forecast to be in use on the host soon (forecast.py); what is not named is not
         forecast.
@@ -255,10 +281,7 @@ class Cluster:
 
     def reserved_on(self, rows: Sequence[int]) -> None:
         """These rows of open_reserved() were written, one version each."""
-        self.version += len(rows)
-        self._snapshot = None
-        self._log.extend(rows)
-        self._forget()
+        self._wrote(rows)
 
     def changes_since(self, version: int) -> list[int] | None:
         """The rows that changed after this version, in order and perhaps repeatedly.
@@ -282,6 +305,13 @@ class Cluster:
             self._log, self._logged_from = [], self.version
             return
         self._log.append(row)
+        self._forget()
+
+    def _wrote(self, rows: Sequence[int]) -> None:
+        """These rows changed, one version each."""
+        self.version += len(rows)
+        self._snapshot = None
+        self._log.extend(rows)
         self._forget()
 
     def _forget(self) -> None:

@@ -35,7 +35,7 @@ class LedgerShown(serializers.ModelSerializer):
         age = picture.age_s(name)
         if age is None or age > SILENT_AFTER_S:
             return None
-        return picture.measured(name).used.get(line.resource)
+        return picture.used(name).get(line.resource)
 
 
 class HostShown(serializers.ModelSerializer):

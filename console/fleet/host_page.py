@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from math import isnan
 from typing import Any
 
 from django.contrib import messages
@@ -118,12 +119,18 @@ def host_live(request: HttpRequest, name: str) -> JsonResponse:
     seen = HostSeen(find(HOSTS, "host", name=name))
     capacity = {line.resource: line.capacity for line in seen.lines}
     now = time.monotonic()
+    resources, times, points = picture.history(name)
+    shown = [(column, resource) for column, resource in enumerate(resources) if capacity.get(resource)]
     history = [
         [
             round(now - at, 1),
-            {name: round(value / capacity[name], 4) for name, value in used.items() if capacity.get(name)},
+            {
+                resource: round(used[column] / capacity[resource], 4)
+                for column, resource in shown
+                if not isnan(used[column])
+            },
         ]
-        for at, used in picture.measured(name).history
+        for at, used in zip(times.tolist(), points.tolist(), strict=True)
     ]
     lines = {
         line.resource: {

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 
-import numpy as np
 from django.utils import timezone
 
 from console.fleet.models import Command
@@ -114,14 +113,12 @@ class Feed:
                 self._fan_out(self._next_frame())
 
     def _encode(self, hosts: list[str], told_parts: Iterable[str] = ()) -> bytes:
-        resources = list(picture.cluster.dimensions.names)
-        measured = [picture.used(host) for host in hosts]
-        used = [[each.get(resource, 0.0) for resource in resources] for each in measured]
         self._seq += 1
         parts = {host: known[0] for host in told_parts if (known := picture.parts(host))}
         quotas = {host: quota for host in hosts if (quota := picture.quota(host))}
-        table = np.array(used, np.float32).tobytes()
-        return encode_tick(Tick(self._source, self._seq, resources, hosts, table, parts, quotas))
+        resources, used = picture.last_used(hosts)
+        tick = Tick(self._source, self._seq, list(resources), hosts, used.tobytes(), parts, quotas)
+        return encode_tick(tick)
 
     def _fan_out(self, message: bytes | str) -> None:
         for queue in self._subscribers:

@@ -12,9 +12,9 @@ import logging
 import math
 import threading
 import time
-from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
 
 import numpy as np
 from django.conf import settings
@@ -30,11 +30,11 @@ from balancer_core.question import Question
 from balancer_core.resources import MAX_RESOURCES, STANDARD, Dimensions, Resource
 from console.fleet.models import Host
 from console.live.intent import HostRow, Intent, Lines
+from console.live.measurements import Measurements
 from console.live.ticks import Tick
 
 #: Older reports than this are shown as unknown, never as healthy: three keepalives.
 SILENT_AFTER_S = 15.0
-HISTORY_POINTS = 300
 
 #: What a load that is placed now meets when it is at work.
 FORECAST_HORIZON_S = 60.0
@@ -55,17 +55,9 @@ _FLAG_OF_STATE = {
 
 
 @dataclass
-class Measured:
-    """What is known of one host beside its columns."""
+class Told:
+    """What a host said of itself beside its measurements."""
 
-    used: dict[str, float] = field(default_factory=dict)
-    # (monotonic seconds, used) of the last minutes, newest last.
-    history: deque[tuple[float, dict[str, float]]] = field(
-        default_factory=lambda: deque(maxlen=HISTORY_POINTS)
-    )
-    # What is forecast to be in use soon, of resources that clearly rise; and when that was last looked at.
-    expected: dict[str, float] = field(default_factory=dict)
-    foreseen_at: float = -math.inf
     # Its single disks and cards, and when they were told; None by agents that do not tell them.
     parts: Parts | None = None
     parts_at: float = -math.inf
@@ -91,7 +83,11 @@ class Picture:
         self.cluster = Cluster(Dimensions(STANDARD))
         self.directory_version = 0
         self._directory: dict[str, tuple[object, ...]] = {}
-        self._measured: dict[str, Measured] = {}
+        self._measurements = Measurements(len(STANDARD))
+        self._told: dict[str, Told] = {}
+        # When each host's forecast was last looked at, the longest ago first; and of whom a rise was forecast.
+        self._foreseen: dict[str, float] = {}
+        self._rising: set[str] = set()
         # Where the last load ended, and the hosts that were mirrored since: they are read again in any case.
         self._intent = Intent()
         self._mirrored: set[str] = set()
@@ -121,12 +117,16 @@ class Picture:
             raise
         with self._lock:
             if widens:
+                before = self.cluster.snapshot()
                 self._widen(extras)
             gone = self._directory.keys() - look.names
             for name in gone:
                 self.cluster.remove_host(name)
                 del self._directory[name]
-                self._measured.pop(name, None)
+                self._told.pop(name, None)
+                self._foreseen.pop(name, None)
+            self._measurements.forget(gone)
+            self._rising -= gone
             changed = bool(gone)
             known = set(self.cluster.dimensions.names)
             for host in look.hosts:
@@ -137,7 +137,7 @@ class Picture:
                     # Checked when it was written; should one slip through, the others are still read.
                     log.exception("host %s can't be shown", host.name)
             if widens:
-                self._report_again()
+                self._report_again(before)
             if changed:
                 self.directory_version += 1
 
@@ -164,47 +164,41 @@ class Picture:
         """Start the columns again with further resources, as many as the core can hold."""
         more = (extra(name) for name in extras[: MAX_RESOURCES - len(self.cluster.dimensions)])
         self.cluster = Cluster(Dimensions((*self.cluster.dimensions.resources, *more)))
+        self._measurements.widen(len(self.cluster.dimensions))
         self._directory.clear()
         self.directory_version += 1
 
-    def _report_again(self) -> None:
+    def _report_again(self, before: Snapshot) -> None:
         """Put the last measurements into columns that were just made."""
-        for name, measured in self._measured.items():
-            if name in self.cluster and measured.history:
-                with suppress(InvalidInput):  # its capacity has changed meanwhile: the next report fills it
-                    self.cluster.report(name, measured.used, measured.history[-1][0])
+        more = len(self.cluster.dimensions) - before.used.shape[1]
+        used = np.pad(before.used, ((0, 0), (0, more)))
+        for row in np.flatnonzero(np.isfinite(before.reported_at)).tolist():
+            if before.names[row] in self.cluster:
+                # Refused where its capacity has changed meanwhile: the next report fills it.
+                at = float(before.reported_at[row])
+                self.cluster.report_all([self.cluster.row(before.names[row])], used[row : row + 1], at)
 
     # -- from the agents -----------------------------------------------------------------------
 
     def foresee(self, now: float) -> int:
         """Bring the forecasts of some hosts up to date, those first that waited longest; how many."""
         with self._lock:
-            due = [
-                (name, measured)
-                for name, measured in self._measured.items()
-                if now - measured.foreseen_at >= FORECAST_EVERY_S and name in self.cluster
-            ]
-            due = sorted(due, key=lambda each: each[1].foreseen_at)[:FORECASTS_AT_ONCE]
-            names = self.cluster.dimensions.names
-            for name, measured in due:
-                measured.foreseen_at = now
-                samples = [each for each in measured.history if now - each[0] <= FORECAST_WINDOW_S]
-                step = len(samples) // FORECAST_SAMPLES + 1
-                samples = samples[::-step][::-1]
-                expected: dict[str, float] = {}
-                if len(samples) >= FORECAST_SAMPLES // 2:
-                    amounts = np.array(
-                        [[used.get(resource, 0.0) for resource in names] for _, used in samples]
-                    )
-                    rising = soon([at for at, _ in samples], amounts, now, FORECAST_HORIZON_S)
-                    expected = {
-                        resource: amount
-                        for resource, amount in zip(names, rising.tolist(), strict=True)
-                        if amount
-                    }
-                if expected or measured.expected:
-                    self.cluster.expect(name, expected)
-                measured.expected = expected
+            waited = takewhile(lambda each: now - each[1] >= FORECAST_EVERY_S, self._foreseen.items())
+            due = [name for name, _ in islice(waited, FORECASTS_AT_ONCE)]
+            for name in due:
+                del self._foreseen[name]
+                self._foreseen[name] = now
+            expected: dict[str, dict[str, float]] = {}
+            resources = self.cluster.dimensions.names
+            for names, times, used in self._measurements.samples(
+                due, now - FORECAST_WINDOW_S, FORECAST_SAMPLES // 2, FORECAST_SAMPLES
+            ):
+                rising = soon(times, used, now, FORECAST_HORIZON_S)
+                for row in np.flatnonzero(rising.any(axis=1)).tolist():
+                    expected[names[row]] = dict(zip(resources, rising[row].tolist(), strict=True))
+            for name in self._rising.intersection(due) | expected.keys():
+                self.cluster.expect(name, expected.get(name, {}))
+            self._rising = self._rising.difference(due) | expected.keys()
             return len(due)
 
     def knows(self, host: str) -> bool:
@@ -233,24 +227,45 @@ class Picture:
             if host not in self._directory:
                 return False
             self.cluster.report(host, used, now)
-            measured = self._measured.setdefault(host, Measured())
-            measured.used = used
-            measured.history.append((now, used))
-            measured.quota = quota
-            if parts is not None:
-                measured.parts, measured.parts_at = parts, now
+            point = [used.get(each, math.nan) for each in self.cluster.dimensions.names]
+            self._heard(host, point, now, parts, quota)
             return True
 
     def take_tick(self, tick: Tick, now: float) -> int:
         """Take what another process heard. Returns how many rows did not go with what is known here:
         that process has read a newer capacity or resource than this one, which must look at the database."""
-        refused = 0
-        for host, used in tick.rows():
-            try:
-                refused += not self.report(host, used, now, tick.parts.get(host), tick.quotas.get(host))
-            except InvalidInput:
-                refused += 1
-        return refused
+        with self._lock:
+            dimensions = self.cluster.dimensions
+            if not set(tick.resources) <= set(dimensions.names):
+                return len(tick.hosts)
+            known = [place for place, host in enumerate(tick.hosts) if host in self._directory]
+            used = np.full((len(known), len(dimensions)), np.nan)
+            used[:, [dimensions.index(name) for name in tick.resources]] = tick.table()[known]
+            hosts = [tick.hosts[place] for place in known]
+            rows = [self.cluster.row(host) for host in hosts]
+            taken = self.cluster.report_all(rows, np.where(np.isnan(used), 0.0, used), now)
+            for place in np.flatnonzero(taken).tolist():
+                host = hosts[place]
+                self._heard(host, used[place], now, tick.parts.get(host), tick.quotas.get(host))
+            return len(tick.hosts) - int(taken.sum())
+
+    def _heard(
+        self,
+        host: str,
+        used: Sequence[float] | np.ndarray,
+        now: float,
+        parts: Parts | None,
+        quota: Quota | None,
+    ) -> None:
+        """Keep what the columns do not hold. used: [R], NaN where it was not measured."""
+        self._measurements.take(host, used, now)
+        self._foreseen.setdefault(host, -math.inf)
+        if parts is None and quota is None and host not in self._told:
+            return
+        told = self._told.setdefault(host, Told())
+        told.quota = quota
+        if parts is not None:
+            told.parts, told.parts_at = parts, now
 
     def reserve(self, host: str, demand: dict[str, float], sign: int = 1) -> None:
         """Mirror a committed change of the ledger at once, before the sweep reads it."""
@@ -311,29 +326,37 @@ class Picture:
         silent = (now - snapshot.reported_at) > SILENT_AFTER_S
         return (np.asarray(snapshot.flags, np.uint8) & 7) | (silent.astype(np.uint8) << 3)
 
-    def measured(self, host: str) -> Measured:
+    def history(self, host: str) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+        """The host's measurements of the last minutes, oldest first: the resources' names [R], monotonic seconds [N],
+        and what was in use, float32[N, R], NaN where it was not measured."""
         with self._lock:
-            found = self._measured.get(host)
-            return (
-                replace(found, used=dict(found.used), history=deque(found.history)) if found else Measured()
-            )
+            return self.cluster.dimensions.names, *self._measurements.of(host)
+
+    def last_used(self, hosts: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+        """The resources' names [R], and the hosts' last measurements, float32[N, R]; NaN where there are none."""
+        with self._lock:
+            return self.cluster.dimensions.names, self._measurements.last(hosts)
 
     def used(self, host: str) -> dict[str, float]:
         """The host's last measurements by resource; empty before the first."""
         with self._lock:
-            found = self._measured.get(host)
-            return dict(found.used) if found else {}
+            if host not in self._measurements:
+                return {}
+            measured = ~np.isnan(self._measurements.last([host])[0])
+            exact = self.cluster.view().used[self.cluster.row(host)].tolist()
+            names = self.cluster.dimensions.names
+        return {name: amount for name, amount, has in zip(names, exact, measured, strict=True) if has}
 
     def quota(self, host: str) -> Quota | None:
         """How the kernel limits its cpu in periods, as last reported; None where it does not, or none said so."""
         with self._lock:
-            found = self._measured.get(host)
+            found = self._told.get(host)
             return found.quota if found else None
 
     def parts(self, host: str) -> tuple[Parts, float] | None:
         """The host's single disks and cards and their age in seconds; None where they are not known (any more)."""
         with self._lock:
-            found = self._measured.get(host)
+            found = self._told.get(host)
             parts, age_s = (found.parts, time.monotonic() - found.parts_at) if found else (None, math.inf)
         return None if parts is None or age_s > SILENT_AFTER_S else (parts, age_s)
 
@@ -343,7 +366,7 @@ class Picture:
         with self._lock:
             known = [
                 (name, each.parts)
-                for name, each in self._measured.items()
+                for name, each in self._told.items()
                 if each.parts is not None and now - each.parts_at <= SILENT_AFTER_S
             ]
         return {

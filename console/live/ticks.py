@@ -11,7 +11,7 @@ from agents.wire import Parts, Quota
 class Tick(msgspec.Struct, array_like=True, frozen=True):
     """Measurements of the hosts that reported since the last tick of this source.
 
-    used: float32, row-major [len(hosts), len(resources)], in the resources' units.
+    used: float32, row-major [len(hosts), len(resources)], in the resources' units; NaN is what was not measured.
     seq rises by one a tick; a receiver that sees a gap loses nothing but freshness,
     since every keepalive of a host carries all its values again. parts: by host, of those that told their disks
     and cards. quotas: by host, of those whose cpu is limited in periods.
@@ -25,12 +25,9 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     parts: dict[str, Parts] = {}
     quotas: dict[str, Quota] = {}
 
-    def rows(self) -> list[tuple[str, dict[str, float]]]:
-        table = np.frombuffer(self.used, np.float32).reshape(len(self.hosts), len(self.resources))
-        return [
-            (host, dict(zip(self.resources, row, strict=True)))
-            for host, row in zip(self.hosts, table.tolist(), strict=True)
-        ]
+    def table(self) -> np.ndarray:
+        """used as an array, float32[len(hosts), len(resources)]."""
+        return np.frombuffer(self.used, np.float32).reshape(len(self.hosts), len(self.resources))
 
 
 encode_tick = msgspec.msgpack.Encoder().encode

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from balancer_core.cluster import CORDONED, DRAINING, Cluster, InvalidHost, InvalidLabel, Snapshot
 from balancer_core.resources import InvalidAmount
@@ -106,6 +108,47 @@ def test_a_report_is_the_whole_picture() -> None:
     cluster = small_cluster()
     cluster.report("one", {"cpu": 1}, 12.0)
     assert cluster.snapshot().used[0, :2].tolist() == [1.0, 0.0]
+
+
+AMOUNTS = st.sampled_from([0.0, 0.5, 3.0, 1e6, 1e9, 2.0**60, -1.0, np.nan, np.inf])
+
+
+@given(st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=2, max_size=2))
+def test_many_reports_at_once_are_each_taken_or_refused_as_one_is(amounts: list[tuple[float, float]]) -> None:
+    """With the same columns, the same version and the same changes."""
+    singly, together = small_cluster(), small_cluster()
+    known = singly.dimensions.names
+    for each in (singly, together):
+        each.set_capacity("two", {"memory": 1e6})  # its cpu is not declared
+    table = np.zeros((2, len(known)))
+    table[:, :2] = amounts
+    taken = []
+    for name, row in zip(("one", "two"), table.tolist(), strict=True):
+        try:
+            singly.report(name, dict(zip(known, row, strict=True)), 12.0)
+            taken.append(True)
+        except InvalidAmount:
+            taken.append(False)
+    before = together.version
+
+    assert taken == together.report_all([together.row("one"), together.row("two")], table, 12.0).tolist()
+
+    assert singly.version == together.version
+    assert singly.changes_since(before) == together.changes_since(before)
+    one, other = singly.snapshot(), together.snapshot()
+    assert one.used.tolist() == other.used.tolist()
+    assert one.reported_at.tolist() == other.reported_at.tolist()
+
+
+def test_reports_of_another_shape_or_of_no_time_are_refused() -> None:
+    """Whole, and by the field's name."""
+    cluster = small_cluster()
+    with pytest.raises(InvalidAmount) as refused:
+        cluster.report_all([0, 1], np.zeros((2, 1)), 12.0)
+    assert refused.value.code == "wrong_shape"
+    with pytest.raises(InvalidHost) as late:
+        cluster.report_all([0], np.zeros((1, len(cluster.dimensions))), np.nan)
+    assert late.value.field == "now"
 
 
 def test_release_forgives_rounding_but_not_mistakes() -> None:

@@ -104,10 +104,11 @@ def test_headroom_counts_what_really_fits() -> None:
 def test_what_clearly_rises_is_expected_and_noise_is_not() -> None:
     """A leak of 1 a second will be 60 higher in a minute; what jumps about, falls or stands still is not."""
     rng = np.random.default_rng(7)
-    times = [float(second) for second in range(0, 160, 10)]
-    columns = [np.array(times), rng.normal(50.0, 5.0, 16), 200.0 - np.array(times), np.full(16, 30.0)]
-    expected = soon(times, np.column_stack(columns), 155.0, 60.0)
-    assert [pytest.approx(215.0), 0.0, 0.0, 0.0] == expected.tolist()
+    times = np.arange(0.0, 160.0, 10.0)
+    columns = np.column_stack([times, rng.normal(50.0, 5.0, 16), 200.0 - times, np.full(16, 30.0)])
+    expected = soon(np.array([times, times]), np.array([columns, columns[:, ::-1]]), 155.0, 60.0)
+    assert [pytest.approx(215.0), 0.0, 0.0, 0.0] == expected[0].tolist()
+    assert [0.0, 0.0, 0.0, pytest.approx(215.0)] == expected[1].tolist()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_what_clearly_rises_is_expected_and_noise_is_not() -> None:
 def test_samples_that_say_nothing_are_refused(times: list[float], amounts: np.ndarray, field: str) -> None:
     """With the field that is wrong."""
     with pytest.raises(InvalidSeries) as refused:
-        soon(times, amounts, 4.0, 60.0)
+        soon(np.array([times]), amounts[None], 4.0, 60.0)
     assert field == refused.value.field
 
 

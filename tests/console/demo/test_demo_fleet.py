@@ -54,7 +54,8 @@ def test_it_reports_and_is_placed_on(driver: Driver) -> None:
     tick = decode_tick(driver.step(now, at))
 
     assert len(tick.hosts) == 40
-    assert dict(tick.rows())["sim-007"]["cpu"] == pytest.approx(picture.used("sim-007")["cpu"])
+    cpu = tick.table()[tick.hosts.index("sim-007"), tick.resources.index("cpu")]
+    assert cpu == pytest.approx(picture.used("sim-007")["cpu"])
     assert picture.age_s("sim-040") < 5
     for _ in range(6):
         driver.step(now, at)
