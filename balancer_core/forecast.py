@@ -116,7 +116,7 @@ def soon(
     times_s: float64[H, N], N seconds in order; amounts: float64[H, N, R], what was in use then. Clearly rising is
     what rises within the horizon by more than RISE_OVER_SPREAD times what the samples lie off their own line: noise
     is no trend. For Cluster.expect(), whose amounts make a host dearer before they are there.
-    O(H N^2 R); at 16 samples of six resources about 15 us a host of many. Errors: InvalidSeries.
+    O(H N^2 R); at 16 samples of six resources about 40 us a host. Errors: InvalidSeries.
     """
     if amounts.ndim != 3:
         raise InvalidSeries("amounts", "wrong_shape", "amounts are hosts by samples by resources.")
