@@ -56,7 +56,8 @@ ENDPOINT: Final[Table] = {
 
 #: A worker may claim an attempt before its dispatch is written down: the message is quicker than the row.
 #: retry: its body failed and may fail again; lose: the attempt's worker is gone; set_aside: it has taken too many
-#: workers with it, and an operator has to look; expire: its deadline has passed; doom: what it waits for has failed.
+#: workers with it, and an operator has to look; preempt: a job of a higher priority takes its room; expire: its
+#: deadline has passed; doom: what it waits for has failed.
 JOB: Final[Table] = {
     "blocked": {"unblock": "queued", "doom": "failed", "expire": "failed", "cancel": "cancelled"},
     "queued": {"place": "placed", "expire": "failed", "cancel": "cancelled"},
@@ -64,15 +65,23 @@ JOB: Final[Table] = {
         "dispatch": "dispatched",
         "claim": "running",
         "lose": "queued",
+        "preempt": "queued",
         "expire": "failed",
         "cancel": "cancelled",
     },
-    "dispatched": {"claim": "running", "lose": "queued", "expire": "failed", "cancel": "cancelled"},
+    "dispatched": {
+        "claim": "running",
+        "lose": "queued",
+        "preempt": "queued",
+        "expire": "failed",
+        "cancel": "cancelled",
+    },
     "running": {
         "succeed": "succeeded",
         "fail": "failed",
         "retry": "queued",
         "lose": "queued",
+        "preempt": "queued",
         "set_aside": "set_aside",
         "expire": "failed",
         "cancel": "cancelled",

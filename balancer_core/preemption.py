@@ -1,5 +1,5 @@
-"""Preemption proposals: what would have to leave so that a load fits. Proposed with its price, never carried
-out.
+"""Preemption proposals: what would have to leave so that a load fits. Proposed with its price; carrying it out
+is the caller's.
 
 For each host that every rule but room allows, the cheapest set of held loads with a lower priority whose
 leaving makes room. Sets are compared by the highest priority that leaves, then by the sum of what leaving
@@ -15,7 +15,7 @@ When not to use it: between loads of one priority. That is rebalancing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -109,6 +109,16 @@ def propose_preemption(snapshot: Snapshot, load: Load, held: Sequence[Held], now
         f"the highest priority to leave is {best.priority}, below {load.priority}. Nothing has been moved."
     )
     return Proposal(load.name, True, best, tuple(ranked[1:]), sentence)
+
+
+def after_leaving(snapshot: Snapshot, leaving: Sequence[Held]) -> Snapshot:
+    """The cluster as it is assumed to be once these have left. Errors: as of propose_preemption()."""
+    reserved, used = snapshot.reserved.copy(), snapshot.used.copy()
+    for each, amounts in zip(leaving, _amounts(snapshot, leaving), strict=True):
+        row = snapshot.rows[each.host]
+        reserved[row] = np.maximum(reserved[row] - amounts, 0.0)
+        used[row] = np.maximum(used[row] - amounts, 0.0)
+    return replace(snapshot, reserved=reserved, used=used)
 
 
 def _ranked(

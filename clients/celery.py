@@ -19,6 +19,7 @@ Celery's own retry of a placed job counts as a failed attempt: attempts belong t
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ from clients.reporting import reporting
 
 ATTEMPT_HEADER = "steelyard_attempt"
 JOB_HEADER = "steelyard_job"
+#: The workers' remote command that ends the body of one attempt; its arguments are job and attempt (clients.stopping).
+STOP_COMMAND = "steelyard_stop_attempt"
 _SEEN = "steelyard_seen"
 _GUARDED = "steelyard_guarded"
 
@@ -52,10 +55,15 @@ def install(app: Celery, socket_path: str | Path | None = None) -> Claims:
         for task in list(app.tasks.values()):
             _guard(task, claims)
 
+    def obey(**_: Any) -> None:
+        # Only a worker has, and needs, what this imports.
+        importlib.import_module("clients.stopping")
+
     # Finalising binds what was declared so far; worker_init comes later, before any tracer is built,
     # and finds what was declared since.
     app.on_after_finalize.connect(guard_all, weak=False)
     worker_init.connect(guard_all, weak=False)
+    worker_init.connect(obey, weak=False)
     if app.finalized:
         guard_all()
     return claims

@@ -30,7 +30,9 @@ from clients.celery import ATTEMPT_HEADER
 from clients.rest import Steelyard
 
 #: What of one call's header goes with its job.
-OPTIONS = ("demand", "labels", "policy", "tenant", "priority", "deadline", "tries", "backoff_s", "after")
+OPTIONS = (
+    "demand", "labels", "policy", "tenant", "priority", "deadline", "tries", "backoff_s", "preemptible", "after",
+)  # fmt: skip
 SAYS = "steelyard"
 
 

@@ -25,6 +25,10 @@ Deadline = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="For instance 2030-01-31T12:00:00+0000."),
 ]
+Preemptible = Annotated[
+    bool,
+    typer.Option("--preemptible", help="Jobs of a higher priority may take its room; it then begins anew."),
+]
 After = Annotated[list[str], typer.Option(help="A job that must have succeeded before; repeat for each.")]
 
 
@@ -38,12 +42,13 @@ def job_run(
     tenant: Tenant = "default",
     priority: Priority = 0,
     tries: Tries = 1,
+    preemptible: Preemptible = False,
     deadline: Deadline = None,
     after: After = [],
     as_json: Json = False,
 ) -> None:
     """Hand in one Celery task; it runs on the host that the core chooses."""
-    job = _job(task, demand, label, policy, tenant, priority, tries)
+    job = _job(task, demand, label, policy, tenant, priority, tries, preemptible)
     job |= {"args": arg, "after": [known_id(each, "job") for each in after]}
     job |= {"deadline": deadline.isoformat()} if deadline else {}
     with api() as client:
@@ -63,10 +68,11 @@ def job_array(
     tenant: Tenant = "default",
     priority: Priority = 0,
     tries: Tries = 1,
+    preemptible: Preemptible = False,
     as_json: Json = False,
 ) -> None:
     """Hand in many of one task, all or none; they share an array's id."""
-    one = _job(task, demand, label, policy, tenant, priority, tries)
+    one = _job(task, demand, label, policy, tenant, priority, tries, preemptible)
     body = {"array": True, "jobs": [{**one, "args": _arguments(args)} for args in each]}
     with api() as client:
         show(client.post("jobs/many/", body), as_json, "id", "array", "position", "state", "host")
@@ -93,7 +99,11 @@ def job_show(job: str, as_json: Json = False) -> None:
         show(answer, as_json)
         return
     show(answer, as_json, "id", "task", "tenant", "state", "host", "attempt", "progress", "note")
-    for said in (answer["waiting_for"], (answer["turn"] or {}).get("sentence"), answer["error"]):
+    left = [
+        f"Attempt {each['attempt']} on {each['host']} was {each['reason']}" for each in answer["preempted"]
+    ]
+    left += [f"For it, {each['job']} left {each['host']}." for each in answer["preempted_others"]]
+    for said in (*left, answer["waiting_for"], (answer["turn"] or {}).get("sentence"), answer["error"]):
         if said:
             out.print(said, markup=False, highlight=False)
 
@@ -125,7 +135,14 @@ def job_tasks(as_json: Json = False) -> None:
 
 
 def _job(
-    task: str, demand: list[str], label: list[str], policy: str, tenant: str, priority: int, tries: int
+    task: str,
+    demand: list[str],
+    label: list[str],
+    policy: str,
+    tenant: str,
+    priority: int,
+    tries: int,
+    preemptible: bool,
 ) -> dict[str, Any]:
     return {
         "task": task,
@@ -135,6 +152,7 @@ def _job(
         "tenant": tenant,
         "priority": priority,
         "tries": tries,
+        "preemptible": preemptible,
     }
 
 

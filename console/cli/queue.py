@@ -13,7 +13,7 @@ from console.cli.options import Json, Why, amounts
 app = typer.Typer(no_args_is_help=True, help="Tenants: who shares the cluster, by which weights and quotas.")
 schedules = typer.Typer(no_args_is_help=True, help="Jobs that are handed in again and again.")
 
-TENANT = ("name", "turn", "share", "resource", "weight", "quota", "bursts", "running", "waiting")
+TENANT = ("name", "turn", "share", "resource", "weight", "quota", "bursts", "preempts", "running", "waiting")
 SCHEDULE = ("name", "cron", "next_at", "last_at", "paused", "request")
 
 
@@ -32,11 +32,15 @@ def tenant_set(
         list[str], typer.Option(help="RESOURCE=AMOUNT that its jobs hold at most together.")
     ] = [],
     bursts: Annotated[bool, typer.Option(help="It may hold more while nobody else waits.")] = False,
+    preempts: Annotated[
+        str, typer.Option(help="Whose preemptible jobs leave for its own: none, own, or others.")
+    ] = "own",
     reason: Why = "",
     as_json: Json = False,
 ) -> None:
     """Say how a tenant shares the cluster."""
-    body = {"weight": weight, "quota": amounts(quota, "--quota"), "bursts": bursts, "reason": reason}
+    body = {"weight": weight, "quota": amounts(quota, "--quota"), "bursts": bursts, "preempts": preempts}
+    body |= {"reason": reason}
     with api() as client:
         show(client.put(f"tenants/{name}/", body), as_json, *TENANT)
 

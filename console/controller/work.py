@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from datetime import datetime
 
 from django.utils import timezone
 
-from console.actions import SYSTEM
+from console.actions import SYSTEM, Conflict
 from console.controller.lease import fenced
 from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
+from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
+from console.jobs.preemption import takings
 from console.jobs.queue import are_waiting
 from console.live.picture import picture
+
+log = logging.getLogger(__name__)
 
 #: Passes along the queue at once, so that the fence is asked in between.
 MOST_PASSES = 5
@@ -47,7 +52,22 @@ class Queue:
             placed += len(one.placed)
             if len(one.placed) < MOST_PLACED:
                 break
-        return placed
+        return placed + (self._preempt(epoch) if says else 0)
+
+    def _preempt(self, epoch: int) -> int:
+        """Let jobs that may be preempted leave for those of a higher priority that found no room, which were just told
+        so. Returns how many were placed."""
+        made = 0
+        for taking in takings():
+            try:
+                with fenced(epoch):
+                    Preempt(taking).run(SYSTEM)
+            except Conflict as overtaken:
+                # Jobs end and begin meanwhile: the next look sees it.
+                log.info("nobody was preempted for %s: %s", taking.load.name, overtaken)
+                break
+            made += 1
+        return made
 
 
 def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:

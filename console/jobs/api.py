@@ -17,7 +17,7 @@ from console.api.views import ActionView, find, idempotency_key
 from console.jobs.actions.ending import Cancel
 from console.jobs.actions.submit import MOST_AT_ONCE, Submit, SubmitMany
 from console.jobs.listing import JOBS
-from console.jobs.models import DEFAULT_TENANT, Job, JobLog
+from console.jobs.models import DEFAULT_TENANT, Job, JobLog, Preemption
 from console.jobs.spec import MOST_BACKOFF_S, MOST_NEEDS, MOST_TRIES, Spec
 from console.jobs.standing import turn_of
 from console.live.picture import picture
@@ -58,6 +58,9 @@ class JobRequest(StrictSerializer):
         default=5.0,
         help_text="Before the second try; then twice as long.",
     )
+    preemptible = serializers.BooleanField(
+        default=False, help_text="Jobs of a higher priority may take its room; it then begins anew."
+    )
     after = serializers.ListField(
         child=serializers.UUIDField(),
         default=list,
@@ -94,6 +97,7 @@ class JobShown(serializers.ModelSerializer):
     losses = serializers.IntegerField()
     tries = serializers.IntegerField()
     priority = serializers.IntegerField()
+    preemptions = serializers.IntegerField(help_text="How often a job of a higher priority took its room.")
     position = serializers.IntegerField(allow_null=True)
     host = serializers.CharField(source="placement.host.name", default=None)
     decision = serializers.UUIDField(source="placement.decision_id", default=None)
@@ -102,9 +106,9 @@ class JobShown(serializers.ModelSerializer):
         model = Job
         fields = [
             "id", "task", "args", "kwargs", "demand", "labels", "policy", "tenant", "priority", "deadline", "tries",
-            "backoff_s", "array", "position", "schedule", "state", "attempt", "failures", "losses", "not_before",
-            "host", "decision", "result", "error", "waiting_for", "progress", "note", "used", "created_at",
-            "dispatched_at", "started_at", "ended_at",
+            "backoff_s", "preemptible", "array", "position", "schedule", "state", "attempt", "failures", "losses",
+            "preemptions", "not_before", "host", "decision", "result", "error", "waiting_for", "progress", "note",
+            "used", "created_at", "dispatched_at", "started_at", "ended_at",
         ]  # fmt: skip
 
 
@@ -116,14 +120,29 @@ class Turn(serializers.Serializer):
     sentence = serializers.CharField()
 
 
+class PreemptionShown(serializers.ModelSerializer):
+    attempt = serializers.IntegerField()
+    job = serializers.UUIDField(source="job_id", help_text="Which had the room.")
+    by = serializers.UUIDField(
+        source="by_id", allow_null=True, help_text="Which took it; null once forgotten."
+    )
+
+    class Meta:
+        model = Preemption
+        fields = ["job", "attempt", "by", "host", "reason", "at"]
+
+
 class OneJobShown(JobShown):
-    """A job, and what stands before it."""
+    """A job, what stands before it, and whose room it took or who took its room."""
 
     after = serializers.SerializerMethodField(help_text="Jobs that must have succeeded before.")
     turn = serializers.SerializerMethodField(help_text="null for a job that does not wait for its turn.")
 
+    preempted = PreemptionShown(many=True, help_text="Its attempts that left for jobs of a higher priority.")
+    preempted_others = PreemptionShown(many=True, help_text="Attempts of other jobs that left for it.")
+
     class Meta(JobShown.Meta):
-        fields = [*JobShown.Meta.fields, "after", "turn"]
+        fields = [*JobShown.Meta.fields, "after", "turn", "preempted", "preempted_others"]
 
     def get_after(self, job: Job) -> list[uuid.UUID]:
         return list(job.needs.values_list("needed_id", flat=True))

@@ -13,9 +13,14 @@ from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.jobs.actions.schedules import PutSchedule, RemoveSchedule
 from console.jobs.actions.tenants import ForgetTenant, SetTenant
-from console.jobs.models import Schedule, TaskProfile
+from console.jobs.models import Schedule, TaskProfile, Tenant
 from console.jobs.standing import Standing, standings
 from console.live.picture import picture
+
+PREEMPTS = (
+    "Whose preemptible jobs make room for its own of a higher priority: nobody's, its own, or also others' while it "
+    "holds less than its fair part and they more than theirs."
+)
 
 
 class TenantShown(serializers.Serializer):
@@ -27,6 +32,7 @@ class TenantShown(serializers.Serializer):
         child=serializers.FloatField(), help_text="The most its jobs hold, by resource."
     )
     bursts = serializers.BooleanField(help_text="It may hold more while nobody else waits.")
+    preempts = serializers.ChoiceField(choices=Tenant.Preempts.choices, help_text=PREEMPTS)
     holds = serializers.DictField(child=serializers.FloatField())
     share = serializers.FloatField(help_text="Of its dominant resource, of the whole cluster.")
     resource = serializers.CharField(help_text="Its dominant resource; empty where it holds nothing.")
@@ -39,6 +45,9 @@ class TenantRequest(StrictSerializer):
     weight = serializers.FloatField(default=1.0)
     quota = serializers.DictField(child=serializers.FloatField(), default=dict)
     bursts = serializers.BooleanField(default=False)
+    preempts = serializers.ChoiceField(
+        choices=Tenant.Preempts.choices, default=Tenant.Preempts.OWN, help_text=PREEMPTS
+    )
     reason = serializers.CharField(max_length=500, default="", allow_blank=True)
 
 

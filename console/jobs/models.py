@@ -20,6 +20,7 @@ class Job(models.Model):
     attempt counts placements of this job: a claim or a result of an older attempt is refused.
     tries: how often its body may run and fail. failures, losses: how often it did, and how often its worker was lost.
     message: what of an application's own Celery message goes with it (clients.celery); None of a job handed in here.
+    preemptible: whether jobs of a higher priority may take its room; preemptions: how often they did.
     array, position: the jobs that were handed in as one array share its id.
     used: what the run that succeeded used, by resource, and its seconds; None where nobody measured.
     """
@@ -59,6 +60,8 @@ class Job(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
+    preemptible = models.BooleanField(default=False)
+    preemptions = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
     placement = models.ForeignKey(Placement, null=True, on_delete=models.SET_NULL, related_name="jobs")
     result = models.JSONField(null=True)
@@ -101,6 +104,7 @@ class Job(models.Model):
             models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="job_taken"),
             models.Index(fields=["started_at"], condition=Q(started_at__isnull=False), name="job_started"),
             models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_deadline"),
+            models.Index(fields=["state", "priority"], condition=Q(preemptible=True), name="job_preemptible"),
             models.Index(
                 fields=["task", "-ended_at"], condition=Q(used__isnull=False), name="job_learned_from"
             ),
@@ -117,6 +121,26 @@ class Need(models.Model):
         constraints = [models.UniqueConstraint(fields=["job", "needed"], name="need_once")]
 
 
+class Preemption(models.Model):
+    """An attempt of a job that ended because a job of a higher priority took its room; reason says why it might.
+
+    by: None once that job is forgotten; the reason still names it.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="preempted")
+    attempt = models.PositiveIntegerField()
+    placement = models.OneToOneField(
+        Placement, null=True, on_delete=models.SET_NULL, related_name="preempted"
+    )
+    by = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="preempted_others")
+    host = models.CharField(max_length=63)
+    reason = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at"]
+
+
 class JobLog(models.Model):
     """The last lines that a job's body logged."""
 
@@ -128,13 +152,20 @@ class Tenant(models.Model):
     """Who shares the cluster, where it is not as everybody: weight 1 and no quota.
 
     quota: the most that its jobs hold together, by resource. bursts: whether they may hold more while no other
-    tenant's jobs wait.
+    tenant's jobs wait. preempts: of whose preemptible jobs its own of a higher priority may take the room.
     """
+
+    class Preempts(models.TextChoices):
+        NONE = "none"
+        OWN = "own"
+        OTHERS = "others"
 
     name = models.CharField(max_length=63, primary_key=True)
     weight = models.FloatField(default=1.0)
     quota = models.JSONField(default=dict)
     bursts = models.BooleanField(default=False)
+    # Priorities are a tenant's own word: what they may do to others' jobs somebody else has to say.
+    preempts = models.CharField(max_length=8, choices=Preempts.choices, default=Preempts.OWN)
 
     class Meta:
         ordering = ["name"]

@@ -50,7 +50,7 @@ _TENANTS = """WITH RECURSIVE named(tenant) AS (
 
 _HELD = """SELECT tenant, CAST(demand AS text) AS amounts, COUNT(*) FROM jobs_job
     WHERE state IN ('placed', 'dispatched', 'running') GROUP BY tenant, amounts"""
-_TERMS = "SELECT name, weight, CAST(quota AS text), bursts FROM jobs_tenant WHERE name IN ({})"
+_TERMS = "SELECT name, weight, CAST(quota AS text), bursts, preempts FROM jobs_tenant WHERE name IN ({})"
 _LATE = """SELECT DISTINCT fleet_host.name FROM jobs_job
     JOIN placements_placement ON placements_placement.id = jobs_job.placement_id
     JOIN fleet_host ON fleet_host.id = placements_placement.host_id
@@ -149,8 +149,8 @@ def terms(names: Iterable[str]) -> dict[str, Tenant]:
     """Each tenant's weight and quota; what everybody has where nobody said otherwise."""
     found = {name: Tenant(name=name) for name in names}
     if found:
-        for name, weight, quota, bursts in read(_TERMS.format(places(found)), list(found)):
-            found[name] = Tenant(name, weight, json.loads(quota), bool(bursts))
+        for name, weight, quota, bursts, preempts in read(_TERMS.format(places(found)), list(found)):
+            found[name] = Tenant(name, weight, json.loads(quota), bool(bursts), preempts)
     return found
 
 

@@ -36,6 +36,12 @@ class TenantForm(forms.Form):
         help_text="The most its jobs hold together, for instance cpu=4 memory=8Gi. Empty: no bound.",
     )
     bursts = forms.BooleanField(required=False, label="May hold more while nobody else waits")
+    preempts = forms.ChoiceField(
+        choices=[("none", "nobody's"), ("own", "its own"), ("others", "also others', below its fair part")],
+        initial="own",
+        label="Takes the room of whose preemptible jobs",
+        help_text="For its own of a higher priority that fit nowhere.",
+    )
     reason = forms.CharField(max_length=500, required=False, label="Reason", help_text="For the audit trail.")
 
     def clean_quota(self) -> dict[str, float]:
@@ -104,7 +110,13 @@ def _queue(request: HttpRequest, form: TenantForm | None) -> HttpResponse:
     if form is None and chosen is not None:
         quota = " ".join(f"{name}={amount:g}" for name, amount in chosen.quota.items())
         form = TenantForm(
-            initial={"name": chosen.name, "weight": chosen.weight, "quota": quota, "bursts": chosen.bursts}
+            initial={
+                "name": chosen.name,
+                "weight": chosen.weight,
+                "quota": quota,
+                "bursts": chosen.bursts,
+                "preempts": chosen.preempts,
+            }
         )
     context = {
         "tenants": tenants,

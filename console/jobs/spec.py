@@ -41,7 +41,7 @@ class Spec:
     demand: amounts by resource that one run needs; none: as learned from past runs of the task.
     policy: "" for the default that holds when it is placed. tenant: whose it is.
     priority: which of a tenant's jobs goes first. deadline: after it the job is not wanted any more.
-    not_before: until then it waits.
+    not_before: until then it waits. preemptible: jobs of a higher priority may take its room, and it begins anew.
     tries: how often its body may run and fail; between them it waits backoff_s, twice as long each time.
     after: jobs that must have succeeded before. message: of an application's own Celery message (clients.celery).
     identity: the job's id, where the caller has one already; request_key: a caller's own name for this request.
@@ -60,6 +60,7 @@ class Spec:
     not_before: datetime | None = None
     tries: int = 1
     backoff_s: float = 5.0
+    preemptible: bool = False
     after: list[uuid.UUID] = field(default_factory=list)
     message: dict[str, Any] | None = None
     identity: uuid.UUID | None = None
@@ -84,6 +85,7 @@ class Spec:
             not_before=self.not_before,
             tries=self.tries,
             backoff_s=self.backoff_s,
+            preemptible=self.preemptible,
             message=self.message,
             request_key=self.request_key,
             **more,

@@ -28,6 +28,7 @@ class Standing:
     weight: float
     quota: Mapping[str, float]
     bursts: bool
+    preempts: str
     holds: Mapping[str, float]
     share: float
     resource: str
@@ -55,6 +56,7 @@ def standings(snapshot: Snapshot) -> list[Standing]:
                 weight=tenant.weight,
                 quota=tenant.quota,
                 bursts=tenant.bursts,
+                preempts=tenant.preempts,
                 holds=has.get(name, {}),
                 share=share,
                 resource=snapshot.dimensions.names[place] if share else "",

@@ -14,13 +14,14 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from clients.celery import queue_of
+from clients.celery import STOP_COMMAND, queue_of
 from console.actions import text
 from console.celery import app
 from console.events.models import Outbox
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
+from console.jobs.actions.preempt import STOP_ATTEMPT
 from console.jobs.messages import message_of, put
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
@@ -63,7 +64,7 @@ def relay_outbox() -> int:
 def _send_owed() -> int:
     sent = 0
     for _ in range(MOST_BATCHES):
-        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP))
+        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP, STOP_ATTEMPT))
         due = owed.filter(Q(not_before=None) | Q(not_before__lte=timezone.now())).order_by("id")
         rows = list(due[:BATCH])
         sent += _relay(rows)
@@ -85,6 +86,9 @@ def _relay(rows: list[Outbox]) -> int:
             if row.topic == STOP:
                 # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
                 app.control.revoke(row.payload["job"], terminate=True)
+                continue
+            if row.topic == STOP_ATTEMPT:
+                app.control.broadcast(STOP_COMMAND, arguments=row.payload)
                 continue
             job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
             if job is not None and job.placement is not None and _is_owed(job, attempt):

@@ -49,7 +49,10 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
             "job": found,
             "name": name,
             "turn": turn_of(found, picture.view()[0]),
-            "attempts": Placement.objects.filter(name=name).select_related("host")[:MOST_ATTEMPTS],
+            "attempts": Placement.objects.filter(name=name).select_related("host", "preempted")[
+                :MOST_ATTEMPTS
+            ],
+            "preempted_others": found.preempted_others.select_related("job"),
             "needs": found.needs.select_related("needed"),
             "used": {
                 resource: amount for resource, amount in (found.used or {}).items() if resource != SECONDS

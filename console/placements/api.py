@@ -108,7 +108,8 @@ class DecisionLine(serializers.ModelSerializer):
 
 
 class DecisionShown(DecisionLine):
-    """asked: what was asked beside the demand. preemption: of a refusal, what would have to leave."""
+    """asked: what was asked beside the demand. preemption: of a refusal, what would have to leave; of a job that was
+    placed, what left for it."""
 
     preemption = ProposalShown(allow_null=True)
 

@@ -38,7 +38,8 @@ class Decision(models.Model):
 
     asked: what was asked beside kind, name and demand, as asked.asked_of() says it; None where nothing was.
     together: shared by the decisions of one replica set or gang; None for a load that was placed alone.
-    preemption: of a refusal, what would have to leave (proposals.propose()); None where nothing would help.
+    preemption: of a refusal, what would have to leave (proposals.propose()); None where nothing would help. Of a job
+    that was placed, what left for it (console.jobs.actions.preempt).
     """
 
     class Outcome(models.TextChoices):

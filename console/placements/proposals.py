@@ -1,13 +1,15 @@
-"""What would have to leave for a load that has no room: proposed, with its price, and never carried out.
+"""What would have to leave for a load that has no room: proposed, with its price. Nothing is moved here.
 
 Read from the picture and the held placements, without a lock: a proposal is for a person (or a program) who
-then releases what it names, and asks again.
+then releases what it names, and asks again. Jobs that may be preempted are the one thing that leaves by itself
+(console.jobs.actions.preempt).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,29 +29,41 @@ MOST_HOSTS = 32
 
 
 def propose(load: Load) -> dict[str, Any]:
-    """Whether anything must leave, the best host with what would leave it, and alternatives; plain JSON.
+    """Whether anything must leave, the best host with what would leave it, and alternatives; as weigh() says it.
 
-    hosts_weighed: of hosts_able, those that hold something of a lower priority. Leaving costs 1 a placement.
+    Everything of a lower priority is weighed, and leaving costs 1 a placement. Raises InvalidLoad.
+    """
+    load = Counts.read(groups_of([load])).fill(load)
+    lower = Placement.objects.filter(state=Placement.State.HELD, priority__lt=load.priority)
+    return weigh(load, list(lower.select_related("host").order_by("priority", "-created_at")[:MOST_HELD]))
+
+
+def weigh(
+    load: Load, held: Sequence[Placement], costs: Mapping[uuid.UUID, float] | None = None
+) -> dict[str, Any]:
+    """Which of these placements would have to leave, with their hosts read; plain JSON.
+
+    hosts_weighed: of hosts_able, those that hold one of them. costs: of leaving, 1 where not given.
     Raises InvalidLoad.
     """
     snapshot, now = picture.view()[0], time.monotonic()
-    load = Counts.read(groups_of([load])).fill(load)
-    lower = Placement.objects.filter(state=Placement.State.HELD, priority__lt=load.priority)
-    rows = {
-        str(each.pk): each
-        for each in lower.select_related("host").order_by("priority", "-created_at")[:MOST_HELD]
-        if each.host.name in snapshot.rows
-    }
+    # Named by identity: names repeat.
+    rows = {str(each.pk): each for each in held if each.host.name in snapshot.rows}
     able = {each.host.name for each in rows.values()}
     weighed = _nearest(snapshot, load, now, able)
     known = set(snapshot.dimensions.names)
-    held = [
-        # Named by identity: names repeat.
-        Held(key, each.host.name, {r: a for r, a in each.demand.items() if r in known}, each.priority)
+    could_leave = [
+        Held(
+            key,
+            each.host.name,
+            {r: a for r, a in each.demand.items() if r in known},
+            each.priority,
+            (costs or {}).get(each.pk, 1.0),
+        )
         for key, each in rows.items()
         if each.host.name in weighed
     ]
-    proposal = propose_preemption(snapshot, load, held, now)
+    proposal = propose_preemption(snapshot, load, could_leave, now)
     sentence = proposal.sentence
     for key in proposal.best.leaving if proposal.best else ():
         sentence = sentence.replace(key, rows[key].name)

@@ -32,7 +32,7 @@ from placed_app import traces
 
 from agents.runner import Runner
 from agents.wire import JobAnswer
-from clients.celery import install, queue_of
+from clients.celery import STOP_COMMAND, install, queue_of
 from clients.claims import AgentUnreachable, Claims, portable
 from clients.reporting import MOST_BYTES, fitting
 from clients.rest import Steelyard
@@ -246,6 +246,31 @@ def test_a_killed_worker_loses_its_job_at_once(worker: Worker, agent: Agent) -> 
     os.kill(int(worker.trace.read_text()), signal.SIGKILL)
 
     assert agent.wait_for(hanging.id, "lost")[:3] == (hanging.id, 1, "lost")
+
+
+@pytest.mark.parametrize("worker", ["prefork"], indirect=True)
+def test_one_attempt_is_ended_and_the_next_one_runs(worker: Worker, agent: Agent) -> None:
+    """The process that runs it ends, its message is done with, nothing is said of the task's result, and the same id
+    runs again; another attempt's stop ends nothing."""
+    hanging = worker.send("hang", str(worker.trace))
+    agent.wait_for(hanging.id, "claim")
+    while not traces(worker.trace):
+        threading.Event().wait(0.05)
+
+    def stop(attempt: int) -> list[str]:
+        arguments = {"job": hanging.id, "attempt": attempt}
+        answers = worker.app.control.broadcast(
+            STOP_COMMAND, arguments=arguments, reply=True, limit=1, timeout=30
+        )
+        return [said["ok"] for answer in answers for said in answer.values()]
+
+    assert stop(2) == ["0 ended"]
+    assert stop(1) == ["1 ended"]
+    assert agent.wait_for(hanging.id, "lost")[1] == 1
+    assert hanging.state == "PENDING"
+    again = worker.send("add", str(worker.trace), 2, 3, attempt=2, task_id=hanging.id)
+    assert again.get(timeout=60) == 5
+    assert len(agent.events(hanging.id, "claim")) == 2
 
 
 def test_an_agent_that_was_restarted_hears_the_end(worker: Worker, agent: Agent) -> None:

@@ -66,6 +66,27 @@ def test_cancelling_a_job_ends_its_body(product: Product, gamma: StackHost, tmp_
     assert product.client.job(job)["state"] == "cancelled"
 
 
+def test_a_job_of_a_higher_priority_takes_a_preemptible_ones_room(
+    product: Product, gamma: StackHost, tmp_path: Path
+) -> None:
+    """The body of the one that leaves is ended on its worker, and runs anew once the other has ended; both succeed."""
+    trace, done = tmp_path / "trace", tmp_path / "done"
+    most = {"demand": {"cpu": 3.9}, **ON_GAMMA}
+    low = product.submit("stack.wait", str(trace), str(done), preemptible=True, **most)
+    eventually(trace.exists)
+    high = product.submit("stack.add", 1, 2, priority=5, **most)
+
+    # There is one process: nobody else could run it.
+    assert product.ended(high)["state"] == "succeeded"
+    eventually(lambda: len(trace.read_text().splitlines()) == 2, what="it runs anew")
+    done.touch()
+    job = product.ended(low)
+    assert (job["state"], job["attempt"], job["losses"], job["failures"]) == ("succeeded", 2, 0, 0)
+    assert [(each["by"], each["attempt"], each["host"]) for each in job["preempted"]] == [(high, 1, "gamma")]
+    assert f"priority 5, this one {job['priority']}" in job["preempted"][0]["reason"]
+    assert product.drift() == {}
+
+
 def test_jobs_go_after_what_they_need(product: Product, tmp_path: Path) -> None:
     """Handed in at once, in the wrong order."""
     first, second = str(uuid.uuid4()), str(uuid.uuid4())

@@ -18,7 +18,7 @@ from console.multi import Foreseen, MultiAction
 from console.pages.lists import uuid_of
 from console.placements.actions.release import announce_release, release
 
-#: Outbox topic: end the body that runs for one attempt of a job.
+#: Outbox topic: end the body that runs for a job which is over.
 STOP = "job.stop"
 
 #: States that a job is handed in anew from; one that has succeeded is done.
@@ -94,6 +94,7 @@ class Retry(MultiAction[Job]):
             old.priority,
             tries=old.tries,
             backoff_s=old.backoff_s,
+            preemptible=old.preemptible,
             message=old.message,
             request_key=f"retry:{old.pk}",
         ).run(actor)

@@ -21,13 +21,15 @@ class SetTenant(Action[Tenant]):
     """Say by which weight a tenant shares the cluster, and how much of it its jobs may hold together.
 
     quota: the most, by resource; what is not named is not bounded. bursts: more is had while nobody else waits.
-    What holds already is not taken away.
+    What holds already is not taken away. preempts: "none", "own" or "others": whose preemptible jobs make room for its
+    own of a higher priority; others' only while it holds less than its fair part and they more.
     """
 
     name: str
     weight: float = 1.0
     quota: dict[str, float] = field(default_factory=dict)
     bursts: bool = False
+    preempts: str = Tenant.Preempts.OWN
     reason: str = ""
 
     NAME = "tenant.set"
@@ -41,8 +43,10 @@ class SetTenant(Action[Tenant]):
             picture.check(Load(kind="job", name="quota", demand=self.quota))
         except InvalidLoad as error:
             raise Invalid(error.field.replace("demand", "quota", 1), error.code, error.reason) from None
+        if self.preempts not in Tenant.Preempts.values:
+            raise Invalid("preempts", "unknown", f"one of {', '.join(Tenant.Preempts.values)}")
         before = Tenant.objects.filter(pk=self.name).first()
-        tenant = Tenant(self.name, self.weight, self.quota, self.bursts)
+        tenant = Tenant(self.name, self.weight, self.quota, self.bursts, self.preempts)
         tenant.save()
         self.record(actor, "tenant", self.name, before=_said(before), after=_said(tenant), reason=self.reason)
         return tenant
@@ -74,4 +78,9 @@ class ForgetTenant(Action[None]):
 
 
 def _said(tenant: Tenant | None) -> dict[str, object] | None:
-    return tenant and {"weight": tenant.weight, "quota": tenant.quota, "bursts": tenant.bursts}
+    return tenant and {
+        "weight": tenant.weight,
+        "quota": tenant.quota,
+        "bursts": tenant.bursts,
+        "preempts": tenant.preempts,
+    }
