@@ -31,7 +31,8 @@ from clients.rest import Steelyard
 
 #: What of one call's header goes with its job.
 OPTIONS = (
-    "demand", "labels", "policy", "tenant", "priority", "deadline", "tries", "backoff_s", "preemptible", "after",
+    "demand", "labels", "policy", "tenant", "priority", "deadline", "tries", "backoff_s", "preemptible", "second_copy",
+    "after",
 )  # fmt: skip
 SAYS = "steelyard"
 

@@ -29,6 +29,10 @@ Preemptible = Annotated[
     bool,
     typer.Option("--preemptible", help="Jobs of a higher priority may take its room; it then begins anew."),
 ]
+SecondCopy = Annotated[
+    bool,
+    typer.Option("--second-copy", help="A run that takes long may be run on another host beside itself."),
+]
 After = Annotated[list[str], typer.Option(help="A job that must have succeeded before; repeat for each.")]
 
 
@@ -43,12 +47,13 @@ def job_run(
     priority: Priority = 0,
     tries: Tries = 1,
     preemptible: Preemptible = False,
+    second_copy: SecondCopy = False,
     deadline: Deadline = None,
     after: After = [],
     as_json: Json = False,
 ) -> None:
     """Hand in one Celery task; it runs on the host that the core chooses."""
-    job = _job(task, demand, label, policy, tenant, priority, tries, preemptible)
+    job = _job(task, demand, label, policy, tenant, priority, tries, preemptible, second_copy)
     job |= {"args": arg, "after": [known_id(each, "job") for each in after]}
     job |= {"deadline": deadline.isoformat()} if deadline else {}
     with api() as client:
@@ -69,10 +74,11 @@ def job_array(
     priority: Priority = 0,
     tries: Tries = 1,
     preemptible: Preemptible = False,
+    second_copy: SecondCopy = False,
     as_json: Json = False,
 ) -> None:
     """Hand in many of one task, all or none; they share an array's id."""
-    one = _job(task, demand, label, policy, tenant, priority, tries, preemptible)
+    one = _job(task, demand, label, policy, tenant, priority, tries, preemptible, second_copy)
     body = {"array": True, "jobs": [{**one, "args": _arguments(args)} for args in each]}
     with api() as client:
         show(client.post("jobs/many/", body), as_json, "id", "array", "position", "state", "host")
@@ -103,6 +109,7 @@ def job_show(job: str, as_json: Json = False) -> None:
         f"Attempt {each['attempt']} on {each['host']} was {each['reason']}" for each in answer["preempted"]
     ]
     left += [f"For it, {each['job']} left {each['host']}." for each in answer["preempted_others"]]
+    left += [f"Second copy on {each['host']}: {each['why']} {each['outcome']}" for each in answer["copies"]]
     for said in (*left, answer["waiting_for"], (answer["turn"] or {}).get("sentence"), answer["error"]):
         if said:
             out.print(said, markup=False, highlight=False)
@@ -131,7 +138,9 @@ def job_cancel(job: str, as_json: Json = False) -> None:
 def job_tasks(as_json: Json = False) -> None:
     """What each task's runs were seen to use."""
     with api() as client:
-        show(client.get("task-profiles/"), as_json, "task", "demand", "runs", "seconds", "learned_at")
+        show(
+            client.get("task-profiles/"), as_json, "task", "demand", "runs", "seconds", "late_s", "learned_at"
+        )
 
 
 def _job(
@@ -143,6 +152,7 @@ def _job(
     priority: int,
     tries: int,
     preemptible: bool,
+    second_copy: bool,
 ) -> dict[str, Any]:
     return {
         "task": task,
@@ -153,6 +163,7 @@ def _job(
         "priority": priority,
         "tries": tries,
         "preemptible": preemptible,
+        "second_copy": second_copy,
     }
 
 

@@ -15,6 +15,7 @@ from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
 from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.schedules import hand_in_due
+from console.jobs.actions.second_copy import begin_copies, lose_copies
 from console.jobs.learning import learn
 from console.jobs.preemption import takings
 from console.jobs.queue import are_waiting
@@ -72,12 +73,14 @@ class Queue:
 
 def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
     """Send again what the broker may have lost, lose what is not heard of, end what is too late, take back what is
-    not begun, and hand in what is due."""
+    not begun, begin second copies of what takes long, and hand in what is due."""
     with fenced(epoch):
         OweAgain(broker_back_at).run(SYSTEM)
         lose_expired_leases()
         expire_overdue()
+        lose_copies()
         take_back_unbegun()
+        begin_copies()
         hand_in_due()
 
 

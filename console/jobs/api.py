@@ -17,7 +17,7 @@ from console.api.views import ActionView, find, idempotency_key
 from console.jobs.actions.ending import Cancel
 from console.jobs.actions.submit import MOST_AT_ONCE, Submit, SubmitMany
 from console.jobs.listing import JOBS
-from console.jobs.models import DEFAULT_TENANT, Job, JobLog, Preemption
+from console.jobs.models import DEFAULT_TENANT, Job, JobLog, Preemption, SecondCopy
 from console.jobs.spec import MOST_BACKOFF_S, MOST_NEEDS, MOST_TRIES, Spec
 from console.jobs.standing import turn_of
 from console.live.picture import picture
@@ -60,6 +60,10 @@ class JobRequest(StrictSerializer):
     )
     preemptible = serializers.BooleanField(
         default=False, help_text="Jobs of a higher priority may take its room; it then begins anew."
+    )
+    second_copy = serializers.BooleanField(
+        default=False,
+        help_text="It may run twice at the same time: a run that takes long may be run on another host beside itself.",
     )
     after = serializers.ListField(
         child=serializers.UUIDField(),
@@ -106,9 +110,9 @@ class JobShown(serializers.ModelSerializer):
         model = Job
         fields = [
             "id", "task", "args", "kwargs", "demand", "labels", "policy", "tenant", "priority", "deadline", "tries",
-            "backoff_s", "preemptible", "array", "position", "schedule", "state", "attempt", "failures", "losses",
-            "preemptions", "not_before", "host", "decision", "result", "error", "waiting_for", "progress", "note",
-            "used", "created_at", "dispatched_at", "started_at", "ended_at",
+            "backoff_s", "preemptible", "second_copy", "array", "position", "schedule", "state", "attempt", "failures",
+            "losses", "preemptions", "not_before", "host", "decision", "result", "error", "waiting_for", "progress",
+            "note", "used", "created_at", "dispatched_at", "started_at", "ended_at",
         ]  # fmt: skip
 
 
@@ -132,6 +136,14 @@ class PreemptionShown(serializers.ModelSerializer):
         fields = ["job", "attempt", "by", "host", "reason", "at"]
 
 
+class CopyShown(serializers.ModelSerializer):
+    attempt = serializers.IntegerField()
+
+    class Meta:
+        model = SecondCopy
+        fields = ["attempt", "host", "why", "outcome", "created_at", "started_at", "ended_at"]
+
+
 class OneJobShown(JobShown):
     """A job, what stands before it, and whose room it took or who took its room."""
 
@@ -141,8 +153,10 @@ class OneJobShown(JobShown):
     preempted = PreemptionShown(many=True, help_text="Its attempts that left for jobs of a higher priority.")
     preempted_others = PreemptionShown(many=True, help_text="Attempts of other jobs that left for it.")
 
+    copies = CopyShown(many=True, help_text="Second copies of attempts that took long.")
+
     class Meta(JobShown.Meta):
-        fields = [*JobShown.Meta.fields, "after", "turn", "preempted", "preempted_others"]
+        fields = [*JobShown.Meta.fields, "after", "turn", "preempted", "preempted_others", "copies"]
 
     def get_after(self, job: Job) -> list[uuid.UUID]:
         return list(job.needs.values_list("needed_id", flat=True))

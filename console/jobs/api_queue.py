@@ -72,10 +72,11 @@ class ScheduleRequest(StrictSerializer):
 
 class ProfileShown(serializers.ModelSerializer):
     runs = serializers.IntegerField(help_text="That were looked at, the newest.")
+    late_s = serializers.FloatField(help_text="Seconds that 19 of 20 runs took less than.")
 
     class Meta:
         model = TaskProfile
-        fields = ["task", "demand", "runs", "seconds", "learned_at"]
+        fields = ["task", "demand", "runs", "seconds", "late_s", "learned_at"]
 
 
 class Tenants(ActionView):

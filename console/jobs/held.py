@@ -18,7 +18,8 @@ from console.rows import key_in, key_out, places, read
 
 #: What steps look at, in the model's order. Arguments and results may be large, and no step needs them.
 _OF_JOB = (
-    "id", "task", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "placement_id",
+    "id", "task", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "copy_attempt",
+    "placement_id",
 )  # fmt: skip
 
 

@@ -44,8 +44,8 @@ def first_guess() -> dict[str, float]:
     return {"cpu": min(FIRST_CPU, smallest / 2)}
 
 
-def profile(runs: Sequence[dict[str, float]]) -> tuple[dict[str, float], float] | None:
-    """(demand, median seconds) of the runs; None where they are too few."""
+def profile(runs: Sequence[dict[str, float]]) -> tuple[dict[str, float], float, float] | None:
+    """(demand, median seconds, seconds that QUANTILE of them stayed below); None where the runs are too few."""
     if len(runs) < LEAST_RUNS:
         return None
     names = sorted({name for run in runs for name in run} - {SECONDS})
@@ -55,7 +55,8 @@ def profile(runs: Sequence[dict[str, float]]) -> tuple[dict[str, float], float] 
         amount = float(np.quantile([run.get(name, 0.0) for run in runs], QUANTILE, method="higher")) * MARGIN
         if amount >= LEAST_AMOUNT:
             demand[name] = amount
-    return demand, float(np.median([run.get(SECONDS, 0.0) for run in runs]))
+    seconds = [run.get(SECONDS, 0.0) for run in runs]
+    return demand, float(np.median(seconds)), float(np.quantile(seconds, QUANTILE, method="higher"))
 
 
 def learn() -> int:
@@ -70,7 +71,9 @@ def learn() -> int:
         rows = ended.filter(task=task).order_by("-ended_at")
         found = profile(list(rows.values_list("used", flat=True)[:RUNS]))
         if found and found[0]:
-            values = {"demand": found[0], "seconds": found[1], "runs": rows[:RUNS].count(), "learned_at": now}
+            demand, seconds, late_s = found
+            values = {"demand": demand, "seconds": seconds, "late_s": late_s, "runs": rows[:RUNS].count()}
+            values |= {"learned_at": now}
             TaskProfile.objects.update_or_create(pk=task, defaults=values)
             known += 1
     return known

@@ -21,6 +21,8 @@ class Job(models.Model):
     tries: how often its body may run and fail. failures, losses: how often it did, and how often its worker was lost.
     message: what of an application's own Celery message goes with it (clients.celery); None of a job handed in here.
     preemptible: whether jobs of a higher priority may take its room; preemptions: how often they did.
+    second_copy: whether a run that takes long may be run a second time beside itself; copy_attempt: the number that
+    such a copy of the present attempt was given (SecondCopy), also after it ended.
     array, position: the jobs that were handed in as one array share its id.
     used: what the run that succeeded used, by resource, and its seconds; None where nobody measured.
     """
@@ -62,6 +64,8 @@ class Job(models.Model):
     losses = models.PositiveSmallIntegerField(default=0)
     preemptible = models.BooleanField(default=False)
     preemptions = models.PositiveSmallIntegerField(default=0)
+    second_copy = models.BooleanField(default=False)
+    copy_attempt = models.PositiveIntegerField(null=True)
     not_before = models.DateTimeField(null=True)
     placement = models.ForeignKey(Placement, null=True, on_delete=models.SET_NULL, related_name="jobs")
     result = models.JSONField(null=True)
@@ -105,6 +109,7 @@ class Job(models.Model):
             models.Index(fields=["started_at"], condition=Q(started_at__isnull=False), name="job_started"),
             models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_deadline"),
             models.Index(fields=["state", "priority"], condition=Q(preemptible=True), name="job_preemptible"),
+            models.Index(fields=["state", "started_at"], condition=Q(second_copy=True), name="job_copied"),
             models.Index(
                 fields=["task", "-ended_at"], condition=Q(used__isnull=False), name="job_learned_from"
             ),
@@ -139,6 +144,28 @@ class Preemption(models.Model):
 
     class Meta:
         ordering = ["-at"]
+
+
+class SecondCopy(models.Model):
+    """A copy of an attempt, on another host, because that took much longer than its task's runs do (why says by how
+    much). What ends first is the job's end; outcome says what became of the copy, "" while it has not ended.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="copies")
+    attempt = models.PositiveIntegerField()
+    placement = models.OneToOneField(Placement, null=True, on_delete=models.SET_NULL, related_name="copy")
+    host = models.CharField(max_length=63)
+    why = models.TextField()
+    outcome = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["job", "attempt"], name="copy_once")]
+        indexes = [models.Index(fields=["created_at"], condition=Q(ended_at__isnull=True), name="copy_live")]
 
 
 class JobLog(models.Model):
@@ -195,13 +222,15 @@ class Schedule(models.Model):
 class TaskProfile(models.Model):
     """What runs of one task were seen to use: demand is what the next one is given where nobody says.
 
-    runs: how many were looked at. seconds: the median run.
+    runs: how many were looked at. seconds: the median run. late_s: what 19 of 20 took less than; 0 where it was learned
+    before anybody asked.
     """
 
     task = models.CharField(max_length=200, primary_key=True)
     demand = models.JSONField()
     runs = models.PositiveIntegerField()
     seconds = models.FloatField()
+    late_s = models.FloatField(default=0.0)
     learned_at = models.DateTimeField()
 
     class Meta:

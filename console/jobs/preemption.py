@@ -6,8 +6,8 @@ Rules
 2. Of its own tenant's jobs, where the tenant's policy lets it (preempts: own). Of another tenant's only with the policy
    others, while its own tenant holds less than its fair part and the other one more than its.
 3. Nobody leaves more than MOST_PREEMPTIONS times, so that a long job ends in a cluster that is always full.
-4. Nobody leaves where a host has room, nor for what its tenant's quota does not let it have, nor while a second copy of
-   it runs.
+4. Nobody leaves where a host has room, nor for what its tenant's quota does not let it have, nor what was given a
+   second copy: it is late already.
 Who leaves is the core's proposal (balancer_core.preemption): first the lowest priorities, then the least work that is
 done again, which is what leaving costs here.
 """
@@ -133,6 +133,7 @@ def _victims(job: Waiting, standing: dict[str, Share]) -> list[Job]:
         preemptions__lt=MOST_PREEMPTIONS,
         tenant__in=tenants,
         placement__isnull=False,
+        copy_attempt=None,
     )
     return list(
         rows.select_related("placement__host")

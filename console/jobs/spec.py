@@ -42,6 +42,7 @@ class Spec:
     policy: "" for the default that holds when it is placed. tenant: whose it is.
     priority: which of a tenant's jobs goes first. deadline: after it the job is not wanted any more.
     not_before: until then it waits. preemptible: jobs of a higher priority may take its room, and it begins anew.
+    second_copy: it may run twice at the same time, so a run that takes long may be run beside itself.
     tries: how often its body may run and fail; between them it waits backoff_s, twice as long each time.
     after: jobs that must have succeeded before. message: of an application's own Celery message (clients.celery).
     identity: the job's id, where the caller has one already; request_key: a caller's own name for this request.
@@ -61,6 +62,7 @@ class Spec:
     tries: int = 1
     backoff_s: float = 5.0
     preemptible: bool = False
+    second_copy: bool = False
     after: list[uuid.UUID] = field(default_factory=list)
     message: dict[str, Any] | None = None
     identity: uuid.UUID | None = None
@@ -86,6 +88,7 @@ class Spec:
             tries=self.tries,
             backoff_s=self.backoff_s,
             preemptible=self.preemptible,
+            second_copy=self.second_copy,
             message=self.message,
             request_key=self.request_key,
             **more,

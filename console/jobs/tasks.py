@@ -21,10 +21,11 @@ from console.events.models import Outbox
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
-from console.jobs.actions.preempt import STOP_ATTEMPT
+from console.jobs.copies import host_owed
 from console.jobs.messages import message_of, put
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
+from console.jobs.stopping import STOP_ATTEMPT
 from console.pages.lists import uuid_of
 from console.rows import change
 from console.turns import writing
@@ -91,8 +92,8 @@ def _relay(rows: list[Outbox]) -> int:
                 app.control.broadcast(STOP_COMMAND, arguments=row.payload)
                 continue
             job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
-            if job is not None and job.placement is not None and _is_owed(job, attempt):
-                queue = queue_of(job.placement.host.name)
+            if job is not None and (host := _host_owed(job, attempt)):
+                queue = queue_of(host)
                 queues[queue].append((row, message_of(job, attempt, queue)))
         except (OSError, OperationalError):
             raise
@@ -117,9 +118,10 @@ def _jobs_of(rows: list[Outbox]) -> set[uuid.UUID]:
     return {found for found in named if found}
 
 
-def _is_owed(job: Job, attempt: int) -> bool:
-    """Not where the attempt is over."""
-    return job.attempt == attempt and job.state in (Job.State.PLACED, Job.State.DISPATCHED)
+def _host_owed(job: Job, attempt: int) -> str:
+    """The host whose workers are owed the message; "" where the attempt is over."""
+    waits = job.attempt == attempt and job.state in (Job.State.PLACED, Job.State.DISPATCHED)
+    return job.placement.host.name if waits and job.placement is not None else host_owed(job, attempt)
 
 
 def _put_aside(row: Outbox, error: Exception) -> Outbox:

@@ -49,7 +49,7 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
             "job": found,
             "name": name,
             "turn": turn_of(found, picture.view()[0]),
-            "attempts": Placement.objects.filter(name=name).select_related("host", "preempted")[
+            "attempts": Placement.objects.filter(name=name).select_related("host", "preempted", "copy")[
                 :MOST_ATTEMPTS
             ],
             "preempted_others": found.preempted_others.select_related("job"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from console.events.models import Event
+from console.jobs.copies import end_copy, live_copy
 from console.jobs.models import Job
 from console.jobs.needs import doom_waiting, free_waiting, needed_of
 from console.live.bells import ring_jobs, ring_placed
@@ -33,12 +34,19 @@ class Written:
         self._changed[job].update(fields)
 
     def end(self, job: Job) -> None:
-        """The job's present attempt is over: what it holds is given back."""
+        """The job's present attempt is over: what it holds is given back, and a second copy of it is stopped."""
         job.lease_until = None
         self.change(job, "lease_until")
         self._is_over = True
-        if job.placement is not None:
-            self._over.append(job.placement)
+        self.give_back(job.placement)
+        if (copy := live_copy(job)) is not None:
+            self.give_back(end_copy(copy, f"Attempt {job.attempt} ended first; the copy was stopped."))
+
+    def give_back(self, placement: Placement | None) -> None:
+        """What it holds is released."""
+        if placement is not None:
+            self._is_over = True
+            self._over.append(placement)
 
     def write(self) -> None:
         """Inside the caller's transaction."""

@@ -63,6 +63,17 @@ def flaky(trace: str) -> str:
     return HOST
 
 
+@app.task(name="stack.limp")
+def limp(trace: str) -> str:
+    """Run for long where it is the first to leave a trace, and for a moment wherever it is not; returns the host."""
+    try:
+        Path(trace).open("x").close()
+    except FileExistsError:
+        return HOST
+    time.sleep(MOST_S)
+    return HOST
+
+
 @app.task(name="stack.abort")
 def abort() -> None:
     """Take the worker's process along."""

@@ -11,6 +11,7 @@ from product import Product
 from stack_host import StackHost
 from waiting import eventually
 
+from console.jobs.learning import LEAST_RUNS
 from console.jobs.retries import MOST_LOSSES
 
 pytestmark = pytest.mark.stack
@@ -27,6 +28,19 @@ def gamma(product: Product) -> Iterator[StackHost]:
     yield host
     host.kill("worker")
     host.mend()
+
+
+@pytest.fixture
+def forking(product: Product) -> Iterator[None]:
+    """Every host with a worker whose processes can end without it."""
+    for host in product.hosts.values():
+        host.kill("worker")
+        host.start_worker("prefork")
+        host.until_working()
+    yield
+    for host in product.hosts.values():
+        host.kill("worker")
+        host.mend()
 
 
 def test_a_job_that_fails_is_tried_again(product: Product, tmp_path: Path) -> None:
@@ -84,6 +98,45 @@ def test_a_job_of_a_higher_priority_takes_a_preemptible_ones_room(
     assert (job["state"], job["attempt"], job["losses"], job["failures"]) == ("succeeded", 2, 0, 0)
     assert [(each["by"], each["attempt"], each["host"]) for each in job["preempted"]] == [(high, 1, "gamma")]
     assert f"priority 5, this one {job['priority']}" in job["preempted"][0]["reason"]
+    assert product.drift() == {}
+
+
+@pytest.mark.usefixtures("forking")
+def test_a_run_that_takes_long_is_run_beside_itself(product: Product, tmp_path: Path) -> None:
+    """Once its task's runs are known. The one that ends first counts, the other is stopped; of two that end at the same
+    moment one counts."""
+    trace, flag, traces = tmp_path / "trace", tmp_path / "flag", tmp_path / "traces"
+    trace.touch()
+    flag.touch()
+    for _ in range(LEAST_RUNS):
+        for task, arguments in (("stack.limp", [trace]), ("stack.wait", [traces, flag])):
+            product.ended(product.submit(task, *map(str, arguments)))
+
+    def is_known() -> bool:
+        profiles = {each["task"]: each["late_s"] for each in product.client.get("task-profiles/")}
+        return bool(profiles.get("stack.limp") and profiles.get("stack.wait"))
+
+    eventually(is_known, what="its runs are known")
+    for each in (trace, flag, traces):
+        each.unlink()
+
+    late = product.submit("stack.limp", str(trace), second_copy=True)
+    job = product.ended(late)
+    (copy,) = job["copies"]
+    assert (job["state"], job["attempt"], job["result"]) == ("succeeded", 2, copy["host"])
+    assert copy["outcome"] == "It ended first; attempt 1 was stopped."
+
+    racing = product.submit("stack.wait", str(traces), str(flag), second_copy=True)
+    eventually(traces.exists)
+    eventually(lambda: len(set(traces.read_text().split())) == 2, what="both run")
+    flag.touch()
+    job = product.ended(racing)
+    assert (job["state"], product.finishes(racing)) == ("succeeded", 1)
+    assert job["result"] == job["host"]
+    assert job["result"] in traces.read_text().split()[job["attempt"] - 1]
+    # Workers whose process was ended take the next job.
+    more = [product.submit("stack.add", number, 1) for number in range(6)]
+    assert {product.ended(each)["state"] for each in more} == {"succeeded"}
     assert product.drift() == {}
 
 

@@ -12,7 +12,7 @@ from console.actions import SYSTEM, Actor
 from console.fleet.actions.lifecycle import HostAction
 from console.fleet.models import Host
 from console.jobs.actions.attempt import Lose
-from console.jobs.models import Job
+from console.jobs.models import Job, SecondCopy
 from console.placements.models import Placement
 
 WHY = "the time of its host's drain was over"
@@ -50,6 +50,9 @@ class EndDrain(HostAction):
             placement__host=host, placement__state=Placement.State.HELD, state__in=Job.ON_HOST
         )
         attempts = list(jobs.values_list("pk", "attempt"))
+        attempts += SecondCopy.objects.filter(placement__host=host, ended_at=None).values_list(
+            "job", "attempt"
+        )
         ended = sum(
             Lose(str(job), attempt, why=WHY, fault=False).run(SYSTEM) == "" for job, attempt in attempts
         )

@@ -2,6 +2,7 @@
 
 Rules:
 1. Only the host that holds the attempt's placement may speak of it, and only of the newest attempt.
+   Beside it there may be a second copy, with a number and a host of its own (console.jobs.copies).
 2. A claim takes a lease; renewing is claiming again. An attempt whose lease runs out is lost.
 3. However often a message comes, an attempt starts once and ends once: every step looks at the row, which it holds
    until it is committed.
@@ -26,8 +27,9 @@ from agents.wire import JobEvent
 from balancer_core.lifecycle import JOB, advance
 from balancer_core.resources import MAX_RESOURCES
 from console.actions import SYSTEM, Action, Actor, AgentAction, is_storable, text
+from console.jobs.copies import TAKEN_OVER, end_copy, hold, live_copy, take_over
 from console.jobs.held import rows_of
-from console.jobs.models import Job, JobLog
+from console.jobs.models import Job, JobLog, SecondCopy
 from console.jobs.retries import LOSS_BACKOFF_S, MOST_LOSSES, wait_s
 from console.jobs.written import Written
 from console.rows import key_in, moment_in
@@ -49,6 +51,10 @@ class _Attempt(AgentAction[str]):
     def step(self, actor: Actor, job: Job, written: Written) -> str:
         """Take the step on the row of the attempt, which is in actor's reach: change it in memory, and say to written
         what of it is to be written."""
+        raise NotImplementedError
+
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        """Take the step on the second copy of the job's present attempt."""
         raise NotImplementedError
 
     def execute(self, actor: Actor) -> str:
@@ -85,10 +91,12 @@ def _take(steps: Sequence[tuple[Actor, _Attempt]], written: Written) -> list[str
     answers = []
     for key, (actor, step) in zip(keys, steps, strict=True):
         job = jobs.get(key) if key else None
-        if job is None or not _speaks_of(actor, job, step.attempt):
-            answers.append("this attempt is not this host's")
-        else:
+        if job is not None and _speaks_of(actor, job, step.attempt):
             answers.append(step.step(actor, job, written))
+        elif job is not None and (copy := _copy_of(actor, job, step.attempt)) is not None:
+            answers.append(step.step_of_copy(actor, job, copy, written))
+        else:
+            answers.append("this attempt is not this host's")
     written.write()
     return answers
 
@@ -108,6 +116,12 @@ def _speaks_of(actor: Actor, job: Job, attempt: int) -> bool:
     return own or actor.kind == "system"
 
 
+def _copy_of(actor: Actor, job: Job, attempt: int) -> SecondCopy | None:
+    """The copy of its present attempt, where that is meant, counts, and is an agent's own."""
+    copy = live_copy(job) if job.copy_attempt == attempt else None
+    return copy if copy is not None and (actor.kind == "system" or copy.host == actor.name) else None
+
+
 @dataclass
 class Claim(_Attempt):
     """A worker wants to run the attempt, or still does."""
@@ -124,6 +138,12 @@ class Claim(_Attempt):
         written.change(job, "state", "started_at", "lease_until", "progress", "note", "error")
         return ""
 
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        if copy.started_at is not None:
+            return "this copy is running"
+        hold(copy, LEASE_S)
+        return ""
+
 
 @dataclass
 class Renew(_Attempt):
@@ -136,6 +156,12 @@ class Renew(_Attempt):
             return "this attempt is no longer this host's"
         job.lease_until = timezone.now() + timedelta(seconds=LEASE_S)
         written.change(job, "lease_until")
+        return ""
+
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        if copy.started_at is None:
+            return "this copy was not claimed"
+        hold(copy, LEASE_S)
         return ""
 
 
@@ -162,6 +188,10 @@ class Report(_Attempt):
             log, _ = JobLog.objects.get_or_create(job=job)
             log.text = (log.text + text(self.lines, len(self.lines)))[-MOST_LOG:]
             log.save(update_fields=["text"])
+        return ""
+
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        # How far the job is, is what its present attempt says.
         return ""
 
 
@@ -193,6 +223,13 @@ class Finish(_Attempt):
         after = {"state": job.state, "attempt": job.attempt}
         written.lines.append(self.line(actor, "job", str(job.pk), after=after))
         return ""
+
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        if copy.started_at is None:
+            return "this copy was not claimed"
+        written.give_back(take_over(job, copy, f"It ended first; attempt {job.attempt} was stopped."))
+        written.change(job, *TAKEN_OVER)
+        return self.step(actor, job, written)
 
     def _succeed(self, job: Job) -> None:
         job.state = advance(JOB, job.state, "succeed")
@@ -233,6 +270,11 @@ class Lose(_Attempt):
         if self.fault and job.state == Job.State.RUNNING:
             job.losses += 1
         aside = job.losses >= MOST_LOSSES
+        copy = None if aside else live_copy(job)
+        if copy is not None and copy.started_at is not None:
+            written.give_back(take_over(job, copy, f"It goes on alone: attempt {job.attempt} was lost."))
+            written.change(job, "losses", *TAKEN_OVER)
+            return self._said(actor, job, written)
         job.state = advance(JOB, job.state, "set_aside" if aside else "lose")
         written.end(job)
         begin_again(job, wait_s(LOSS_BACKOFF_S, job.losses, random.random()))
@@ -243,9 +285,16 @@ class Lose(_Attempt):
         if aside:
             job.error = f"Set aside: its workers were lost {job.losses} times, last: {text(self.why, 2000)}"
             written.change(job, "error")
+        return self._said(actor, job, written)
+
+    def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
+        """The job's present attempt goes on alone."""
+        written.give_back(end_copy(copy, f"It was lost: {text(self.why, 500)}", stops=False))
+        return self._said(actor, job, written)
+
+    def _said(self, actor: Actor, job: Job, written: Written) -> str:
         after = {"state": job.state, "attempt": job.attempt}
-        said = self.line(actor, "job", str(job.pk), after=after, reason=text(self.why, 500))
-        written.lines.append(said)
+        written.lines.append(self.line(actor, "job", str(job.pk), after=after, reason=text(self.why, 500)))
         return ""
 
 
@@ -295,11 +344,13 @@ def _step(event: JobEvent) -> _Attempt | str:
 
 
 #: What begin_again() changes.
-BEGUN_AGAIN = ("dispatched_at", "started_at", "not_before", "waiting_for")
+BEGUN_AGAIN = ("attempt", "copy_attempt", "dispatched_at", "started_at", "not_before", "waiting_for")
 
 
 def begin_again(job: Job, after_s: float) -> None:
     """Make the row of a job whose attempt is over ready for the next one, in so many seconds; not saved here."""
+    # The number of a copy is used up as well.
+    job.attempt, job.copy_attempt = max(job.attempt, job.copy_attempt or 0), None
     job.dispatched_at = job.started_at = None
     job.not_before = timezone.now() + timedelta(seconds=after_s) if after_s else None
     job.waiting_for = ""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from django.db import transaction
 from django.utils import timezone
 
 from balancer_core.lifecycle import JOB, advance
 from console.actions import Actor, Conflict, Unknown
 from console.jobs.actions.submit import Submit
+from console.jobs.copies import end_copy, live_copy
 from console.jobs.models import Job
 from console.jobs.needs import doom_waiting
 from console.live.bells import ring_jobs, ring_owed
@@ -95,6 +98,7 @@ class Retry(MultiAction[Job]):
             tries=old.tries,
             backoff_s=old.backoff_s,
             preemptible=old.preemptible,
+            second_copy=old.second_copy,
             message=old.message,
             request_key=f"retry:{old.pk}",
         ).run(actor)
@@ -173,6 +177,11 @@ def _on(state: str) -> tuple[str, str]:
 
 
 def end_attempt(job: Job) -> bool:
-    """Release what the present attempt holds, inside the caller's transaction. True where it held something."""
+    """Release what the present attempt holds, and a second copy of it, inside the caller's transaction. True where the
+    attempt held something."""
     job.lease_until = None
+    if (copy := live_copy(job)) is not None:
+        held = end_copy(copy, "The job was ended; the copy was stopped.")
+        if held is not None and release(held):
+            transaction.on_commit(partial(announce_release, held))
     return job.placement is not None and release(job.placement)

@@ -16,6 +16,7 @@ from console.jobs.actions.place import DISPATCH
 from console.jobs.held import rows_of
 from console.jobs.models import Job, Preemption
 from console.jobs.preemption import Leaving, Taking
+from console.jobs.stopping import owe_stop
 from console.jobs.written import Written
 from console.live.bells import ring_owed, ring_placed
 from console.live.picture import picture
@@ -23,9 +24,6 @@ from console.placements import ledger
 from console.placements.actions.commit import decision_row, placement_row
 from console.placements.models import Decision, Placement
 from console.rows import insert, insert_all
-
-#: Outbox topic: end the body that runs for one attempt of a job which goes on as another attempt.
-STOP_ATTEMPT = "job.stop-attempt"
 
 
 @dataclass
@@ -71,9 +69,8 @@ class Preempt(Action[Placement]):
 
     def _leave(self, actor: Actor, each: Leaving, victim: Job) -> Preemption:
         """End the attempt and let the job wait again, at once: it is not its doing."""
-        begun = victim.state == Job.State.RUNNING
-        if begun:
-            self.owe(STOP_ATTEMPT, {"job": str(victim.pk), "attempt": victim.attempt})
+        if victim.state == Job.State.RUNNING:
+            owe_stop(victim.pk, victim.attempt)
         self._written.end(victim)
         victim.state = advance(JOB, victim.state, "preempt")
         victim.preemptions = each.preemptions + 1

@@ -18,11 +18,12 @@ from console.events.models import Event, Outbox
 from console.jobs.actions.attempt import Claim, Finish
 from console.jobs.actions.ending import Cancel
 from console.jobs.actions.place import PlaceWaiting
-from console.jobs.actions.preempt import STOP_ATTEMPT, Preempt
+from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.tenants import SetTenant
 from console.jobs.models import Job, Preemption
 from console.jobs.preemption import MOST_PREEMPTIONS, takings
+from console.jobs.stopping import STOP_ATTEMPT
 from console.jobs.tasks import relay_outbox
 from console.placements import ledger
 from console.placements.models import Decision, Placement
