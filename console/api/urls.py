@@ -134,6 +134,7 @@ urlpatterns = [
     path("tenants/<name:name>/", queue.OneTenant.as_view()),
     path("schedules/", queue.Schedules.as_view()),
     path("schedules/<name:name>/", queue.OneSchedule.as_view()),
+    path("tenant-shares/", queue.TenantShares.as_view()),
     path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),

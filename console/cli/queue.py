@@ -14,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Tenants: who shares the cluster, b
 schedules = typer.Typer(no_args_is_help=True, help="Jobs that are handed in again and again.")
 
 TENANT = ("name", "turn", "share", "resource", "weight", "quota", "bursts", "preempts", "running", "waiting")
+SHARES = ("name", "resource", "now", "most", "fair", "quota", "weight")
 SCHEDULE = ("name", "cron", "next_at", "last_at", "paused", "request")
 
 
@@ -43,6 +44,25 @@ def tenant_set(
     body |= {"reason": reason}
     with api() as client:
         show(client.put(f"tenants/{name}/", body), as_json, *TENANT)
+
+
+@app.command("shares")
+def tenant_shares(
+    of: Annotated[str, typer.Option("--range", help="1h or 24h.")] = "1h", as_json: Json = False
+) -> None:
+    """Each tenant's share over the last hour or day: now, the most, and its fair part and quota now."""
+    with api() as client:
+        found = client.get("tenant-shares/", range=of)
+    if as_json:
+        show(found, as_json)
+        return
+    for each in found["tenants"]:
+        each |= {name: _newest(each[name]) for name in ("fair", "quota")}
+    show(found["tenants"], as_json, *SHARES)
+
+
+def _newest(values: list[float | None]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
 
 
 @app.command("forget")

@@ -1,4 +1,4 @@
-"""The controller's part in jobs: the queue, attempts of which nothing is heard, schedules, and what tasks need."""
+"""The controller's part in jobs: the queue, attempts of which nothing is heard, schedules, what tasks need, shares."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from console.jobs.actions.second_copy import begin_copies, lose_copies
 from console.jobs.learning import learn
 from console.jobs.preemption import takings
 from console.jobs.queue import are_waiting
+from console.jobs.shares_past import keep_shares
 from console.live.picture import picture
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
 
 
 def learn_needs(epoch: int) -> None:
-    """Bring what is known of tasks up to date."""
+    """Bring what is known of tasks up to date, and keep how tenants stand this minute."""
     with fenced(epoch):
         learn()
+        keep_shares(timezone.now())

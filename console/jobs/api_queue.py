@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.permissions import ReadOrOperate, ReadOrSetPolicies, Viewer
-from console.actions import Unknown
+from console.actions import Invalid, Unknown
 from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
 from console.jobs.actions.schedules import PutSchedule, RemoveSchedule
 from console.jobs.actions.tenants import ForgetTenant, SetTenant
 from console.jobs.models import Schedule, TaskProfile, Tenant
+from console.jobs.shares_past import RANGES, USUAL, pasts
 from console.jobs.standing import Standing, standings
 from console.live.picture import picture
 
@@ -39,6 +41,35 @@ class TenantShown(serializers.Serializer):
     turn = serializers.FloatField(help_text="Its share divided by its weight; the smallest goes first.")
     waiting = serializers.IntegerField()
     running = serializers.IntegerField()
+
+
+class PastShown(serializers.Serializer):
+    """One tenant's past, a value a stretch; null where no controller looked."""
+
+    name = serializers.CharField()
+    weight = serializers.FloatField()
+    resource = serializers.CharField(help_text="Its dominant resource, the newest.")
+    share = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="Of its dominant resource, the most of each stretch.",
+    )
+    fair = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="Its weight among the weights of all that held or wanted something.",
+    )
+    quota = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="The share that its quota allows; null without one of that resource.",
+    )
+    now = serializers.FloatField(allow_null=True)
+    most = serializers.FloatField(allow_null=True)
+
+
+class PastsShown(serializers.Serializer):
+    range = serializers.ChoiceField(choices=list(RANGES))
+    step_s = serializers.FloatField()
+    at = serializers.ListField(child=serializers.DateTimeField(), help_text="When each stretch begins.")
+    tenants = PastShown(many=True)
 
 
 class TenantRequest(StrictSerializer):
@@ -107,6 +138,21 @@ class OneTenant(ActionView):
     def delete(self, request: Request, name: str) -> Response:
         self.act(request, ForgetTenant(name))
         return Response(status=204)
+
+
+class TenantShares(ActionView):
+    """Each tenant's dominant share over the last hour or day, beside its fair part and its quota."""
+
+    permission_classes = [Viewer]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("range", str, enum=list(RANGES), default=USUAL)], responses=PastsShown
+    )
+    def get(self, request: Request) -> Response:
+        name = request.query_params.get("range", USUAL)
+        if name not in RANGES:
+            raise Invalid("range", "unknown", f"one of {', '.join(RANGES)}")
+        return Response(PastsShown(pasts(name, timezone.now())).data)
 
 
 class Schedules(ActionView):

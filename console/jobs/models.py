@@ -198,6 +198,17 @@ class Tenant(models.Model):
         ordering = ["name"]
 
 
+class SharesSeen(models.Model):
+    """How tenants' shares stood in one minute (shares_past): name to [share, fair part, share that the quota allows or
+    None, weight, dominant resource]."""
+
+    at = models.DateTimeField(primary_key=True)
+    tenants = models.JSONField()
+
+    class Meta:
+        ordering = ["at"]
+
+
 class Schedule(models.Model):
     """A job that is handed in again and again, at the minutes that a cron expression names (UTC).
 

@@ -26,6 +26,7 @@ LISTS = [
     "/engines/",
     "/jobs/",
     "/jobs/queue/",
+    "/jobs/shares/",
     "/jobs/schedules/",
     "/jobs/tasks/",
     "/placements/",

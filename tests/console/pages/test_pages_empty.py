@@ -20,6 +20,7 @@ LISTS = {
     "certificates": "",
     "engines": "",
     "jobs": "task=zzz",
+    "shares": "",
     "schedules": "",
     "tasks": "",
     "shards": "q=zzz",

@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, list[str], str, int]] = {
     "jobs": ("jobs", [], "demo.add", 4),
     "job": ("job", ["@job"], "dispatched", 7),
     "queue": ("queue", [], "default", 11),
+    "shares": ("shares", [], "Nobody's jobs held", 3),
     "schedules": ("schedules", [], "Nothing is scheduled", 4),
     "tasks": ("tasks", [], "Nothing is learned yet", 3),
     "shards": ("shards", [], "photos", 7),
