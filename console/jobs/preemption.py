@@ -34,8 +34,10 @@ from console.placements.proposals import MOST_HELD, weigh
 from console.rows import read
 
 MOST_PREEMPTIONS = 3
-#: Jobs of the queue that are looked at, and that take room at one look.
+#: Jobs of the queue that are looked at, the different ones of these that are asked for, and those that take room at one
+#: look.
 MOST_WAITING = 200
+MOST_ASKED = 20
 MOST_TAKING = 10
 
 _LOWEST = """SELECT MIN(priority) FROM jobs_job
@@ -74,18 +76,22 @@ def takings() -> Iterator[Taking]:
     line, _ = queue.line(now, MOST_WAITING)
     # Who was not told yet that nothing has room for it was not asked for yet.
     waiting = [job for jobs in line.values() for job in jobs if job.waits and job.priority > lowest]
-    stuck, hopeless, made = queue.stuck_hosts(now), set(), 0
-    while waiting and made < MOST_TAKING:
+    stuck, made = queue.stuck_hosts(now), 0
+    hopeless: set[tuple[Any, ...]] = set()
+    while made < MOST_TAKING:
         standing = shares(picture.view()[0], line)
         turn = {name: each.share / each.tenant.weight for name, each in standing.items()}
-        waiting.sort(key=lambda job: (turn[job.tenant], -job.priority))
-        for job in waiting:
+        taking = None
+        for job in sorted(waiting, key=lambda job: (turn[job.tenant], -job.priority)):
             alike = (job.tenant, job.priority, job.shape)
-            taking = None if alike in hopeless else _taking(job, standing, stuck, now)
-            if taking is not None:
+            if alike in hopeless:
+                continue
+            if len(hopeless) == MOST_ASKED:
+                return
+            if taking := _taking(job, standing, stuck, now):
                 break
             hopeless.add(alike)
-        else:
+        if taking is None:
             return
         yield taking
         waiting.remove(taking.job)
@@ -153,8 +159,8 @@ def _cost(victim: Job, now: datetime) -> float:
 
 def _reason(job: Waiting, victim: Job, standing: dict[str, Share]) -> str:
     said = (
-        f"preempted by {job.task} {job.pk} because that has priority {job.priority}, this one {victim.priority}, "
-        "and no host had room for both"
+        f"preempted by {job.task} {str(job.pk)[:8]} because that has priority {job.priority}, this one "
+        f"{victim.priority}, and no host had room for both"
     )
     if victim.tenant == job.tenant:
         return f"{said}."

@@ -472,11 +472,12 @@ def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
     """What waits, what waits for that, an array; tenants and schedules."""
     waiting = steelyard.json(
         "job", "run", "stack.add", "--demand", "cpu=5000", "--tenant", "cli", "--tries", "2",
-        "--priority", "3", "--deadline", "2090-01-31T12:00:00+0000",
+        "--priority", "3", "--deadline", "2090-01-31T12:00:00+0000", "--preemptible", "--second-copy",
     )["id"]  # fmt: skip
     assert [waiting] == [each["id"] for each in steelyard.json("job", "list", "--tenant", "cli")]
     shown = steelyard.json("job", "show", waiting)
     assert (shown["tries"], shown["priority"], shown["deadline"]) == (2, 3, "2090-01-31T12:00:00Z")
+    assert (shown["preemptible"], shown["second_copy"]) == (True, True)
     assert "cli's next job" in steelyard.said("job", "show", waiting)
     assert steelyard.json("job", "log", waiting) == {"text": ""}
     after = steelyard.json("job", "run", "stack.add", "-d", "cpu=10m", "--after", waiting)
@@ -489,7 +490,10 @@ def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
     assert steelyard.json("job", "cancel", waiting)["state"] == "cancelled"
     assert product.client.job(after["id"])["state"] == "failed"
     set_to = steelyard.json("tenant", "set", "cli", "--weight", "2", "--quota", "memory=1Gi", "--reason", "r")
-    assert (set_to["weight"], set_to["quota"]) == (2.0, {"memory": 2**30})
+    assert (set_to["weight"], set_to["quota"], set_to["preempts"]) == (2.0, {"memory": 2**30}, "own")
+    assert steelyard.json("tenant", "set", "cli", "--preempts", "others")["preempts"] == "others"
+    assert steelyard.json("tenant", "shares", "--range", "24h")["step_s"] == 900.0
+    assert "fair" in steelyard.said("tenant", "shares")
     assert "cli" in {each["name"] for each in steelyard.json("tenant", "list")}
     assert "as everybody" in steelyard.said("tenant", "forget", "cli")
     job = '{"task": "stack.add", "args": [1, 1]}'
