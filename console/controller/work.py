@@ -15,7 +15,7 @@ from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
 from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.schedules import hand_in_due
-from console.jobs.actions.second_copy import begin_copies, lose_copies
+from console.jobs.actions.second_copy import due_copies, lose_copies
 from console.jobs.learning import learn
 from console.jobs.preemption import takings
 from console.jobs.queue import are_waiting
@@ -81,8 +81,11 @@ def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
         expire_overdue()
         lose_copies()
         take_back_unbegun()
-        begin_copies()
         hand_in_due()
+    # Each by itself: who holds one job's host must not wait for the next job.
+    for copy in due_copies():
+        with fenced(epoch):
+            copy.run(SYSTEM)
 
 
 def learn_needs(epoch: int) -> None:

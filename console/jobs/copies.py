@@ -43,9 +43,9 @@ def hold(copy: SecondCopy, lease_s: float) -> None:
     copy.save(update_fields=["started_at", "lease_until"])
 
 
-def end_copy(copy: SecondCopy, outcome: str, *, stops: bool = True) -> Placement | None:
+def end_copy(copy: SecondCopy, outcome: str) -> Placement | None:
     """It counts no more. Returns what it holds, to be released by the caller in the same transaction."""
-    if stops and copy.started_at is not None:
+    if copy.started_at is not None:
         owe_stop(copy.job_id, copy.attempt)
     _close(copy, outcome)
     return copy.placement

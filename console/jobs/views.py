@@ -52,7 +52,7 @@ def job(request: HttpRequest, job: uuid.UUID) -> HttpResponse:
             "attempts": Placement.objects.filter(name=name).select_related("host", "preempted", "copy")[
                 :MOST_ATTEMPTS
             ],
-            "preempted_others": found.preempted_others.select_related("job"),
+            "preempted_others": found.preempted_others.select_related("job")[:MOST_ATTEMPTS],
             "needs": found.needs.select_related("needed"),
             "used": {
                 resource: amount for resource, amount in (found.used or {}).items() if resource != SECONDS

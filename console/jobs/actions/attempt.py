@@ -118,7 +118,8 @@ def _speaks_of(actor: Actor, job: Job, attempt: int) -> bool:
 
 def _copy_of(actor: Actor, job: Job, attempt: int) -> SecondCopy | None:
     """The copy of its present attempt, where that is meant, counts, and is an agent's own."""
-    copy = live_copy(job) if job.copy_attempt == attempt else None
+    meant = job.copy_attempt == attempt and job.state == Job.State.RUNNING
+    copy = live_copy(job) if meant else None
     return copy if copy is not None and (actor.kind == "system" or copy.host == actor.name) else None
 
 
@@ -289,7 +290,7 @@ class Lose(_Attempt):
 
     def step_of_copy(self, actor: Actor, job: Job, copy: SecondCopy, written: Written) -> str:
         """The job's present attempt goes on alone."""
-        written.give_back(end_copy(copy, f"It was lost: {text(self.why, 500)}", stops=False))
+        written.give_back(end_copy(copy, f"It was lost: {text(self.why, 500)}"))
         return self._said(actor, job, written)
 
     def _said(self, actor: Actor, job: Job, written: Written) -> str:

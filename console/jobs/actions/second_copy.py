@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,11 +50,8 @@ class BeginCopy(Action[Placement | None]):
 
     def execute(self, actor: Actor) -> Placement | None:
         job = rows_of({self.job}).get(self.job)
-        if job is None or (job.state, job.attempt, job.copy_attempt) != (
-            Job.State.RUNNING,
-            self.attempt,
-            None,
-        ):
+        wanted = (Job.State.RUNNING, self.attempt, None)
+        if job is None or (job.state, job.attempt, job.copy_attempt) != wanted:
             return None
         hosts = hosts_of([self.decided])
         for name in self.decided.ranking:
@@ -81,13 +79,14 @@ class BeginCopy(Action[Placement | None]):
             ring_owed()
 
 
-def begin_copies() -> int:
-    """Begin copies of runs that are late. Not while jobs wait: they have the room first. Returns how many."""
+def due_copies() -> Iterator[BeginCopy]:
+    """Copies of runs that are late, each to be begun before the next is asked for. None while jobs wait: they have the
+    room first."""
     now = timezone.now()
     late = _late(now)
     if not late or queue.are_waiting(now, 1):
-        return 0
-    stuck, held, made = queue.stuck_hosts(now), queue.held(), 0
+        return
+    stuck, held = queue.stuck_hosts(now), queue.held()
     terms = queue.terms({job.tenant for job, _ in late})
     for job, usual_s in late:
         if job.placement is None or job.started_at is None:
@@ -103,8 +102,7 @@ def begin_copies() -> int:
         if decided.ranking:
             usual = f"19 of 20 runs of {job.task} took less than {usual_s:.3g} s."
             why = f"It has run for {ran_s:.3g} s on {host}; {usual}"
-            made += BeginCopy(job.pk, job.attempt, load, decided, why).run(SYSTEM) is not None
-    return made
+            yield BeginCopy(job.pk, job.attempt, load, decided, why)
 
 
 def _late(now: datetime) -> list[tuple[Job, float]]:
@@ -134,10 +132,8 @@ def lose_copies() -> int:
     unbegun = Q(started_at=None, created_at__lt=now - timedelta(seconds=UNBEGUN_S))
     silent = Q(lease_until__lt=now)
     rows = list(live.filter(unbegun | silent).values_list("job", "attempt", "started_at"))
-    return sum(
-        Lose(str(job), attempt, why="not heard of" if begun else "its host's workers had not begun it").run(
-            SYSTEM
-        )
-        == ""
-        for job, attempt, begun in rows
-    )
+    lost = 0
+    for job, attempt, begun in rows:
+        why = "not heard of" if begun else "its host's workers had not begun it"
+        lost += Lose(str(job), attempt, why=why).run(SYSTEM) == ""
+    return lost
