@@ -38,10 +38,7 @@ from console.live.ticks import decode_tick
 from console.policies.defaults import defaults
 from console.storage.automatic import look_at_pools
 from console.storage.filling import sample_disks
-from console.storage.leftovers import clear_leftovers
-from console.storage.moves import advance_replicas
-from console.storage.moving import advance_moves
-from console.storage.scrub import scrub_some
+from console.storage.sweep import sweep_shards
 from console.traffic.view import TrafficSeen, encode_traffic
 
 log = logging.getLogger(__name__)
@@ -225,9 +222,7 @@ class Controller:
     def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
-            moved = (
-                advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch) + clear_leftovers(epoch)
-            )
+            moved = sweep_shards(epoch)
         if moved:
             bells.ring_commands()
 

@@ -11,7 +11,13 @@ from django.utils import timezone
 from console.actions import SYSTEM
 from console.controller.lease import fenced
 from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
-from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.reaping import (
+    OweAgain,
+    anything_due,
+    expire_overdue,
+    lose_expired_leases,
+    take_back_unbegun,
+)
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
 from console.jobs.queue import are_waiting
@@ -53,6 +59,8 @@ class Queue:
 def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
     """Send again what the broker may have lost, lose what is not heard of, end what is too late, take back what is
     not begun, and hand in what is due."""
+    if not anything_due(broker_back_at):
+        return
     with fenced(epoch):
         OweAgain(broker_back_at).run(SYSTEM)
         lose_expired_leases()

@@ -1,4 +1,4 @@
-"""Jobs with what they hold: read for a step and kept until its transaction ends, or read for their messages.
+"""Jobs as steps look at them: to be placed, with what they hold, with what their messages say.
 
 Plain SQL: composing the query and making whole rows would take several times as long as answering it.
 """
@@ -24,6 +24,25 @@ _OF_JOB = (
 #: What messages say, in the model's order, and what of it is JSON.
 _OF_MESSAGE = ("id", "task", "args", "kwargs", "message", "state", "attempt")
 _SPOKEN = ("args", "kwargs", "message")
+
+
+def still_queued(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
+    """Those of the jobs that wait for a place and that nobody else is at, locked, in one order for everybody."""
+    if not keys:
+        return {}
+    locked = "" if connection.vendor == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    # By their keys alone: SQLite would rather walk the whole queue.
+    rows = read(
+        f"SELECT id, state, attempt FROM jobs_job WHERE id IN ({places(keys)}) ORDER BY id{locked}",
+        [key_in(key) for key in keys],
+    )
+    return {
+        key_out(key): Job.from_db(
+            DEFAULT_DB_ALIAS, ("id", "state", "attempt"), (key_out(key), state, attempt)
+        )
+        for key, state, attempt in rows
+        if state == Job.State.QUEUED
+    }
 
 
 def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:

@@ -26,6 +26,8 @@ from console.rows import key_out, moment_in, places, read
 MOST_TENANTS = 200
 #: Tenants in one statement: what SQLite takes together has an end.
 _AT_ONCE = 100
+#: A job whose turn it is and that has waited so long gets a host kept free of others, until it has room there.
+PATIENCE_S = 60.0
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
 #: One from which something was taken back while it began nothing else is asked again after so long.
@@ -37,7 +39,7 @@ _READY = "(not_before IS NULL OR not_before <= %s)"
 #: In the order of the index job_line, with its own expressions, or the whole queue would be sorted at every look.
 _LINE = f"""SELECT * FROM (
     SELECT id, tenant, task, policy, priority, CAST(demand AS text) AS demand, CAST(labels AS text) AS labels,
-        waiting_for <> '' AS waits
+        waiting_for <> '' AS waits, created_at < %s AS is_late
     FROM jobs_job WHERE state = 'queued' AND tenant = %s AND {_READY}
     ORDER BY priority DESC, (deadline IS NULL), deadline, created_at, id LIMIT %s OFFSET %s) AS first"""
 #: From one tenant to the next through the index, however many jobs each has.
@@ -62,7 +64,7 @@ _TAKEN = "SELECT 1 FROM jobs_job WHERE taken_at > %s LIMIT 1"
 class Waiting:
     """A job in the queue, as much of it as its turn asks for. Jobs of one shape find room together or not at all.
 
-    waits: it was said to it already what it waits for.
+    waits: it was said to it already what it waits for. is_late: whether it has waited longer than PATIENCE_S.
     """
 
     pk: uuid.UUID
@@ -74,6 +76,7 @@ class Waiting:
     labels: dict[str, str]
     shape: tuple[str, str, str]
     waits: bool
+    is_late: bool
 
 
 def ready(now: datetime) -> QuerySet[Job]:
@@ -102,14 +105,14 @@ def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Wai
 
 def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str, list[Waiting]]:
     """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
-    at = moment_in(now)
+    at, late = moment_in(now), moment_in(now - timedelta(seconds=PATIENCE_S))
     found: dict[str, list[Waiting]] = {}
     parsed: dict[str, Any] = {}
     for begin in range(0, len(tenants), _AT_ONCE):
         some = tenants[begin : begin + _AT_ONCE]
         statement = " UNION ALL ".join([_LINE] * len(some))
-        rows = read(statement, [value for tenant in some for value in (tenant, at, each, start)])
-        for pk, tenant, task, policy, priority, demand, labels, waits in rows:
+        rows = read(statement, [value for tenant in some for value in (late, tenant, at, each, start)])
+        for pk, tenant, task, policy, priority, demand, labels, waits, is_late in rows:
             for said in (demand, labels):
                 if said not in parsed:
                     parsed[said] = json.loads(said)
@@ -124,6 +127,7 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
                 parsed[labels],
                 shape,
                 bool(waits),
+                bool(is_late),
             )
             found.setdefault(tenant, []).append(job)
     return found

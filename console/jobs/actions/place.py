@@ -24,6 +24,7 @@ from console.actions import Action, Actor
 from console.events.models import Outbox
 from console.fleet.models import Host
 from console.jobs import queue
+from console.jobs.held import still_queued
 from console.jobs.models import Job
 from console.jobs.queue import Waiting
 from console.jobs.spec import load_of
@@ -42,8 +43,6 @@ MOST_PLACED = 200
 #: Jobs looked at, and of those the different ones that the core is asked for.
 MOST_SEEN = 1000
 MOST_ASKED = 200
-#: A job whose turn it is and that has waited so long gets a host kept free of others, until it has room there.
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -196,10 +195,7 @@ class _Pass:
     def _reserve(self) -> None:
         """Carry out what was decided. The jobs are locked together, then the hosts, as everybody does who touches
         several. A job that somebody else has just placed, or ended, is his."""
-        keys = [job.pk for job, _, _ in self._decided]
-        # By their keys alone: SQLite would rather walk the whole queue.
-        rows = Job.objects.select_for_update(skip_locked=True).filter(pk__in=keys).order_by("pk")
-        jobs = {job.pk: job for job in rows.only("state", "attempt") if job.state == Job.State.QUEUED}
+        jobs = still_queued([job.pk for job, _, _ in self._decided])
         hosts = hosts_of([decided for _, _, decided in self._decided])
         onto: dict[str, list[tuple[Waiting, Load, CoreDecision]]] = defaultdict(list)
         for each in self._decided:
@@ -237,16 +233,14 @@ class _Pass:
             why += f" {self._kept[0]} is kept free for {self._kept[1]}."
         self._hopeless[job.shape] = why
         self._wait(job, why)
-        if self._kept is None:
-            created = Job.objects.values_list("created_at", flat=True).get(pk=job.pk)
-            if (waited_s := (self.now - created).total_seconds()) > PATIENCE_S:
-                self._keep_free(job, question, waited_s)
+        if self._kept is None and job.is_late:
+            self._keep_free(job, question)
 
     def _wait(self, job: Waiting, why: str) -> None:
         self.waits[why].append(job.pk)
         self._refused_of.add(job.tenant)
 
-    def _keep_free(self, job: Waiting, question: Question, waited_s: float) -> None:
+    def _keep_free(self, job: Waiting, question: Question) -> None:
         """Let nothing new go to the host that lacks least for this job, of those that could ever take it."""
         snapshot = question.snapshot
         could = (FLAG_CODES[snapshot.flags] == 0) & (snapshot.capacity >= question.demand).all(axis=1)
@@ -258,9 +252,11 @@ class _Pass:
         free = (snapshot.capacity - snapshot.reserved)[:, question.demand > 0]
         share = (free / question.demand[question.demand > 0]).min(axis=1)
         row = int(np.where(could, share, -np.inf).argmax())
+        waited = self.now - Job.objects.values_list("created_at", flat=True).get(pk=job.pk)
+        minutes = waited.total_seconds() // 60
         self._kept = (
             snapshot.names[row],
-            f"{job.task} {str(job.pk)[:8]}, which has waited {waited_s // 60:.0f} min",
+            f"{job.task} {str(job.pk)[:8]}, which has waited {minutes:.0f} min",
         )
         # From here on other answers hold, one host fewer.
         self._hopeless.clear()

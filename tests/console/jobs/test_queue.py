@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from console.actions import SYSTEM, Invalid
+from console.jobs import queue
 from console.jobs.actions import place
 from console.jobs.actions.attempt import Claim, Finish, mark_dispatched
 from console.jobs.actions.ending import Cancel
@@ -166,7 +167,7 @@ def test_a_large_job_is_not_starved_by_small_ones(cluster: Any) -> None:
     busy = SubmitMany([spec(2.0) for _ in range(4)]).run(SYSTEM)
     large = Submit("demo.add", demand={"cpu": 8.0}).run(SYSTEM)
     Job.objects.filter(pk=large.pk).update(
-        created_at=timezone.now() - timedelta(seconds=place.PATIENCE_S + 60)
+        created_at=timezone.now() - timedelta(seconds=queue.PATIENCE_S + 60)
     )
     small = [Submit("demo.add", demand={"cpu": 2.0}).run(SYSTEM) for _ in range(3)]
     for job in busy:
