@@ -236,7 +236,8 @@ class Controller:
 
     def _place_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def place() -> None:
-            await in_thread(self._queue.place, epoch)
+            if await in_thread(self._queue.place, epoch):
+                self._owed.set()
 
         return place
 
@@ -307,6 +308,9 @@ class Controller:
     def _hear(self, bell: bytes) -> None:
         if bell in (bells.JOBS, bells.HOSTS):
             self._room.set()
+        if bell == bells.JOBS:
+            # Whoever would have rung meanwhile has not.
+            asyncio.get_running_loop().call_later(bells.JOBS_QUIET_S, self._room.set)
         if bell == bells.OWED:
             self._owed.set()
         # Jobs and placements come and go many times a second: the sweep of everything is not for them.

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.controller.lease import fenced
-from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
+from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import (
     OweAgain,
     anything_due,
@@ -20,7 +20,8 @@ from console.jobs.actions.reaping import (
 )
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
-from console.jobs.queue import are_waiting
+from console.jobs.queue import BEGINNING, are_waiting
+from console.live.bells import ring_jobs
 from console.live.picture import picture
 
 #: Passes along the queue at once, so that the fence is asked in between.
@@ -33,8 +34,8 @@ class Queue:
     """Gives the jobs that wait what room there is."""
 
     def __init__(self) -> None:
-        #: From which place in the queue on to look for jobs that fit, behind many that do not.
-        self._further = 0
+        #: Where to look for jobs that fit, behind many that do not.
+        self._further = BEGINNING
         #: When those that wait were last told for what, on the monotonic clock.
         self._said_at = -math.inf
 
@@ -51,8 +52,10 @@ class Queue:
                 one = PlaceWaiting(self._further, says).run(SYSTEM)
             self._further = one.further
             placed += len(one.placed)
-            if len(one.placed) < MOST_PLACED:
+            if not one.more:
                 break
+        else:
+            ring_jobs()
         return placed
 
 

@@ -16,7 +16,7 @@ from console.jobs import queue
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.models import Job, Need
 from console.jobs.spec import Spec
-from console.live.bells import ring_jobs
+from console.live.bells import ring_jobs, ring_owed
 from console.live.picture import picture
 from console.rows import insert_all
 from console.together import Together
@@ -189,6 +189,12 @@ def place_if_alone(count: int) -> None:
         ring_jobs()
         return
     one = PlaceWaiting().run(SYSTEM)
-    if len(one.placed) < count and picture.ahead:
+    placed = len(one.placed)
+    if placed < count and picture.ahead:
         picture.load()
-        PlaceWaiting().run(SYSTEM)
+        one = PlaceWaiting().run(SYSTEM)
+        placed += len(one.placed)
+    if placed:
+        ring_owed()
+    if one.more:
+        ring_jobs()

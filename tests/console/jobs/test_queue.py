@@ -126,7 +126,7 @@ def test_a_tenants_own_jobs_go_by_priority_then_deadline_then_age(cluster: Any) 
     jobs = {each.labels["n"]: each for each in SubmitMany(shuffled).run(SYSTEM)}
 
     assert [jobs[str(n)].pk for n in range(5)] == [
-        job.pk for job in place.queue.line(timezone.now(), 10)[0]["default"]
+        job.pk for job in place.queue.line(["default"], timezone.now(), 10).jobs["default"]
     ]
     assert "4 of default's own jobs go first" in turn_of(jobs["4"], picture.view()[0])["sentence"]  # type: ignore[index]
 
