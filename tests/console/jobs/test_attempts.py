@@ -28,8 +28,8 @@ from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
-from console.jobs.retries import MOST_LOSSES
 from console.jobs.outbox import relay_outbox
+from console.jobs.retries import MOST_LOSSES
 from console.live.picture import picture
 from console.placements import ledger
 
