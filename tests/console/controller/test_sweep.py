@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any
 
@@ -16,6 +17,7 @@ from console.fleet.models import Host
 from console.jobs.actions import place
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
+from console.live import bells
 from console.live.picture import picture
 from console.storage.actions.pools import PutPool
 from console.storage.actions.shards import CreateShard
@@ -102,6 +104,17 @@ def test_pools_are_looked_at_and_disks_sampled(controller: run.Controller, clust
     assert DiskSeen.objects.get().samples[0][1] == 5.0
     with pytest.raises(Fenced):
         controller._look_at_pools(0)
+
+
+async def test_one_bell_of_jobs_stands_for_those_that_follow_it() -> None:
+    """They are not rung for a while: the queue is looked at once, and then again."""
+    controller = run.Controller()
+    controller._hear(bells.JOBS)
+    assert controller._room.is_set()
+    controller._room.clear()
+
+    async with asyncio.timeout(10):
+        await controller._room.wait()
 
 
 def test_a_deposed_leader_marks_no_message_as_sent(controller: run.Controller, cluster: Any) -> None:
