@@ -6,20 +6,28 @@ import logging
 import math
 import time
 from datetime import datetime
+from itertools import chain
 
 from django.utils import timezone
 
 from console.actions import SYSTEM, Conflict
 from console.controller.lease import fenced
-from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
+from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.preempt import Preempt
-from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.reaping import (
+    OweAgain,
+    anything_due,
+    expire_overdue,
+    lose_expired_leases,
+    take_back_unbegun,
+)
 from console.jobs.actions.schedules import hand_in_due
-from console.jobs.actions.second_copy import due_copies, lose_copies
+from console.jobs.actions.second_copy import due_copies, lost_copies
 from console.jobs.learning import learn
 from console.jobs.preemption import takings
-from console.jobs.queue import are_waiting
+from console.jobs.queue import BEGINNING, are_waiting
 from console.jobs.shares_past import keep_shares
+from console.live.bells import ring_jobs
 from console.live.picture import picture
 
 log = logging.getLogger(__name__)
@@ -34,8 +42,8 @@ class Queue:
     """Gives the jobs that wait what room there is."""
 
     def __init__(self) -> None:
-        #: From which place in the queue on to look for jobs that fit, behind many that do not.
-        self._further = 0
+        #: Where to look for jobs that fit, behind many that do not.
+        self._further = BEGINNING
         #: When those that wait were last told for what, on the monotonic clock.
         self._said_at = -math.inf
 
@@ -44,17 +52,20 @@ class Queue:
         if not are_waiting(timezone.now(), 1):
             return 0
         picture.load()
-        placed = 0
+        placed, told = 0, False
         for _ in range(MOST_PASSES):
             if says := time.monotonic() - self._said_at >= SAY_S:
                 self._said_at = time.monotonic()
             with fenced(epoch):
                 one = PlaceWaiting(self._further, says).run(SYSTEM)
+            told |= says
             self._further = one.further
             placed += len(one.placed)
-            if len(one.placed) < MOST_PLACED:
+            if not one.more:
                 break
-        return placed + (self._preempt(epoch) if says else 0)
+        else:
+            ring_jobs()
+        return placed + (self._preempt(epoch) if told else 0)
 
     def _preempt(self, epoch: int) -> int:
         """Let jobs that may be preempted leave for those of a higher priority that found no room, which were just told
@@ -74,18 +85,18 @@ class Queue:
 
 def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
     """Send again what the broker may have lost, lose what is not heard of, end what is too late, take back what is
-    not begun, begin second copies of what takes long, and hand in what is due."""
-    with fenced(epoch):
-        OweAgain(broker_back_at).run(SYSTEM)
-        lose_expired_leases()
-        expire_overdue()
-        lose_copies()
-        take_back_unbegun()
-        hand_in_due()
-    # Each by itself: who holds one job's host must not wait for the next job.
-    for copy in due_copies():
+    not begun, and hand in what is due. Then give up and begin second copies."""
+    if anything_due(broker_back_at):
         with fenced(epoch):
-            copy.run(SYSTEM)
+            OweAgain(broker_back_at).run(SYSTEM)
+            lose_expired_leases()
+            expire_overdue()
+            take_back_unbegun()
+            hand_in_due()
+    # Each by itself: who holds one job's host must not wait for the next job.
+    for step in chain(lost_copies(), due_copies()):
+        with fenced(epoch):
+            step.run(SYSTEM)
 
 
 def learn_needs(epoch: int) -> None:

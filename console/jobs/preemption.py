@@ -73,7 +73,8 @@ def takings() -> Iterator[Taking]:
     (lowest,) = read(_LOWEST, [MOST_PREEMPTIONS])[0]
     if lowest is None:
         return
-    line, _ = queue.line(now, MOST_WAITING)
+    names, _ = queue.whose_turn(picture.view()[0], queue.held())
+    line = queue.line(names, now, MOST_WAITING).jobs
     # Who was not told yet that nothing has room for it was not asked for yet.
     waiting = [job for jobs in line.values() for job in jobs if job.waits and job.priority > lowest]
     stuck, made = queue.stuck_hosts(now), 0

@@ -81,7 +81,8 @@ def keep_shares(now: datetime) -> bool:
     if SharesSeen.objects.filter(at=at).exists():
         return False
     snapshot = picture.view()[0]
-    waiting, _ = queue.line(now, 1)
+    names, _ = queue.whose_turn(snapshot, queue.held())
+    waiting = queue.line(names, now, 1).jobs
     seen = {
         name: [each.share, each.fair, _quota(each, snapshot), each.tenant.weight, each.resource]
         for name, each in shares(snapshot, waiting).items()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from balancer_core.decision import Decision as CoreDecision
 from balancer_core.load import InvalidLoad, Load
-from console.actions import SYSTEM, Action, Actor
+from console.actions import Action, Actor
 from console.jobs import queue
 from console.jobs.actions.attempt import Lose
 from console.jobs.actions.place import DISPATCH
@@ -125,15 +125,12 @@ def _late(now: datetime) -> list[tuple[Job, float]]:
     return [(job, usual[job.task]) for job in rows]
 
 
-def lose_copies() -> int:
-    """Give up copies that nobody begins, or of which nothing is heard. Returns how many."""
+def lost_copies() -> Iterator[Lose]:
+    """Copies that nobody begins, or of which nothing is heard, to be given up."""
     now = timezone.now()
     live = SecondCopy.objects.filter(ended_at=None)
     unbegun = Q(started_at=None, created_at__lt=now - timedelta(seconds=UNBEGUN_S))
-    silent = Q(lease_until__lt=now)
-    rows = list(live.filter(unbegun | silent).values_list("job", "attempt", "started_at"))
-    lost = 0
-    for job, attempt, begun in rows:
+    rows = live.filter(unbegun | Q(lease_until__lt=now)).values_list("job", "attempt", "started_at")
+    for job, attempt, begun in list(rows):
         why = "not heard of" if begun else "its host's workers had not begun it"
-        lost += Lose(str(job), attempt, why=why).run(SYSTEM) == ""
-    return lost
+        yield Lose(str(job), attempt, why=why)

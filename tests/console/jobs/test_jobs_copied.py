@@ -20,12 +20,12 @@ from console.jobs.actions.attempt import Claim, Finish, Lose, Renew, Report, tak
 from console.jobs.actions.ending import Cancel
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import lose_expired_leases
-from console.jobs.actions.second_copy import LATE, due_copies, lose_copies
+from console.jobs.actions.second_copy import LATE, due_copies, lost_copies
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.tenants import SetTenant
 from console.jobs.models import Job, SecondCopy, TaskProfile
+from console.jobs.outbox import relay_outbox
 from console.jobs.stopping import STOP_ATTEMPT
-from console.jobs.tasks import relay_outbox
 from console.placements import ledger
 
 USUAL_S = 60.0
@@ -74,6 +74,11 @@ class Pair:
 def begin_copies() -> int:
     """What the controller does once a second. How many were begun."""
     return sum(copy.run(SYSTEM) is not None for copy in due_copies())
+
+
+def lose_copies() -> int:
+    """The same for what is given up."""
+    return sum(lost.run(SYSTEM) == "" for lost in lost_copies())
 
 
 def running(ran_s: float = LATE * USUAL_S + 1, **more: Any) -> Job:

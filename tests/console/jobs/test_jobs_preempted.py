@@ -22,9 +22,9 @@ from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.tenants import SetTenant
 from console.jobs.models import Job, Preemption
+from console.jobs.outbox import relay_outbox
 from console.jobs.preemption import MOST_PREEMPTIONS, takings
 from console.jobs.stopping import STOP_ATTEMPT
-from console.jobs.tasks import relay_outbox
 from console.placements import ledger
 from console.placements.models import Decision, Placement
 

@@ -1,16 +1,20 @@
-"""The outbox relay: from rows of the database to messages in the queues of the chosen hosts."""
+"""The outbox's messages of jobs: from rows of the database into the queues of the chosen hosts.
+
+The leading controller sends them, in its own process, as soon as a bell says that some are owed, and looks every second
+anyway.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import random
-import threading
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from celery import shared_task
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -22,12 +26,13 @@ from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
 from console.jobs.copies import host_owed
+from console.jobs.held import jobs_to_send
 from console.jobs.messages import message_of, put
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
 from console.jobs.stopping import STOP_ATTEMPT
 from console.pages.lists import uuid_of
-from console.rows import change
+from console.rows import change, moment_in, read
 from console.turns import writing
 
 log = logging.getLogger(__name__)
@@ -39,47 +44,41 @@ ASIDE_S = 5.0
 #: Batches of one call, so that it ends.
 MOST_BATCHES = 10
 
-_relaying = threading.Lock()
-#: Somebody asked since the relay of this process last began to look.
-_asked = threading.Event()
+# Plain SQL: it is asked after every placement.
+_OWED = """SELECT id, topic, CAST(payload AS text), tries FROM events_outbox
+    WHERE sent_at IS NULL AND topic IN (%s, %s, %s) AND (not_before IS NULL OR not_before <= %s) ORDER BY id LIMIT %s"""
+
+Transaction = Callable[[], AbstractContextManager[None]]
 
 
-@shared_task(name="steelyard.relay_outbox", expires=30)
-def relay_outbox() -> int:
-    """Send what is owed, oldest first, and mark it sent.
+def relay_outbox(transaction: Transaction = writing) -> int:
+    """Send what is owed, oldest first, and mark it sent. Returns how many were sent.
 
     Two relays at once, or a crash between sending and marking, send a message twice; the worker's claim makes that
-    harmless. In one process one relays, and looks again where it was asked meanwhile. Returns how many were sent.
+    harmless. transaction: in which it is marked; the leader's is fenced. Raises what the broker's client raises where
+    the broker is away: then nothing is marked.
     """
     sent = 0
-    _asked.set()
-    while _asked.is_set() and _relaying.acquire(blocking=False):
-        try:
-            _asked.clear()
-            sent += _send_owed()
-        finally:
-            _relaying.release()
-    return sent
-
-
-def _send_owed() -> int:
-    sent = 0
     for _ in range(MOST_BATCHES):
-        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP, STOP_ATTEMPT))
-        due = owed.filter(Q(not_before=None) | Q(not_before__lte=timezone.now())).order_by("id")
-        rows = list(due[:BATCH])
-        sent += _relay(rows)
+        rows = _owed()
+        sent += _relay(rows, transaction)
         if len(rows) < BATCH:
             break
     return sent
 
 
-def _relay(rows: list[Outbox]) -> int:
-    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises what the
-    broker's client raises where the broker is away: then nothing is marked."""
+def _owed() -> list[Outbox]:
+    rows = read(_OWED, [DISPATCH, STOP, STOP_ATTEMPT, moment_in(timezone.now()), BATCH])
+    return [
+        Outbox(id=key, topic=topic, payload=json.loads(said), tries=tries) for key, topic, said, tries in rows
+    ]
+
+
+def _relay(rows: list[Outbox], transaction: Transaction) -> int:
+    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside."""
     if not rows:
         return 0
-    jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
+    jobs = jobs_to_send(_jobs_of(rows))
     aside: list[Outbox] = []
     queues: dict[str, list[tuple[Outbox, bytes]]] = defaultdict(list)
     for row in rows:
@@ -103,7 +102,7 @@ def _relay(rows: list[Outbox]) -> int:
     for queue, error in refused.items():
         aside += [_put_aside(row, error) for row, _ in queues.pop(queue)]
     sent = [row for owed in queues.values() for row, _ in owed]
-    with writing():
+    with transaction():
         mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
         change(aside, "tries", "error", "not_before")
         for row in aside:
