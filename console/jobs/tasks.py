@@ -6,7 +6,6 @@ import logging
 import random
 import threading
 import uuid
-from collections import defaultdict
 from datetime import timedelta
 
 from celery import shared_task
@@ -16,12 +15,12 @@ from kombu.exceptions import OperationalError
 
 from clients.celery import queue_of
 from console.actions import text
-from console.celery import app
 from console.events.models import Outbox
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
-from console.jobs.messages import message_of, put
+from console.jobs.broker import Message, workers_broker
+from console.jobs.messages import message_of
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
 from console.pages.lists import uuid_of
@@ -73,31 +72,31 @@ def _send_owed() -> int:
 
 
 def _relay(rows: list[Outbox]) -> int:
-    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises what the
-    broker's client raises where the broker is away: then nothing is marked."""
+    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises
+    OperationalError where the workers' broker is away: then nothing is marked."""
     if not rows:
         return 0
     jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
     aside: list[Outbox] = []
-    queues: dict[str, list[tuple[Outbox, bytes]]] = defaultdict(list)
+    owed: list[tuple[Outbox, Message]] = []
+    broker = workers_broker()
     for row in rows:
         try:
             if row.topic == STOP:
                 # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
-                app.control.revoke(row.payload["job"], terminate=True)
+                broker.stop(row.payload["job"])
                 continue
             job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
             if job is not None and job.placement is not None and _is_owed(job, attempt):
                 queue = queue_of(job.placement.host.name)
-                queues[queue].append((row, message_of(job, attempt, queue)))
-        except (OSError, OperationalError):
+                owed.append((row, message_of(job, attempt, queue)))
+        except OperationalError:
             raise
         except Exception as error:
             aside.append(_put_aside(row, error))
-    refused = put({queue: [message for _, message in owed] for queue, owed in queues.items()})
-    for queue, error in refused.items():
-        aside += [_put_aside(row, error) for row, _ in queues.pop(queue)]
-    sent = [row for owed in queues.values() for row, _ in owed]
+    refused = broker.put([message for _, message in owed])
+    aside += [_put_aside(owed[place][0], error) for place, error in refused.items()]
+    sent = [row for place, (row, _) in enumerate(owed) if place not in refused]
     with writing():
         mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
         change(aside, "tries", "error", "not_before")
