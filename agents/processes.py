@@ -241,7 +241,9 @@ class Processes:
             entry = self._allowed.stat()
             lines = self._allowed.read_text().splitlines()
         except OSError as error:
-            raise WrongTemplate(template.name, f"{self._allowed}: {error.strerror}") from None
+            raise WrongTemplate(
+                template.name, f"{self._allowed}: {error.strerror}; to have it there: {template.line()}"
+            ) from None
         if entry.st_uid not in (0, os.geteuid()) or entry.st_mode & 0o022:
             raise WrongTemplate(template.name, f"{self._allowed} can be written to by others")
         if template.line() not in (line.partition("#")[0].strip() for line in lines):

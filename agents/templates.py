@@ -93,7 +93,10 @@ def argv_of(template: Template, said: Mapping[str, Any]) -> list[str]:
             kind = template.parameters[place[1]].type
             if kind == "text" and place.start() == 0 and values[place[1]].startswith("-"):
                 raise WrongTemplate(place[1], "it would be an option, for it begins with -")
-    return [_PLACE.sub(lambda place: values[place[1]], item) for item in template.argv]
+    argv = [_PLACE.sub(lambda place: values[place[1]], item) for item in template.argv]
+    if len(msgspec.json.encode([dict(said), argv])) > MOST_BYTES:
+        raise WrongTemplate("parameters", f"with what becomes of them at most {MOST_BYTES:,} bytes as JSON")
+    return argv
 
 
 def _check(template: Template) -> None:

@@ -1,4 +1,4 @@
-"""The outbox relay: from rows of the database to messages in the queues of the chosen hosts."""
+"""The outbox relay: from rows of the database to messages in the queues of the chosen hosts, and commands to agents."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import random
 import threading
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -16,6 +18,7 @@ from kombu.exceptions import OperationalError
 from clients.celery import queue_of
 from console.actions import text
 from console.events.models import Outbox
+from console.fleet.models import Host
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
@@ -23,6 +26,8 @@ from console.jobs.broker import Message, workers_broker
 from console.jobs.messages import message_of
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
+from console.jobs.runs import give_all, run_of
+from console.live.bells import ring_commands
 from console.pages.lists import uuid_of
 from console.rows import change
 from console.turns import writing
@@ -79,17 +84,23 @@ def _relay(rows: list[Outbox]) -> int:
     jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
     aside: list[Outbox] = []
     owed: list[tuple[Outbox, Message]] = []
+    told: list[tuple[Outbox, tuple[Host, str, dict[str, Any]]]] = []
     broker = workers_broker()
     for row in rows:
         try:
-            if row.topic == STOP:
-                # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
-                broker.stop(row.payload["job"])
-                continue
             job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
-            if job is not None and job.placement is not None and _is_owed(job, attempt):
-                queue = queue_of(job.placement.host.name)
-                owed.append((row, message_of(job, attempt, queue)))
+            host = job.placement.host if job is not None and job.placement is not None else None
+            if row.topic == STOP:
+                # The attempt is over for the control plane; whoever does not hear this ends it in vain.
+                if job is None or not job.template:
+                    broker.stop(row.payload["job"])
+                elif host is not None:
+                    told.append((row, (host, "process.stop", row.payload)))
+            elif job is not None and host is not None and _is_owed(job, attempt):
+                if job.template:
+                    told.append((row, (host, "process.run", run_of(job, attempt))))
+                else:
+                    owed.append((row, message_of(job, attempt, queue_of(host.name))))
         except OperationalError:
             raise
         except Exception as error:
@@ -97,7 +108,10 @@ def _relay(rows: list[Outbox]) -> int:
     refused = broker.put([message for _, message in owed])
     aside += [_put_aside(owed[place][0], error) for place, error in refused.items()]
     sent = [row for place, (row, _) in enumerate(owed) if place not in refused]
+    sent += [row for row, _ in told if row.topic == DISPATCH]
     with writing():
+        if give_all(command for _, command in told):
+            transaction.on_commit(ring_commands)
         mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
         change(aside, "tries", "error", "not_before")
         for row in aside:

@@ -96,6 +96,8 @@ class Retry(MultiAction[Job]):
             backoff_s=old.backoff_s,
             message=old.message,
             request_key=f"retry:{old.pk}",
+            template=old.template,
+            parameters=old.kwargs if old.template else {},
         ).run(actor)
 
     def execute(self, actor: Actor) -> Job:
