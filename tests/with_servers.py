@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 START_S = 30.0
+#: Erlang takes its time, and a busy machine more of it.
+RABBIT_START_S = 120.0
 
 
 @contextlib.contextmanager
@@ -148,14 +150,14 @@ class RabbitMQ:
                 stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
             self._processes.append(process)
-            _until_listening(port, process)
+            _until_listening(port, process, RABBIT_START_S)
 
     def stop(self) -> None:
         """As an operator stops it: what is durable is kept."""
         while self._processes:
             process = self._processes.pop()
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(START_S)
+            process.wait(RABBIT_START_S)
 
 
 @contextlib.contextmanager
@@ -176,9 +178,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Until it takes connections. Raises RuntimeError when it has ended, or START_S have."""
-    deadline = time.monotonic() + START_S
+def _until_listening(port: int, server: subprocess.Popen[bytes], within_s: float = START_S) -> None:
+    """Until it takes connections. Raises RuntimeError when it has ended, or so many seconds have."""
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.connect(("127.0.0.1", port))

@@ -15,8 +15,9 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from agents.templates import WrongTemplate
 from clients.celery import queue_of
-from console.actions import text
+from console.actions import Unknown, text
 from console.events.models import Outbox
 from console.fleet.models import Host
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
@@ -78,29 +79,55 @@ def _send_owed() -> int:
 
 def _relay(rows: list[Outbox]) -> int:
     """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises
-    OperationalError where the workers' broker is away: then nothing is marked."""
+    OperationalError where the workers' broker is away: then none of theirs is marked."""
+    jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
+    runs = {row.pk: job for row in rows if (job := jobs.get(_job_of(row))) is not None and job.template}
+    # Agents first: they need no broker.
+    told = _tell_agents([(row, runs[row.pk]) for row in rows if row.pk in runs])
+    return told + _send([row for row in rows if row.pk not in runs], jobs)
+
+
+def _tell_agents(owed: list[tuple[Outbox, Job]]) -> int:
+    """Owe their hosts' agents the runs that are processes, and the ends of such."""
+    if not owed:
+        return 0
+    aside: list[Outbox] = []
+    sent: list[Outbox] = []
+    told: list[tuple[Host, str, dict[str, Any]]] = []
+    for row, job in owed:
+        attempt = row.payload["attempt"]
+        try:
+            if job.placement is None:
+                continue
+            if row.topic == STOP:
+                told.append((job.placement.host, "process.stop", row.payload))
+            elif _is_owed(job, attempt):
+                told.append((job.placement.host, "process.run", run_of(job, attempt)))
+                sent.append(row)
+        except (Unknown, WrongTemplate) as error:
+            aside.append(_put_aside(row, error))
+    with writing():
+        if give_all(told):
+            transaction.on_commit(ring_commands)
+        return _mark([row for row, _ in owed], sent, aside)
+
+
+def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job]) -> int:
+    """Put messages into the queues of hosts' workers, and tell these to stop."""
     if not rows:
         return 0
-    jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
     aside: list[Outbox] = []
     owed: list[tuple[Outbox, Message]] = []
-    told: list[tuple[Outbox, tuple[Host, str, dict[str, Any]]]] = []
     broker = workers_broker()
     for row in rows:
         try:
-            job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
-            host = job.placement.host if job is not None and job.placement is not None else None
             if row.topic == STOP:
-                # The attempt is over for the control plane; whoever does not hear this ends it in vain.
-                if job is None or not job.template:
-                    broker.stop(row.payload["job"])
-                elif host is not None:
-                    told.append((row, (host, "process.stop", row.payload)))
-            elif job is not None and host is not None and _is_owed(job, attempt):
-                if job.template:
-                    told.append((row, (host, "process.run", run_of(job, attempt))))
-                else:
-                    owed.append((row, message_of(job, attempt, queue_of(host.name))))
+                # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
+                broker.stop(row.payload["job"])
+                continue
+            job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
+            if job is not None and job.placement is not None and _is_owed(job, attempt):
+                owed.append((row, message_of(job, attempt, queue_of(job.placement.host.name))))
         except OperationalError:
             raise
         except Exception as error:
@@ -108,22 +135,27 @@ def _relay(rows: list[Outbox]) -> int:
     refused = broker.put([message for _, message in owed])
     aside += [_put_aside(owed[place][0], error) for place, error in refused.items()]
     sent = [row for place, (row, _) in enumerate(owed) if place not in refused]
-    sent += [row for row, _ in told if row.topic == DISPATCH]
     with writing():
-        if give_all(command for _, command in told):
-            transaction.on_commit(ring_commands)
-        mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
-        change(aside, "tries", "error", "not_before")
-        for row in aside:
-            tell_unsent(row.payload.get("job"), row.error)
-        done = {row.pk for row in rows} - {row.pk for row in aside}
-        Outbox.objects.filter(pk__in=done).update(sent_at=timezone.now())
+        return _mark(rows, sent, aside)
+
+
+def _mark(rows: list[Outbox], sent: list[Outbox], aside: list[Outbox]) -> int:
+    """Write down what became of messages, inside the caller's transaction; how many need not be looked at again."""
+    mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
+    change(aside, "tries", "error", "not_before")
+    for row in aside:
+        tell_unsent(row.payload.get("job"), row.error)
+    done = {row.pk for row in rows} - {row.pk for row in aside}
+    Outbox.objects.filter(pk__in=done).update(sent_at=timezone.now())
     return len(done)
 
 
 def _jobs_of(rows: list[Outbox]) -> set[uuid.UUID]:
-    named = (uuid_of(str(row.payload.get("job"))) for row in rows)
-    return {found for found in named if found}
+    return {found for row in rows if (found := _job_of(row))}
+
+
+def _job_of(row: Outbox) -> uuid.UUID | None:
+    return uuid_of(str(row.payload.get("job")))
 
 
 def _is_owed(job: Job, attempt: int) -> bool:

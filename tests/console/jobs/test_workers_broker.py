@@ -25,6 +25,8 @@ from console.jobs.tasks import relay_outbox
 from console.underway.sources import OWED_S, owed
 from tests.with_servers import RabbitMQ, rabbitmq
 
+pytestmark = pytest.mark.timeout(300)
+
 Opened = Callable[[str], WorkersBroker]
 
 
