@@ -21,6 +21,7 @@ When not to use it: for loads that can be asked for one by one as they come; dec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -291,4 +292,4 @@ def _with_first(outcome: Outcome, row: int, total: float, top: int) -> Outcome:
     """The outcome with this row in front: it is where the load is, whatever would be best for it alone."""
     others = [each for each in zip(outcome.rows, outcome.totals, strict=True) if each[0] != row][: top - 1]
     rows, totals = [row, *(each for each, _ in others)], [total, *(each for _, each in others)]
-    return Outcome(rows, totals, outcome.feasible, outcome.verdicts, outcome.counts)
+    return replace(outcome, rows=rows, totals=totals)

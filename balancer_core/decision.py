@@ -95,12 +95,23 @@ class Candidate(NamedTuple):
     unmet: tuple[Unmet, ...] = ()
 
 
+class Objection(NamedTuple):
+    """A rule's no, and its sentence."""
+
+    code: str
+    reason: str
+
+
 class Rejection(NamedTuple):
-    """Why one host may not take the load: the first rule that said no, and its sentence."""
+    """Why one host may not take the load: the first rule that said no, and its sentence.
+
+    also: what later rules would have said no to as well, in their order; None where they were not asked.
+    """
 
     host: str
     code: str
     reason: str
+    also: tuple[Objection, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +207,10 @@ class Decision:
             }
             for each in self.candidates
         ]
-        plain["rejections"] = [rejection._asdict() for rejection in self.rejections]
+        plain["rejections"] = [
+            {**each._asdict(), "also": None if each.also is None else [no._asdict() for no in each.also]}
+            for each in self.rejections
+        ]
         plain["changes"] = [{"host": change.host, "steps": list(change.steps)} for change in self.changes]
         return plain
 
@@ -210,9 +224,15 @@ class Decision:
         policy = parts.pop("policy")
         parts["terms"] = Terms.of([Term(**term) for term in parts["terms"]])
         parts["candidates"] = tuple(_candidate(each) for each in parts["candidates"])
-        parts["rejections"] = tuple(Rejection(**each) for each in parts["rejections"])
+        parts["rejections"] = tuple(_rejection(each) for each in parts["rejections"])
         parts["changes"] = tuple(Change(each["host"], tuple(each["steps"])) for each in parts["changes"])
         return cls(policy=policy["name"], policy_version=policy["version"], **parts)
+
+
+def _rejection(plain: Mapping[str, Any]) -> Rejection:
+    # Decisions that were stored before later rules were asked say nothing of them.
+    also = plain.get("also")
+    return Rejection(**{**plain, "also": None if also is None else tuple(Objection(**each) for each in also)})
 
 
 def _candidate(plain: Mapping[str, Any]) -> Candidate:

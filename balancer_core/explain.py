@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancer_core import preferences
-from balancer_core.decision import NO_TERMS, Candidate, Change, Decision, Rejection, Terms
-from balancer_core.filters import FILTERS, VERDICT_BITS, fits, healthy
+from balancer_core.decision import NO_TERMS, Candidate, Change, Decision, Objection, Rejection, Terms
+from balancer_core.filters import FILTERS, VERDICT_BITS, fits, healthy, noes
 from balancer_core.phrasing import say_placed, say_refused
 from balancer_core.question import Question
 from balancer_core.survey import Outcome
@@ -43,7 +43,7 @@ def explain(question: Question, outcome: Outcome, batch: str = "") -> Decision:
         rejected = _counts(outcome.counts)
         refused = sum(rejected.values())
         most = REJECTIONS_PLACED if candidates else REJECTIONS_REFUSED
-        rejections = tuple(_rejection(question, row, outcome) for row in _first(outcome.verdicts, most))
+        rejections = _rejections(question, outcome, _first(outcome.verdicts, most))
     changes = () if candidates else _changes(question)
     oldest_at, never = snapshot.reports
     age = _age(question, outcome.rows[0]) if candidates else None
@@ -112,11 +112,16 @@ def _first(verdicts: NDArray[np.uint8], most: int) -> list[int]:
     return rows
 
 
-def _rejection(question: Question, row: int, outcome: Outcome) -> Rejection:
-    place, verdict = divmod(int(outcome.verdicts[row]), 1 << VERDICT_BITS)
-    rule = tuple(FILTERS.values())[place]
-    reason = tuple(rule.REASONS)[verdict - 1]
-    return Rejection(question.snapshot.names[row], reason, rule.reason(question, row, verdict))
+def _rejections(question: Question, outcome: Outcome, rows: list[int]) -> tuple[Rejection, ...]:
+    """Every rule's no to these hosts, the first of each in front."""
+    found = []
+    for row, said in zip(rows, noes(question, outcome.judged, rows), strict=True):
+        first, *also = (
+            Objection(tuple(rule.REASONS)[verdict - 1], rule.reason(question, row, verdict))
+            for rule, verdict in said
+        )
+        found.append(Rejection(question.snapshot.names[row], *first, tuple(also)))
+    return tuple(found)
 
 
 def _changes(question: Question) -> tuple[Change, ...]:

@@ -5,6 +5,7 @@ Cost: O(H R) for each distinct charge of the load's preferences; one where it ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from balancer_core import preferences
 from balancer_core._kernels import ELSEWHERE
-from balancer_core.filters import FLAG_CODES, code, fits, refusals
+from balancer_core.filters import FLAG_CODES, code, first_noes, fits, judgements
 from balancer_core.question import Question
 from balancer_core.scores import marginal
 from balancer_core.weighing import totals_of
@@ -23,7 +24,7 @@ class Outcome:
     """What the look found: the best rows and their totals, best first, and how many hosts could take the load.
 
     verdicts: uint8[H], the code of the first rule that refused each host (filters.code), 0 where none did.
-    counts: int64[256], hosts by code.
+    counts: int64[256], hosts by code. judged: what the precomputed rules say, each of all hosts (filters.judgements).
     """
 
     rows: list[int]
@@ -31,19 +32,22 @@ class Outcome:
     feasible: int
     verdicts: NDArray[np.uint8]
     counts: NDArray[np.int64]
+    judged: Mapping[str, NDArray[np.uint8]]
 
 
 def survey(question: Question, top: int) -> Outcome:
     """What one look at all hosts finds; where the load prefers something, one look for each charge."""
     hosts = len(question.snapshot)
-    refused = refusals(question)
+    judged = judgements(question)
+    refused = first_noes(judged)
     if refused is None:
         refused = np.zeros(hosts, dtype=np.uint8)
     verdicts, counts = np.zeros(hosts, dtype=np.uint8), np.zeros(256, dtype=np.int64)
     charges = preferences.charges(question)
     if charges is None:
         best, feasible = _pass(question, refused, verdicts, counts, top)
-        return Outcome([row for _, row in best], [total for total, _ in best], feasible, verdicts, counts)
+        rows, totals = [row for _, row in best], [total for total, _ in best]
+        return Outcome(rows, totals, feasible, verdicts, counts, judged)
     merged: list[tuple[float, float, int]] = []
     feasible = 0
     for charge in np.unique(charges).tolist():
@@ -52,9 +56,8 @@ def survey(question: Question, top: int) -> Outcome:
         merged += [(total + charge, total, row) for total, row in best]
         feasible += able
     merged = sorted(merged)[:top]
-    return Outcome(
-        [row for _, _, row in merged], [total for total, _, _ in merged], feasible, verdicts, counts
-    )
+    rows, totals = [row for _, _, row in merged], [total for total, _, _ in merged]
+    return Outcome(rows, totals, feasible, verdicts, counts, judged)
 
 
 def _pass(

@@ -1,4 +1,4 @@
-"""The control plane's own Celery application: relays the outbox and keeps house."""
+"""The control plane's own Celery application: tells people of alerts and keeps house."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ app.conf.update(
     # Tasks on one thread that go by one connection to the database: opening one costs more than most of them.
     CELERY_DB_REUSE_MAX=1000,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
-    imports=["console.jobs.tasks", "console.events.tasks", "console.alerts.tasks"],
+    imports=["console.events.tasks", "console.alerts.tasks"],
 )

@@ -14,8 +14,12 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
-#: Fields with, for each, whether it is a text.
-_Columns = tuple[tuple["models.Field[Any, Any]", bool], ...]
+#: Fields with, for each, the type whose values every database takes as they are.
+_Columns = tuple[tuple["models.Field[Any, Any]", type | None], ...]
+
+_PLAIN: tuple[tuple[type[models.Field[Any, Any]], type], ...] = (
+    (models.CharField, str), (models.TextField, str), (models.IntegerField, int), (models.FloatField, float),
+)  # fmt: skip
 
 
 def insert(row: models.Model) -> None:
@@ -51,10 +55,10 @@ def _execute(statement: str, rows: list[list[Any]]) -> None:
 
 def _values(row: models.Model, columns: _Columns, *, add: bool) -> list[Any]:
     database, found = connections[DEFAULT_DB_ALIAS], []
-    for column, is_text in columns:
+    for column, plain in columns:
         value = column.pre_save(row, add=add)
-        # Every database takes nothing and text as they are; asking the field costs more than the rest of the insert.
-        as_it_is = value is None or (is_text and type(value) is str)
+        # Asking the field costs more than the rest of the insert.
+        as_it_is = value is None or type(value) is plain
         found.append(value if as_it_is else column.get_db_prep_save(value, database))
     return found
 
@@ -80,7 +84,12 @@ def _changing(model: type[models.Model], fields: tuple[str, ...]) -> tuple[str, 
 
 
 def _columns(fields: Sequence[Any]) -> _Columns:
-    return tuple((each, isinstance(each, models.CharField | models.TextField)) for each in fields)
+    return tuple((each, _plain(each)) for each in fields)
+
+
+def _plain(field: Any) -> type | None:
+    kept = field.target_field if field.is_relation else field
+    return next((plain for kind, plain in _PLAIN if isinstance(kept, kind)), None)
 
 
 def read(statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -30,6 +30,9 @@ __all__ = [
     "add",
     "code",
     "discard",
+    "first_noes",
+    "judgements",
+    "noes",
     "refusals",
 ]
 
@@ -136,13 +139,42 @@ def _flag_codes() -> NDArray[np.uint8]:
 FLAG_CODES: Final = _flag_codes()
 
 
-def refusals(question: Question) -> NDArray[np.uint8] | None:
-    """uint8[H]: the code of the first precomputed rule that refuses each host, 0 where none does; None if none
-    of them has anything to say."""
+def judgements(question: Question) -> dict[str, NDArray[np.uint8]]:
+    """What each precomputed rule that has something to say says: its name -> uint8[H] of verdicts."""
+    said = ((name, rule.judge(question)) for name, rule in PRECOMPUTED.items())
+    return {name: verdicts for name, verdicts in said if verdicts is not None}
+
+
+def first_noes(judged: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8] | None:
+    """uint8[H]: the code of the first of these rules that refuses each host, 0 where none does; None of no rules."""
     codes: NDArray[np.uint8] | None = None
-    for name, rule in PRECOMPUTED.items():
-        verdicts = rule.judge(question)
-        if verdicts is not None:
-            codes = np.zeros(len(verdicts), dtype=np.uint8) if codes is None else codes
-            np.copyto(codes, verdicts + np.uint8(code(name)), where=(codes == 0) & (verdicts > 0))
+    for name, verdicts in judged.items():
+        codes = np.zeros(len(verdicts), dtype=np.uint8) if codes is None else codes
+        np.copyto(codes, verdicts + np.uint8(code(name)), where=(codes == 0) & (verdicts > 0))
     return codes
+
+
+def refusals(question: Question) -> NDArray[np.uint8] | None:
+    """first_noes() of all precomputed rules."""
+    return first_noes(judgements(question))
+
+
+def noes(
+    question: Question, judged: Mapping[str, NDArray[np.uint8]], rows: Sequence[int]
+) -> list[list[tuple[Filter, int]]]:
+    """For each of these rows every rule that says no to it and its verdict, in the order in which rules are asked.
+
+    judged: judgements() of the same question. O(rows) for each rule.
+    """
+    at = np.asarray(rows, dtype=np.intp)
+    flags = question.snapshot.flags[at]
+    said = {healthy.NAME: healthy.verdicts(flags), schedulable.NAME: schedulable.verdicts(flags)}
+    said |= {name: verdicts[at] for name, verdicts in judged.items()}
+    said[fits.NAME] = fits.verdicts(question, at)
+    found: list[list[tuple[Filter, int]]] = [[] for _ in rows]
+    for name, rule in FILTERS.items():
+        verdicts = said.get(name)
+        if verdicts is not None:
+            for place in np.flatnonzero(verdicts).tolist():
+                found[place].append((rule, int(verdicts[place])))
+    return found

@@ -33,13 +33,16 @@ def judge(question: Question) -> NDArray[np.uint8] | None:
 
     None if nothing is asked for.
     """
-    if not question.asked:
-        return None
-    snapshot = question.snapshot
-    verdict = np.zeros(len(snapshot), dtype=np.uint8)
+    return verdicts(question, slice(None)) if question.asked else None
+
+
+def verdicts(question: Question, rows: slice | NDArray[np.intp]) -> NDArray[np.uint8]:
+    """uint8: judge() of these rows."""
+    capacity = question.snapshot.capacity[rows]
+    verdict = np.zeros(len(capacity), dtype=np.uint8)
     for r in question.asked:
-        asks, has = float(question.demand[r]), snapshot.capacity[:, r]
-        short = holding(question, r) + asks > has
+        asks, has = float(question.demand[r]), capacity[:, r]
+        short = holding(question, r)[rows] + asks > has
         if short.any():
             grade = np.where(has <= 0.0, UNDECLARED, np.where(asks > has, TOO_SMALL, NO_ROOM))
             np.maximum(verdict, np.where(short, grade, 0).astype(np.uint8), out=verdict)

@@ -185,4 +185,5 @@ def place_why(decision: str, as_json: Json = False) -> None:
     if answer["preemption"]:
         out.print(f"  {answer['preemption']['sentence']}", highlight=False, markup=False, soft_wrap=True)
     for rejection in answer["document"]["rejections"]:
-        out.print(f"  not {rejection['host']}: {rejection['reason']}", highlight=False, markup=False)
+        reasons = [rejection["reason"], *(objection["reason"] for objection in rejection.get("also") or ())]
+        out.print(f"  not {rejection['host']}: {' '.join(reasons)}", highlight=False, markup=False)

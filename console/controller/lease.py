@@ -12,14 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import connection
 from django.db.models import F
 
 from console.controller.models import Lease
+from console.rows import read
+from console.turns import writing
 
 ROLE = "controller"
 TTL_S = 6.0
 RENEW_S = 1.5
+
+# Plain SQL: it is asked before everything that the controller writes.
+_LEADS = "SELECT 1 FROM controller_lease WHERE role = %s AND epoch = %s"
 
 
 class Fenced(Exception):
@@ -77,10 +82,11 @@ class Candidate:
 def fenced(epoch: int) -> Iterator[None]:
     """A transaction that commits only if this epoch still leads. Raises Fenced otherwise.
 
-    The row is written, not only read: on PostgreSQL a take-over at the same time then waits for this
-    transaction's end, and on SQLite the write lock is held from its beginning.
+    The row is locked, not only read: on PostgreSQL a take-over at the same time then waits for this
+    transaction's end. On SQLite the write lock is held from its beginning, and a transaction that finds nothing to
+    change syncs nothing.
     """
-    with transaction.atomic():
-        if not Lease.objects.filter(role=ROLE, epoch=epoch).update(renewals=F("renewals")):
+    with writing():
+        if not read(_LEADS + ("" if connection.vendor == "sqlite" else " FOR UPDATE"), [ROLE, epoch]):
             raise Fenced
         yield

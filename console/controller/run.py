@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from console.actions import SYSTEM
 from console.alerts.evaluator import ALERTS_S, Evaluator
@@ -26,6 +28,7 @@ from console.fleet.actions.ending import EndDrain, overdue
 from console.fleet.actions.lifecycle import MarkFound, MarkLost
 from console.fleet.models import Host
 from console.history.record import keep, observe
+from console.jobs.outbox import relay_outbox
 from console.live import bells
 from console.live.bus import BELLS, TICKS, TRAFFIC, Bus
 from console.live.feed import end, forever
@@ -35,10 +38,7 @@ from console.live.ticks import decode_tick
 from console.policies.defaults import defaults
 from console.storage.automatic import look_at_pools
 from console.storage.filling import sample_disks
-from console.storage.leftovers import clear_leftovers
-from console.storage.moves import advance_replicas
-from console.storage.moving import advance_moves
-from console.storage.scrub import scrub_some
+from console.storage.sweep import sweep_shards
 from console.traffic.view import TrafficSeen, encode_traffic
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Controller:
             self._loop(self._steer_once(traffic), STEER_S, deposed, self._rerender, STEER_PAUSE_S),
             self._loop(self._sweep_once(epoch), SWEEP_S, deposed, self._look),
             self._loop(self._place_on(epoch), SWEEP_S, deposed, self._room, PLACE_PAUSE_S),
-            self._loop(self._relay_owed, SWEEP_S, deposed, self._owed, RELAY_PAUSE_S),
+            self._loop(self._relay_on(epoch), SWEEP_S, deposed, self._owed, RELAY_PAUSE_S),
             self._loop(self._alert_once(Evaluator(picture, epoch)), ALERTS_S, deposed),
             self._loop(self._speak_for(Driver(picture, epoch)), DEMO_S, deposed),
             self._loop(self._keep_house, HOUSE_S, deposed),
@@ -222,9 +222,7 @@ class Controller:
     def _move(self, epoch: int) -> None:
         with fenced(epoch):
             expire_old_commands()
-            moved = (
-                advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch) + clear_leftovers(epoch)
-            )
+            moved = sweep_shards(epoch)
         if moved:
             bells.ring_commands()
 
@@ -238,13 +236,19 @@ class Controller:
 
     def _place_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def place() -> None:
-            await in_thread(self._queue.place, epoch)
+            if await in_thread(self._queue.place, epoch):
+                self._owed.set()
 
         return place
 
-    async def _relay_owed(self) -> None:
-        """The worker relays the outbox; this is its clock. Losing one bell costs a second."""
-        await in_thread(_send, "steelyard.relay_outbox")
+    def _relay_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
+        async def relay() -> None:
+            try:
+                await in_thread(relay_outbox, functools.partial(fenced, epoch))
+            except _broker_away() as error:
+                log.warning("broker away, messages of jobs stay owed: %s", error)
+
+        return relay
 
     def _learn_on(self, epoch: int) -> Callable[[], Awaitable[None]]:
         async def learn() -> None:
@@ -304,6 +308,9 @@ class Controller:
     def _hear(self, bell: bytes) -> None:
         if bell in (bells.JOBS, bells.HOSTS):
             self._room.set()
+        if bell == bells.JOBS:
+            # Whoever would have rung meanwhile has not.
+            asyncio.get_running_loop().call_later(bells.JOBS_QUIET_S, self._room.set)
         if bell == bells.OWED:
             self._owed.set()
         # Jobs and placements come and go many times a second: the sweep of everything is not for them.
@@ -325,8 +332,13 @@ def _send(task: str) -> None:
     """Ring for the worker; without a broker there is nobody to hear it, and the next sweep rings again."""
     try:
         app.send_task(task, expires=30, retry=False)
-    except (OSError, app.connection_for_write().connection_errors) as error:  # type: ignore[misc]
+    except _broker_away() as error:
         log.warning("broker away, worker not called: %s", error)
+
+
+def _broker_away() -> tuple[type[Exception], ...]:
+    """What sending raises then."""
+    return OSError, OperationalError, *app.connection_for_write().connection_errors
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

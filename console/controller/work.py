@@ -10,11 +10,18 @@ from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.controller.lease import fenced
-from console.jobs.actions.place import MOST_PLACED, PlaceWaiting
-from console.jobs.actions.reaping import OweAgain, expire_overdue, lose_expired_leases, take_back_unbegun
+from console.jobs.actions.place import PlaceWaiting
+from console.jobs.actions.reaping import (
+    OweAgain,
+    anything_due,
+    expire_overdue,
+    lose_expired_leases,
+    take_back_unbegun,
+)
 from console.jobs.actions.schedules import hand_in_due
 from console.jobs.learning import learn
-from console.jobs.queue import are_waiting
+from console.jobs.queue import BEGINNING, are_waiting
+from console.live.bells import ring_jobs
 from console.live.picture import picture
 
 #: Passes along the queue at once, so that the fence is asked in between.
@@ -27,8 +34,8 @@ class Queue:
     """Gives the jobs that wait what room there is."""
 
     def __init__(self) -> None:
-        #: From which place in the queue on to look for jobs that fit, behind many that do not.
-        self._further = 0
+        #: Where to look for jobs that fit, behind many that do not.
+        self._further = BEGINNING
         #: When those that wait were last told for what, on the monotonic clock.
         self._said_at = -math.inf
 
@@ -45,14 +52,18 @@ class Queue:
                 one = PlaceWaiting(self._further, says).run(SYSTEM)
             self._further = one.further
             placed += len(one.placed)
-            if len(one.placed) < MOST_PLACED:
+            if not one.more:
                 break
+        else:
+            ring_jobs()
         return placed
 
 
 def see_to_attempts(epoch: int, broker_back_at: datetime | None) -> None:
     """Send again what the broker may have lost, lose what is not heard of, end what is too late, take back what is
     not begun, and hand in what is due."""
+    if not anything_due(broker_back_at):
+        return
     with fenced(epoch):
         OweAgain(broker_back_at).run(SYSTEM)
         lose_expired_leases()

@@ -1,4 +1,4 @@
-"""Jobs with what they hold, read for a step and kept until its transaction ends.
+"""Jobs as steps look at them: to be placed, with what they hold, with what their messages say.
 
 Plain SQL: composing the query and making whole rows would take several times as long as answering it.
 """
@@ -20,6 +20,29 @@ from console.rows import key_in, key_out, places, read
 _OF_JOB = (
     "id", "task", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "placement_id",
 )  # fmt: skip
+
+#: What messages say, in the model's order, and what of it is JSON.
+_OF_MESSAGE = ("id", "task", "args", "kwargs", "template", "demand", "message", "state", "attempt")
+_SPOKEN = ("args", "kwargs", "demand", "message")
+
+
+def still_queued(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
+    """Those of the jobs that wait for a place and that nobody else is at, locked, in one order for everybody."""
+    if not keys:
+        return {}
+    locked = "" if connection.vendor == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    # By their keys alone: SQLite would rather walk the whole queue.
+    rows = read(
+        f"SELECT id, state, attempt FROM jobs_job WHERE id IN ({places(keys)}) ORDER BY id{locked}",
+        [key_in(key) for key in keys],
+    )
+    return {
+        key_out(key): Job.from_db(
+            DEFAULT_DB_ALIAS, ("id", "state", "attempt"), (key_out(key), state, attempt)
+        )
+        for key, state, attempt in rows
+        if state == Job.State.QUEUED
+    }
 
 
 def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
@@ -49,5 +72,31 @@ def rows_of(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
                 DEFAULT_DB_ALIAS, held, (placement_id, host_id, json.loads(demand), state)
             )
             job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host_id, host))
+        found[job.pk] = job
+    return found
+
+
+def jobs_to_send(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
+    """Those of the jobs that a host has, each with what its message says and the host's name. Nothing is locked."""
+    if not keys:
+        return {}
+    columns = ", ".join(
+        f"CAST(jobs_job.{name} AS text)" if name in _SPOKEN else f"jobs_job.{name}" for name in _OF_MESSAGE
+    )
+    rows = read(
+        f"SELECT {columns}, placement.id, host.id, host.name FROM jobs_job"
+        " JOIN placements_placement placement ON placement.id = jobs_job.placement_id"
+        " JOIN fleet_host host ON host.id = placement.host_id"
+        f" WHERE jobs_job.id IN ({places(keys)})",
+        [key_in(key) for key in keys],
+    )
+    found = {}
+    for key, task, args, kwargs, template, demand, message, state, attempt, placement, host, name in rows:
+        spoken = (
+            json.loads(args), json.loads(kwargs), template, json.loads(demand), message and json.loads(message),
+        )  # fmt: skip
+        job = Job.from_db(DEFAULT_DB_ALIAS, _OF_MESSAGE, (key_out(key), task, *spoken, state, attempt))
+        job.placement = Placement.from_db(DEFAULT_DB_ALIAS, ("id", "host_id"), (key_out(placement), host))
+        job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host, name))
         found[job.pk] = job
     return found

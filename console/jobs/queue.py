@@ -19,13 +19,17 @@ from django.db.models import Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from balancer_core.cluster import Snapshot
+from balancer_core.fairness import dominant_share
 from console.jobs.models import Job, Tenant
 from console.rows import key_out, moment_in, places, read
 
-#: Tenants that one look considers.
+#: Tenants that one look considers, and those whose turns are compared for it.
 MOST_TENANTS = 200
+MOST_NAMED = 10_000
 #: Tenants in one statement: what SQLite takes together has an end.
 _AT_ONCE = 100
+#: A job whose turn it is and that has waited so long gets a host kept free of others, until it has room there.
+PATIENCE_S = 60.0
 #: A host that has not begun what it was sent so long ago is sent nothing more.
 STUCK_S = 3.0
 #: One from which something was taken back while it began nothing else is asked again after so long.
@@ -37,7 +41,7 @@ _READY = "(not_before IS NULL OR not_before <= %s)"
 #: In the order of the index job_line, with its own expressions, or the whole queue would be sorted at every look.
 _LINE = f"""SELECT * FROM (
     SELECT id, tenant, task, policy, priority, CAST(demand AS text) AS demand, CAST(labels AS text) AS labels,
-        waiting_for <> '' AS waits
+        waiting_for <> '' AS waits, created_at < %s AS is_late
     FROM jobs_job WHERE state = 'queued' AND tenant = %s AND {_READY}
     ORDER BY priority DESC, (deadline IS NULL), deadline, created_at, id LIMIT %s OFFSET %s) AS first"""
 #: From one tenant to the next through the index, however many jobs each has.
@@ -62,7 +66,7 @@ _TAKEN = "SELECT 1 FROM jobs_job WHERE taken_at > %s LIMIT 1"
 class Waiting:
     """A job in the queue, as much of it as its turn asks for. Jobs of one shape find room together or not at all.
 
-    waits: it was said to it already what it waits for.
+    waits: it was said to it already what it waits for. is_late: whether it has waited longer than PATIENCE_S.
     """
 
     pk: uuid.UUID
@@ -74,6 +78,7 @@ class Waiting:
     labels: dict[str, str]
     shape: tuple[str, str, str]
     waits: bool
+    is_late: bool
 
 
 def ready(now: datetime) -> QuerySet[Job]:
@@ -81,35 +86,76 @@ def ready(now: datetime) -> QuerySet[Job]:
     return Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=Job.State.QUEUED).order_by()
 
 
-def line(now: datetime, most: int, further: int = 0) -> tuple[dict[str, list[Waiting]], int]:
-    """Of each tenant the first jobs in their order, about `most` in all; and as many from place `further` on, so that
-    many which fit nowhere do not for ever hide one that fits. Nothing is locked.
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Where to look beside the beginning, so that many which fit nowhere do not for ever hide one that fits: from this
+    place on in each tenant's own line, and among the tenants. 0: not yet beyond the beginning."""
 
-    Also says from where to look further the next time; 0 where the end was reached.
+    jobs: int = 0
+    tenants: int = 0
+
+
+BEGINNING = Further()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one look saw. jobs: of each tenant the first in their order. cut: tenants of which more may wait.
+    further: where the next look is to go on."""
+
+    jobs: dict[str, list[Waiting]]
+    cut: frozenset[str]
+    further: Further
+
+
+def whose_turn(
+    snapshot: Snapshot, holds: Mapping[str, Mapping[str, float]], further: int = 0
+) -> tuple[list[str], int]:
+    """Tenants in the queue whose jobs are to be looked at, also those whose jobs wait for their time; and from where on
+    to look the next time.
+
+    Of more than MOST_TENANTS half are those with the smallest weighted dominant shares, whose turn it is first, half
+    the next ones from place `further` behind these on. holds: as held() says it.
     """
-    tenants = [tenant for (tenant,) in read(_TENANTS, [MOST_TENANTS])]
-    each = max(most // max(len(tenants), 1), 1)
-    found = _first(tenants, now, each, 0)
-    start = max(further, each)
-    full = [tenant for tenant, jobs in found.items() if len(jobs) == each]
-    if further:
-        later = _first(full, now, each, start)
+    names = [tenant for (tenant,) in read(_TENANTS, [MOST_NAMED])]
+    if len(names) <= MOST_TENANTS:
+        return names, 0
+    total, shares = snapshot.capacity.sum(axis=0), dict.fromkeys(names, 0.0)
+    for name, tenant in terms(holds.keys() & shares.keys()).items():
+        shares[name] = dominant_share(vector(snapshot, holds[name]), total)[0] / tenant.weight
+    names.sort(key=shares.__getitem__)
+    first, rest = names[: MOST_TENANTS // 2], names[MOST_TENANTS // 2 :]
+    start = further % len(rest)
+    some = (rest[start:] + rest[:start])[: MOST_TENANTS - len(first)]
+    return first + some, start + len(some)
+
+
+def line(names: list[str], now: datetime, most: int, further: Further = BEGINNING) -> Line:
+    """Of each of these tenants the first jobs in their order, about `most` in all; and as many from `further` on.
+    Nothing is locked."""
+    each = max(most // max(len(names), 1), 1)
+    found = _first(names, now, each, 0)
+    start = max(further.jobs, each)
+    cut = [tenant for tenant, jobs in found.items() if len(jobs) == each]
+    if further.jobs:
+        later = _first(cut, now, each, start)
         for tenant, jobs in later.items():
             found[tenant] += jobs
-        full = [tenant for tenant, jobs in later.items() if len(jobs) == each]
-    return found, start + (each if further else 0) if full else 0
+        cut = [tenant for tenant, jobs in later.items() if len(jobs) == each]
+        start += each
+    return Line(found, frozenset(cut), Further(start if cut else 0, further.tenants))
 
 
 def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str, list[Waiting]]:
     """So many jobs of each tenant from place `start` on; of a tenant without any nothing."""
-    at = moment_in(now)
+    at, late = moment_in(now), moment_in(now - timedelta(seconds=PATIENCE_S))
     found: dict[str, list[Waiting]] = {}
     parsed: dict[str, Any] = {}
     for begin in range(0, len(tenants), _AT_ONCE):
         some = tenants[begin : begin + _AT_ONCE]
         statement = " UNION ALL ".join([_LINE] * len(some))
-        rows = read(statement, [value for tenant in some for value in (tenant, at, each, start)])
-        for pk, tenant, task, policy, priority, demand, labels, waits in rows:
+        rows = read(statement, [value for tenant in some for value in (late, tenant, at, each, start)])
+        for pk, tenant, task, policy, priority, demand, labels, waits, is_late in rows:
             for said in (demand, labels):
                 if said not in parsed:
                     parsed[said] = json.loads(said)
@@ -124,6 +170,7 @@ def _first(tenants: list[str], now: datetime, each: int, start: int) -> dict[str
                 parsed[labels],
                 shape,
                 bool(waits),
+                bool(is_late),
             )
             found.setdefault(tenant, []).append(job)
     return found

@@ -16,7 +16,7 @@ from django.utils import timezone
 from balancer_core.cluster import Snapshot
 from balancer_core.fairness import Turns, dominant_share
 from console.jobs.models import Job, Tenant
-from console.jobs.queue import Waiting, held, line, ready, stuck_hosts, terms, vector
+from console.jobs.queue import Waiting, held, line, ready, stuck_hosts, terms, vector, whose_turn
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def turn_of(job: Job, snapshot: Snapshot) -> dict[str, Any] | None:
 
 def next_up(snapshot: Snapshot, most: int) -> list[Job]:
     """The jobs that wait in the order of their turns, as it would be if each found room."""
-    jobs, _ = line(timezone.now(), most * 4)
     has = held()
+    jobs = line(whose_turn(snapshot, has)[0], timezone.now(), most * 4).jobs
     known = terms(jobs)
     turns = Turns(
         snapshot.capacity.sum(axis=0),

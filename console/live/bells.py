@@ -17,6 +17,9 @@ SHARDS = b"shards"  # a replica waits for its copy
 #: A bell makes every process look at the database: dearer than the placement it tells of.
 QUIET_S = 0.5
 _quiet_until = 0.0
+#: One bell stands for all that is to be said of jobs in so long: whoever hears it looks at once, and then again.
+JOBS_QUIET_S = 0.04
+_jobs_quiet_until = 0.0
 
 
 def ring_hosts() -> None:
@@ -43,7 +46,12 @@ def ring_services() -> None:
 
 
 def ring_jobs() -> None:
-    ring(BELLS, JOBS)
+    """A job waits for a place, or ended. Rings at most every JOBS_QUIET_S."""
+    global _jobs_quiet_until
+    now = time.monotonic()
+    if now >= _jobs_quiet_until:
+        _jobs_quiet_until = now + JOBS_QUIET_S
+        ring(BELLS, JOBS)
 
 
 def ring_owed() -> None:

@@ -1,7 +1,7 @@
 """A kept decision rule by rule: for each host it names, which rules let it pass, which one turned it away.
 
-Rules are asked in one order, and the first no ends it: what stands after it was not asked of that host, and is
-shown as that, never as passed.
+Rules are asked in one order, and the first no decides; the later ones are asked all the same of hosts that a
+decision lists. Where they were not, as in decisions of old, they are shown as that, never as passed.
 """
 
 from __future__ import annotations
@@ -65,28 +65,42 @@ def judged(document: Mapping[str, Any], asked: Mapping[str, Any] | None, most: i
     rejections = document.get("rejections", [])
     lost = {each["host"] for each in rejections if each["code"] == TAKEN}
     rows = [
-        Judged(each["host"], _ticks("", idle), "", "", each["host"] == document.get("host"))
+        Judged(each["host"], _ticks("", [], idle), "", "", each["host"] == document.get("host"))
         for each in document.get("candidates", [])
         if each["host"] not in lost
     ]
     rows += [
-        Judged(each["host"], _ticks(each["code"], idle), each["code"], each["reason"], False)
+        Judged(
+            each["host"], _ticks(each["code"], each.get("also"), idle), each["code"], each["reason"], False
+        )
         for each in rejections[:most]
     ]
     return rows
 
 
-def _ticks(code: str, idle: set[str]) -> list[tuple[str, Verdict, str]]:
-    """What each rule said of a host that was refused with this code, "" for one that was not."""
+def _ticks(code: str, also: list[Mapping[str, str]] | None, idle: set[str]) -> list[tuple[str, Verdict, str]]:
+    """What each rule said of a host that was refused with this code, "" for one that was not.
+
+    also: what later rules objected, None where they were not asked.
+    """
     names = list(FILTERS)
     refusing = next((name for name, rule in FILTERS.items() if code in rule.REASONS), None)
     if code and code != TAKEN and refusing is None:
         return [(name, "unknown", WORDS["unknown"]) for name in names]
+    later = {
+        name: objection["reason"]
+        for name, rule in FILTERS.items()
+        for objection in also or []
+        if objection["code"] in rule.REASONS
+    }
     found: list[tuple[str, Verdict, str]] = []
     ended = False
     for name in names:
+        if name in later:
+            found.append((name, "no", f"would have turned it away too: {later[name]}"))
+            continue
         verdict: Verdict = "yes"
-        if ended:
+        if ended and also is None:
             verdict = "unasked"
         elif name == refusing:
             verdict, ended = "no", True

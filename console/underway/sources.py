@@ -194,13 +194,13 @@ def broker() -> Iterable[Task]:
 
 
 def owed() -> Iterable[Task]:
-    """That messages to hosts' workers do not go out: their broker is away, or the worker that relays."""
+    """That messages to hosts' workers do not go out: their broker is away, or nobody relays."""
     since = timezone.now() - timedelta(seconds=OWED_S)
     # One that was put aside has its reason on its job's page.
     oldest = Outbox.objects.filter(sent_at=None, tries=0, created_at__lt=since).order_by("id").first()
     if oldest is not None:
         yield Task("owed", "lost", "Messages to workers do not go out", reverse("jobs") + "?state=placed",
-                   "their broker is away, or this installation's worker; jobs that have a host wait",
+                   "their broker is away, or no controller leads; jobs that have a host wait",
                    since=oldest.created_at, notice=True)  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from balancer_core._kernels import ELSEWHERE, MAX_TOP, Columns, reference
 from balancer_core.cluster import Cluster
 from balancer_core.decision import Terms
-from balancer_core.filters import FLAG_CODES, code, refusals
+from balancer_core.filters import FILTERS, FLAG_CODES, code, refusals
 from balancer_core.load import Load
 from balancer_core.placement import decide
 from balancer_core.question import Question
@@ -136,6 +136,23 @@ def test_terms_are_those_of_the_score(cluster: Cluster, load: Load) -> None:
     assert mode is not None
     snapshot.columns.terms(rows, question.demand, question.weights, mode, NOW, parts)
     assert terms_of(question, rows.tolist()) == [tuple(Terms(DIMENSIONS.names, each)) for each in parts]
+
+
+@given(clusters(), loads())
+def test_a_refused_host_is_told_every_rules_no(cluster: Cluster, load: Load) -> None:
+    """What each rule says by itself, the first one in front, each by its own sentence."""
+    snapshot = cluster.snapshot()
+    question = Question.put(snapshot, load, NOW)
+    for each in decide(snapshot, load, NOW).rejections:
+        row = snapshot.rows[each.host]
+        expected = []
+        for rule in FILTERS.values():
+            verdicts = rule.judge(question)
+            if verdicts is not None and (verdict := int(verdicts[row])):
+                said = tuple(rule.REASONS)[verdict - 1], rule.reason(question, row, verdict)
+                expected.append(said)
+        assert each.also is not None
+        assert [each[1:3], *each.also] == expected
 
 
 def test_equal_totals_keep_the_order_of_rows() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -98,15 +100,22 @@ def test_a_held_database_can_be_let_go(database: None) -> None:
     assert Event.objects.count() == 1
 
 
-def test_placements_ring_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many placements at once one rings; after the quiet time the next does."""
+@pytest.mark.parametrize(
+    ("ring", "bell", "quiet"),
+    [(bells.ring_placed, bells.ROOM, "_quiet_until"), (bells.ring_jobs, bells.JOBS, "_jobs_quiet_until")],
+)
+def test_what_happens_often_rings_seldom(
+    monkeypatch: pytest.MonkeyPatch, ring: Callable[[], None], bell: bytes, quiet: str
+) -> None:
+    """Of many placements, or ends of jobs, at once one rings; after the quiet time the next does."""
     rung: list[bytes] = []
     monkeypatch.setattr(bells, "ring", lambda channel, payload: rung.append(payload))
-    monkeypatch.setattr(bells, "_quiet_until", 0.0)
+    monkeypatch.setattr(bells, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr(bells, quiet, 0.0)
     for _ in range(5):
-        bells.ring_placed()
-    assert rung == [bells.ROOM]
-    monkeypatch.setattr(bells, "_quiet_until", 0.0)
-    bells.ring_placed()
+        ring()
+    assert rung == [bell]
+    monkeypatch.setattr(bells, quiet, 0.0)
+    ring()
 
-    assert rung == [bells.ROOM] * 2
+    assert rung == [bell] * 2

@@ -86,12 +86,14 @@ def test_controller_killed(product: Product, tree: Callable[..., int], tmp_path:
     assert flow.failed == []
 
 
-def test_worker_killed(product: Product) -> None:
-    """What the outbox owed while nobody relayed it is sent by the next worker, and every job runs once."""
-    pid = product.kill("worker")
+@pytest.mark.parametrize("role", ["controller", "worker"])
+def test_jobs_owed_while_a_process_is_gone(product: Product, role: str) -> None:
+    """What the outbox owed while nobody sent it is sent by the next leader, the worker is not asked, and every job runs
+    once."""
+    pid = product.kill(role)
     jobs = [product.submit("stack.add", number, 0) for number in range(12)]
     ended = [product.ended(job) for job in jobs]
-    product.until_restarted("worker", pid)
+    product.until_restarted(role, pid)
 
     assert [job["result"]["sum"] for job in ended] == list(range(12))
     assert {job["attempt"] for job in ended} == {1}

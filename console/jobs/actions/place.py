@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,11 @@ from console.actions import Action, Actor
 from console.events.models import Outbox
 from console.fleet.models import Host
 from console.jobs import queue
+from console.jobs.held import still_queued
 from console.jobs.models import Job
-from console.jobs.queue import Waiting
+from console.jobs.queue import BEGINNING, Further, Waiting
 from console.jobs.spec import load_of
-from console.live.bells import ring_owed, ring_placed
+from console.live.bells import ring_placed
 from console.live.picture import picture
 from console.placements import ledger
 from console.placements.actions.commit import decision_row, hosts_of, overtaken, placement_row
@@ -39,41 +40,43 @@ DISPATCH = "job.dispatch"
 
 #: In one transaction, so that nobody waits long for it.
 MOST_PLACED = 200
-#: Jobs looked at, and of those the different ones that the core is asked for.
+#: Jobs looked at, by a pass that says what they wait for and by one that only looks for room; and of those the
+#: different ones that the core is asked for.
 MOST_SEEN = 1000
+SEEN_QUICKLY = 200
 MOST_ASKED = 200
-#: A job whose turn it is and that has waited so long gets a host kept free of others, until it has room there.
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass came to. further: where the next one is to look beside the beginning, 0 where it need not."""
+    """What one pass came to. further: where the next one is to look beside the beginning. more: it ended before it
+    knew of all that had a turn; there may be room for others."""
 
     placed: list[Placement]
-    further: int
+    further: Further
+    more: bool
 
 
 @dataclass
 class PlaceWaiting(Action[Pass]):
-    """Give the jobs that wait hosts, reserve what they need there and owe their workers the messages.
+    """Give the jobs that wait hosts, reserve what they need there and owe their workers the messages; whoever places
+    sees to it that these are sent.
 
-    Who finds no room goes on waiting. further: from which place of each tenant's queue on to look beside its beginning.
-    says: whether to say to those for what they wait, which writes a row each.
+    Who finds no room goes on waiting. further: where to look beside the beginning. says: whether to say to those for
+    what they wait, which writes a row each.
     """
 
-    further: int = 0
+    further: Further = BEGINNING
     says: bool = True
 
     NAME = "job.place"
 
     def execute(self, actor: Actor) -> Pass:
-        now = timezone.now()
-        line, further = queue.line(now, MOST_SEEN, self.further)
-        one = _Pass(now, line)
+        one = _Pass(self.further, MOST_SEEN if self.says else min(MOST_SEEN, SEEN_QUICKLY))
         one.go()
         self._write(actor, one)
-        return Pass([placement for _, placement in one.placed], further if one.waits else 0)
+        further = one.further if one.waits else replace(one.further, jobs=0)
+        return Pass([placement for _, placement in one.placed], further, one.more)
 
     def _write(self, actor: Actor, one: _Pass) -> None:
         insert_all([each.decision for _, each in one.placed])
@@ -105,22 +108,25 @@ class PlaceWaiting(Action[Pass]):
             picture.reserve(placement.host.name, placement.demand)
         if result.placed:
             ring_placed()
-            ring_owed()
 
 
 class _Pass:
     """One walk along the queue. placed: jobs with their placements, not written yet. refused: decisions to keep, one
-    for each job that begins to wait. waits: by reason, the jobs that wait for it."""
+    for each job that begins to wait. waits: by reason, the jobs that wait for it. further, more: as of Pass."""
 
-    def __init__(self, now: Any, line: dict[str, list[Waiting]]) -> None:
-        self.now, self.line = now, line
+    def __init__(self, further: Further, seen: int) -> None:
+        self.now = timezone.now()
+        self.more = False
         self.placed: list[tuple[Job, Placement]] = []
         self.refused: list[Decision] = []
         self.waits: dict[str, list[uuid.UUID]] = defaultdict(list)
         self._draft = Draft(picture.view()[0], time.monotonic())
         self._holds = queue.held()
-        self._terms = queue.terms(line)
-        self._stuck = queue.stuck_hosts(now)
+        names, behind = queue.whose_turn(self._draft.base, self._holds, further.tenants)
+        line = queue.line(names, self.now, seen, replace(further, tenants=behind))
+        self.line, self._cut, self.further = line.jobs, line.cut, line.further
+        self._terms = queue.terms(self.line)
+        self._stuck = queue.stuck_hosts(self.now)
         self._kept: tuple[str, str] | None = None
         self._hopeless: dict[Any, str] = {}
         self._refused_of: set[str] = set()
@@ -137,9 +143,14 @@ class _Pass:
             {tenant: each.weight for tenant, each in self._terms.items()},
         )
         next_of = {tenant: self._hopeful(jobs) for tenant, jobs in self.line.items()}
+        placed: Counter[str] = Counter()
         while self._goes_on() and (turn := turns.call()) is not None:
             job = next(next_of[turn[0]], None)
             if job is None:
+                # All that was seen of it found room, and more waits: it would still be its turn.
+                self.more = turn[0] in self._cut and placed[turn[0]] == len(self.line[turn[0]])
+                if self.more:
+                    break
                 turns.leave(turn[0])
                 continue
             terms = self._terms[job.tenant]
@@ -149,14 +160,16 @@ class _Pass:
                 else:
                     self.waits[over].append(job.pk)
             elif self._place(job):
+                placed[job.tenant] += 1
                 turns.placed(job.tenant, queue.vector(snapshot, job.demand))
         # What nobody else waits for may be had beyond one's quota.
         for job, over in self._bursting:
             others = self._refused_of - {job.tenant}
-            if others or not self._goes_on():
+            if others or self.more or not self._goes_on():
                 self.waits[f"{over} It may hold more while nobody else waits."].append(job.pk)
             else:
                 self._place(job)
+        self.more |= len(self._decided) >= MOST_PLACED
         self._reserve()
 
     def _hopeful(self, jobs: list[Waiting]) -> Iterator[Waiting]:
@@ -196,10 +209,7 @@ class _Pass:
     def _reserve(self) -> None:
         """Carry out what was decided. The jobs are locked together, then the hosts, as everybody does who touches
         several. A job that somebody else has just placed, or ended, is his."""
-        keys = [job.pk for job, _, _ in self._decided]
-        # By their keys alone: SQLite would rather walk the whole queue.
-        rows = Job.objects.select_for_update(skip_locked=True).filter(pk__in=keys).order_by("pk")
-        jobs = {job.pk: job for job in rows.only("state", "attempt") if job.state == Job.State.QUEUED}
+        jobs = still_queued([job.pk for job, _, _ in self._decided])
         hosts = hosts_of([decided for _, _, decided in self._decided])
         onto: dict[str, list[tuple[Waiting, Load, CoreDecision]]] = defaultdict(list)
         for each in self._decided:
@@ -237,16 +247,14 @@ class _Pass:
             why += f" {self._kept[0]} is kept free for {self._kept[1]}."
         self._hopeless[job.shape] = why
         self._wait(job, why)
-        if self._kept is None:
-            created = Job.objects.values_list("created_at", flat=True).get(pk=job.pk)
-            if (waited_s := (self.now - created).total_seconds()) > PATIENCE_S:
-                self._keep_free(job, question, waited_s)
+        if self._kept is None and job.is_late:
+            self._keep_free(job, question)
 
     def _wait(self, job: Waiting, why: str) -> None:
         self.waits[why].append(job.pk)
         self._refused_of.add(job.tenant)
 
-    def _keep_free(self, job: Waiting, question: Question, waited_s: float) -> None:
+    def _keep_free(self, job: Waiting, question: Question) -> None:
         """Let nothing new go to the host that lacks least for this job, of those that could ever take it."""
         snapshot = question.snapshot
         could = (FLAG_CODES[snapshot.flags] == 0) & (snapshot.capacity >= question.demand).all(axis=1)
@@ -258,9 +266,11 @@ class _Pass:
         free = (snapshot.capacity - snapshot.reserved)[:, question.demand > 0]
         share = (free / question.demand[question.demand > 0]).min(axis=1)
         row = int(np.where(could, share, -np.inf).argmax())
+        waited = self.now - Job.objects.values_list("created_at", flat=True).get(pk=job.pk)
+        minutes = waited.total_seconds() // 60
         self._kept = (
             snapshot.names[row],
-            f"{job.task} {str(job.pk)[:8]}, which has waited {waited_s // 60:.0f} min",
+            f"{job.task} {str(job.pk)[:8]}, which has waited {minutes:.0f} min",
         )
         # From here on other answers hold, one host fewer.
         self._hopeless.clear()

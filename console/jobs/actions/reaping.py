@@ -21,6 +21,7 @@ from console.jobs.spec import load_of
 from console.live.bells import ring_jobs, ring_owed
 from console.live.picture import picture
 from console.placements.actions.release import announce_release
+from console.rows import moment_in, read
 
 #: A message that no worker has claimed for this long is sent again; the claim decides which one counts.
 RESEND_S = 20.0
@@ -28,6 +29,22 @@ RESEND_S = 20.0
 MOST_EXPIRED = 200
 #: Attempts that one sweep looks for another host for.
 MOST_TAKEN_BACK = 50
+
+#: One question for all that follows and for schedules: nearly always nothing is due, and composing theirs takes longer.
+_DUE = """SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs_job WHERE state = 'running' AND lease_until < %s)
+    OR EXISTS (SELECT 1 FROM jobs_job WHERE state = 'dispatched' AND dispatched_at < %s)
+    OR EXISTS (SELECT 1 FROM jobs_job
+        WHERE deadline < %s AND state NOT IN ('succeeded', 'failed', 'cancelled'))
+    OR EXISTS (SELECT 1 FROM jobs_schedule WHERE NOT paused AND next_at <= %s)"""
+
+
+def anything_due(broker_back_at: datetime | None) -> bool:
+    """Whether an attempt, a deadline or a schedule may have to be seen to. broker_back_at: as of OweAgain."""
+    now = timezone.now()
+    unbegun = now - timedelta(seconds=STUCK_S)
+    if broker_back_at is not None:
+        unbegun = max(unbegun, broker_back_at)
+    return bool(read(_DUE, [moment_in(at) for at in (now, unbegun, now, now)]))
 
 
 def lose_expired_leases() -> int:

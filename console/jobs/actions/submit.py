@@ -16,7 +16,7 @@ from console.jobs import queue
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.models import Job, Need
 from console.jobs.spec import Spec
-from console.live.bells import ring_jobs
+from console.live.bells import ring_jobs, ring_owed
 from console.live.picture import picture
 from console.rows import insert_all
 from console.together import Together
@@ -39,12 +39,11 @@ class Submit(Spec, Action[Job]):
         try:
             # What belongs to a caller's transaction can't join others.
             alone = connection.in_atomic_block
-            job = _raised(_keep([(actor, self)])[0]) if alone else _arriving.do((actor, self))
+            return _raised(_keep([(actor, self)])[0]) if alone else _arriving.do((actor, self))
         except IntegrityError:
             if earlier := self._earlier():
                 return earlier
             raise
-        return Job.objects.select_related("placement__host").get(pk=job.pk)
 
     def execute(self, actor: Actor) -> Job:
         (job,) = hand_in([self])
@@ -82,9 +81,8 @@ class _SubmitEach(Action[list[Job | Exception]]):
 
 def _keep(asked: Sequence[tuple[Actor, Submit]]) -> list[Job | Exception]:
     jobs = _SubmitEach(asked).run(SYSTEM)
-    if kept := sum(isinstance(job, Job) for job in jobs):
-        place_if_alone(kept)
-    return jobs
+    placed = {job.pk: job for job in placed_if_alone([job for job in jobs if isinstance(job, Job)])}
+    return [placed[job.pk] if isinstance(job, Job) else job for job in jobs]
 
 
 def _raised(kept: Job | Exception) -> Job:
@@ -114,8 +112,7 @@ class SubmitMany(Action[list[Job]]):
             jobs = super().run(actor)
         except IntegrityError:
             raise Conflict("key-reused", "one of these jobs was handed in before") from None
-        place_if_alone(len(jobs))
-        return list(Job.objects.select_related("placement__host").filter(pk__in=[job.pk for job in jobs]))
+        return placed_if_alone(jobs)
 
     def execute(self, actor: Actor) -> list[Job]:
         if not 1 <= len(self.specs) <= MOST_AT_ONCE:
@@ -183,12 +180,23 @@ def _blocks(needed: uuid.UUID, mine: set[uuid.UUID | None], states: dict[uuid.UU
     return states[needed] != Job.State.SUCCEEDED
 
 
-def place_if_alone(count: int) -> None:
-    """Place what was just handed in, so many jobs; where others wait it is the controller's to say whose turn it is."""
-    if queue.are_waiting(timezone.now(), count + 1):
+def placed_if_alone(jobs: list[Job]) -> list[Job]:
+    """What was just handed in, placed where that can be; where others wait it is the controller's to say whose turn it
+    is, and the jobs are as they were made."""
+    if not jobs:
+        return []
+    if queue.are_waiting(timezone.now(), len(jobs) + 1):
         ring_jobs()
-        return
+        return jobs
     one = PlaceWaiting().run(SYSTEM)
-    if len(one.placed) < count and picture.ahead:
+    placed = len(one.placed)
+    if placed < len(jobs) and picture.ahead:
         picture.load()
-        PlaceWaiting().run(SYSTEM)
+        one = PlaceWaiting().run(SYSTEM)
+        placed += len(one.placed)
+    if placed:
+        ring_owed()
+    if one.more:
+        ring_jobs()
+    found = Job.objects.select_related("placement__host").in_bulk([job.pk for job in jobs])
+    return [found[job.pk] for job in jobs]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
 from balancer_core.decision import Decision as CoreDecision
 from balancer_core.decision import Rejection
@@ -17,7 +17,11 @@ from console.placements import ledger
 from console.placements.asked import asked_of
 from console.placements.models import Decision, Placement
 from console.placements.proposals import propose
-from console.rows import insert
+from console.rows import insert, places, read
+
+# Plain SQL: composing the query would take longer than answering it.
+_HOSTS = "SELECT id, name, address FROM fleet_host WHERE name IN ({})"
+_OF_HOST = ("id", "name", "address")
 
 
 class FitsNowhere(Exception):
@@ -94,9 +98,11 @@ def overtaken(decided: CoreDecision) -> CoreDecision:
 def hosts_of(decisions: list[CoreDecision]) -> Mapping[str, Host]:
     """By name, what placements need of the hosts that these decisions could be carried out on; each host's
     lines are kept for this transaction."""
-    named = {host for each in decisions for host in each.ranking}
-    found = Host.objects.only("id", "name", "address").filter(name__in=named)
-    hosts = {host.name: host for host in found}
+    named = sorted({host for each in decisions for host in each.ranking})
+    if not named:
+        return {}
+    rows = read(_HOSTS.format(places(named)), named)
+    hosts = {row[1]: Host.from_db(DEFAULT_DB_ALIAS, _OF_HOST, row) for row in rows}
     ledger.lock(host.pk for host in hosts.values())
     return hosts
 
@@ -138,8 +144,6 @@ def placement_row(decision: Decision, load: Load, host: Host, request_key: str |
 
 
 def _host(name: str | None) -> Host | None:
-    """What a placement needs of its host. Plain SQL: composing the query would take longer than answering it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, address FROM fleet_host WHERE name = %s", [name])
-        found = cursor.fetchone()
-    return Host(id=found[0], name=name, address=found[1]) if found else None
+    """What a placement needs of its host."""
+    found = read(_HOSTS.format("%s"), [name])
+    return Host.from_db(DEFAULT_DB_ALIAS, _OF_HOST, found[0]) if found else None

@@ -90,8 +90,7 @@ def release_all(placements: Sequence[Placement]) -> list[Placement]:
         for resource, amount in each.demand.items():
             given[each.host_id][resource] += amount
     ledger.lock(given)
-    for host, amounts in sorted(given.items()):
-        ledger.release(host, amounts)
+    ledger.release(given)
     return released
 
 

@@ -98,7 +98,7 @@ class MeasureShard(Action[Shard]):
             if more and not ledger.reserve(placement.host_id, more):
                 short.append(placement.host.name)
                 continue
-            ledger.release(placement.host_id, less)
+            ledger.release({placement.host_id: less})
             placement.demand = wanted
             placement.save(update_fields=["demand"])
             self._changed += [

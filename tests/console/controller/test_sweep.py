@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from typing import Any
 
 import pytest
@@ -9,11 +11,13 @@ from django.utils import timezone
 
 from console.actions import SYSTEM
 from console.controller import run
-from console.controller.lease import Candidate, Fenced
+from console.controller.lease import Candidate, Fenced, fenced
+from console.events.models import Outbox
 from console.fleet.models import Host
 from console.jobs.actions import place
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
+from console.live import bells
 from console.live.picture import picture
 from console.storage.actions.pools import PutPool
 from console.storage.actions.shards import CreateShard
@@ -76,7 +80,7 @@ def test_a_step_that_fails_does_not_stop_the_sweep(
     def fail(epoch: int) -> int:
         raise KeyError("port")
 
-    monkeypatch.setattr(run, "advance_replicas", fail)
+    monkeypatch.setattr(run, "sweep_shards", fail)
     job = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
     Job.objects.update(deadline=timezone.now())
 
@@ -100,6 +104,33 @@ def test_pools_are_looked_at_and_disks_sampled(controller: run.Controller, clust
     assert DiskSeen.objects.get().samples[0][1] == 5.0
     with pytest.raises(Fenced):
         controller._look_at_pools(0)
+
+
+async def test_one_bell_of_jobs_stands_for_those_that_follow_it() -> None:
+    """They are not rung for a while: the queue is looked at once, and then again."""
+    controller = run.Controller()
+    controller._hear(bells.JOBS)
+    assert controller._room.is_set()
+    controller._room.clear()
+
+    async with asyncio.timeout(10):
+        await controller._room.wait()
+
+
+def test_a_deposed_leader_marks_no_message_as_sent(controller: run.Controller, cluster: Any) -> None:
+    """What it sent may come twice: who leads now sends it again, and marks it."""
+    cluster.add("web-1")
+    job = Submit("demo.add", demand={"cpu": 1.0}).run(SYSTEM)
+
+    with pytest.raises(Fenced):
+        run.relay_outbox(functools.partial(fenced, 0))
+    assert (Job.objects.get(pk=job.pk).state, Outbox.objects.filter(sent_at=None).count()) == ("placed", 1)
+
+    assert run.relay_outbox(functools.partial(fenced, 1)) == 1
+    assert (Job.objects.get(pk=job.pk).state, Outbox.objects.filter(sent_at=None).count()) == (
+        "dispatched",
+        0,
+    )
 
 
 def test_a_deposed_leader_sweeps_nothing(controller: run.Controller, cluster: Any) -> None:

@@ -28,8 +28,8 @@ from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import RESEND_S, Expire, OweAgain, expire_overdue, lose_expired_leases
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
+from console.jobs.outbox import relay_outbox
 from console.jobs.retries import MOST_LOSSES
-from console.jobs.tasks import relay_outbox
 from console.live.picture import picture
 from console.placements import ledger
 
@@ -357,28 +357,6 @@ def test_an_applications_own_message_goes_with_its_job(host: Any) -> None:
     assert Retry(job.pk).run(SYSTEM).message == message
 
 
-def test_who_asks_while_messages_are_sent_is_not_forgotten(
-    host: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What comes to be owed after the last look of a relay that still runs is sent by that relay."""
-    from console.jobs import tasks
-
-    submit()
-    looked, send = [], tasks._send_owed
-
-    def owe_more() -> int:
-        sent = send()
-        if not looked:
-            submit(priority=1)
-            assert relay_outbox() == 0  # this process relays already
-        looked.append(sent)
-        return sent
-
-    monkeypatch.setattr(tasks, "_send_owed", owe_more)
-    assert relay_outbox() == 2
-    assert looked == [1, 1]
-
-
 def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(
     host: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,13 +366,13 @@ def test_a_crash_between_sending_and_marking_sends_twice_and_harms_nothing(
     class Killed(BaseException):
         pass
 
-    from console.jobs import tasks
+    from console.jobs import outbox
 
     def die(*_: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "mark_dispatched", die)
+        patch.setattr(outbox, "mark_dispatched", die)
         with pytest.raises(Killed):
             relay_outbox()
     assert (state(job), Outbox.objects.filter(sent_at=None).count()) == ("placed", 1)

@@ -20,6 +20,7 @@ from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.reaping import expire_overdue, lose_expired_leases, take_back_unbegun
 from console.jobs.actions.submit import Submit
 from console.jobs.models import Job
+from console.live.picture import picture
 from console.placements import ledger
 
 MANY = 20_000
@@ -82,17 +83,18 @@ def walks_all(said: str) -> bool:
 def test_whose_turn_it_is_is_read_along_the_index(backlog: Any) -> None:
     """At the beginning and further on, for all tenants in few questions, in the order of the whole queue."""
     with asked() as statements:
-        first, further = queue.line(timezone.now(), 100)
-        later, _ = queue.line(timezone.now(), 100, 1000)
+        names, _ = queue.whose_turn(picture.view()[0], {})
+        first = queue.line(names, timezone.now(), 100)
+        later = queue.line(names, timezone.now(), 100, queue.Further(1000)).jobs
 
     assert len(statements) <= 5
     for sql, params in statements:
         assert "job_line" in plan(sql, params)
         assert not walks_all(plan(sql, params))
-    assert further == 25
+    assert first.further.jobs == 25
     own = queue.ready(timezone.now()).filter(tenant="tenant-1")
     ordered = list(own.order_by("-priority", "deadline", "created_at", "pk").exclude(deadline=None))[:25]
-    assert [job.pk for job in ordered] == [job.pk for job in first["tenant-1"]]
+    assert [job.pk for job in ordered] == [job.pk for job in first.jobs["tenant-1"]]
     assert [50] * TENANTS == [len(later[tenant]) for tenant in sorted(later)]
 
 
@@ -160,3 +162,29 @@ def test_many_tenants_are_looked_at_in_few_questions(cluster: Any) -> None:
     assert len(statements) <= 25
     assert len(one.placed) == 200
     assert names == sorted(Job.objects.filter(state="placed").values_list("tenant", flat=True))
+
+
+def test_of_many_tenants_those_are_looked_at_whose_turn_it_is(cluster: Any) -> None:
+    """However they are called; and some of the others each time, so that many whose jobs fit nowhere hide nobody."""
+    cluster.add("web-1", cpu=1000.0)
+    many = [f"a-{number:03}" for number in range(queue.MOST_TENANTS + 50)]
+    Job.objects.bulk_create(
+        Job(task="demo.add", demand={"cpu": 1.0}, tenant=name) for name in many for _ in "1234"
+    )
+    placed = Job.objects.filter(state="placed")
+
+    PlaceWaiting().run(SYSTEM)
+    assert placed.count() == queue.MOST_TENANTS
+    without = set(many) - set(placed.values_list("tenant", flat=True))
+    PlaceWaiting().run(SYSTEM)
+    assert without <= set(placed.values_list("tenant", flat=True))
+
+    Job.objects.filter(state="queued").update(demand={"cpu": 5000.0})
+    last = Submit("demo.add", demand={"cpu": 1.0}, tenant="z").run(SYSTEM)
+    snapshot, holds = picture.view()[0], {"z": {"cpu": 900.0}}  # more than anybody else: its turn comes last
+    names, further = queue.whose_turn(snapshot, holds)
+    assert "z" not in names
+    assert "z" in queue.whose_turn(snapshot, holds, further)[0]
+    one = PlaceWaiting().run(SYSTEM)
+    PlaceWaiting(one.further).run(SYSTEM)
+    assert "placed" == Job.objects.get(pk=last.pk).state

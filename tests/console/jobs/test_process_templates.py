@@ -21,7 +21,7 @@ from console.jobs.actions.schedules import PutSchedule
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.templates import PutTemplate, RemoveTemplate
 from console.jobs.models import Job, ProcessTemplate
-from console.jobs.tasks import relay_outbox
+from console.jobs.outbox import relay_outbox
 
 HOST = agent("web-1")
 DUMP = {

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from console.actions import SYSTEM, Invalid
+from console.jobs import queue
 from console.jobs.actions import place
 from console.jobs.actions.attempt import Claim, Finish, mark_dispatched
 from console.jobs.actions.ending import Cancel
@@ -125,7 +126,7 @@ def test_a_tenants_own_jobs_go_by_priority_then_deadline_then_age(cluster: Any) 
     jobs = {each.labels["n"]: each for each in SubmitMany(shuffled).run(SYSTEM)}
 
     assert [jobs[str(n)].pk for n in range(5)] == [
-        job.pk for job in place.queue.line(timezone.now(), 10)[0]["default"]
+        job.pk for job in place.queue.line(["default"], timezone.now(), 10).jobs["default"]
     ]
     assert "4 of default's own jobs go first" in turn_of(jobs["4"], picture.view()[0])["sentence"]  # type: ignore[index]
 
@@ -166,7 +167,7 @@ def test_a_large_job_is_not_starved_by_small_ones(cluster: Any) -> None:
     busy = SubmitMany([spec(2.0) for _ in range(4)]).run(SYSTEM)
     large = Submit("demo.add", demand={"cpu": 8.0}).run(SYSTEM)
     Job.objects.filter(pk=large.pk).update(
-        created_at=timezone.now() - timedelta(seconds=place.PATIENCE_S + 60)
+        created_at=timezone.now() - timedelta(seconds=queue.PATIENCE_S + 60)
     )
     small = [Submit("demo.add", demand={"cpu": 2.0}).run(SYSTEM) for _ in range(3)]
     for job in busy:

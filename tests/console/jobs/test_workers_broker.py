@@ -21,7 +21,7 @@ from console.jobs import broker as brokers
 from console.jobs.actions.submit import Submit
 from console.jobs.broker import Message, WorkersBroker, workers_url
 from console.jobs.models import Job
-from console.jobs.tasks import relay_outbox
+from console.jobs.outbox import relay_outbox
 from console.underway.sources import OWED_S, owed
 from tests.with_servers import RabbitMQ, rabbitmq
 

@@ -81,7 +81,7 @@ def test_nothing_is_read_where_nothing_changed(intent: Intent) -> None:
         lambda: b().save(update_fields=["labels"]),
         lambda: b().save(),
         lambda: ledger.reserve(b().pk, {"cpu": 1.0}),
-        lambda: ledger.release(b().pk, {"cpu": 1.0}),
+        lambda: ledger.release({b().pk: {"cpu": 1.0}}),
         lambda: write_capacity(b(), {"cpu": 3.0}),
         lambda: write_capacity(b(), {}),
     ],

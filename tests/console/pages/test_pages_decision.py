@@ -50,8 +50,29 @@ def candidate(host: str, **costs: float) -> dict[str, Any]:
     return {"host": host, "total": sum(costs.values()), "margin": 0.0, "terms": terms}
 
 
-def test_a_rule_after_the_first_no_was_not_asked() -> None:
-    """Ticks before the first no, a cross at it, and after it neither; rules without a question are neither too."""
+def test_what_later_rules_object_is_a_cross_as_well() -> None:
+    """The first no is the reason; the later ones say what would have stood in the way too."""
+    document = {
+        "rejections": [
+            {
+                "host": "b",
+                "code": "cordoned",
+                "reason": "It is cordoned.",
+                "also": [{"code": "no_room", "reason": "cpu: 4 asked, 2 free of 8."}],
+            }
+        ]
+    }
+    (row,) = judged(document, None, 10)
+    ticks = {rule: (verdict, words) for rule, verdict, words in row.ticks}
+    assert (row.code, row.reason) == ("cordoned", "It is cordoned.")
+    assert ticks["healthy"][0] == "yes"
+    assert ticks["schedulable"] == ("no", "turned it away")
+    assert ticks["fits"] == ("no", "would have turned it away too: cpu: 4 asked, 2 free of 8.")
+    assert {verdict for verdict, _ in ticks.values()} == {"yes", "no", "idle"}
+
+
+def test_a_rule_that_was_not_asked_after_the_first_no_claims_nothing() -> None:
+    """Of decisions of old: ticks before the first no, a cross at it, and after it neither."""
     document = {
         "host": "a",
         "candidates": [candidate("a", cpu=1.0)],

@@ -52,7 +52,7 @@ def gather(host: str, count: int = 8) -> None:
     """Have so many of the shards lie on this host."""
     target = Host.objects.get(name=host)
     for placement in Placement.objects.filter(name__startswith="s").order_by("name")[:count]:
-        ledger.release(placement.host_id, placement.demand)
+        ledger.release({placement.host_id: placement.demand})
         assert ledger.reserve(target.pk, placement.demand)
         Placement.objects.filter(pk=placement.pk).update(host=target)
 

@@ -89,7 +89,7 @@ def test_shards_leave_what_is_above_the_high_watermark(zones: Any) -> None:
         create(f"t{number}", GIB, replicas=1)
     crowded = Placement.objects.filter(name__startswith="s").values_list("host_id", flat=True)[0]
     for placement in Placement.objects.filter(name__startswith="s"):
-        ledger.release(placement.host_id, placement.demand)
+        ledger.release({placement.host_id: placement.demand})
         ledger.reserve(crowded, placement.demand)
     Placement.objects.filter(name__startswith="s").update(host_id=crowded)
     Replica.objects.update(state="ready")

@@ -1,17 +1,21 @@
-"""The outbox relay: from rows of the database to messages in the queues of the chosen hosts, and commands to agents."""
+"""The outbox's messages of jobs: from rows of the database into the queues of the chosen hosts, or to their agents.
+
+The leading controller sends them, in its own process, as soon as a bell says that some are owed, and looks every second
+anyway.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import random
-import threading
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-from celery import shared_task
-from django.db import transaction
-from django.db.models import Q
+from django.db.transaction import on_commit
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -24,13 +28,14 @@ from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
 from console.jobs.broker import Message, workers_broker
+from console.jobs.held import jobs_to_send
 from console.jobs.messages import message_of
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
 from console.jobs.runs import give_all, run_of
 from console.live.bells import ring_commands
 from console.pages.lists import uuid_of
-from console.rows import change
+from console.rows import change, moment_in, read
 from console.turns import writing
 
 log = logging.getLogger(__name__)
@@ -42,52 +47,46 @@ ASIDE_S = 5.0
 #: Batches of one call, so that it ends.
 MOST_BATCHES = 10
 
-_relaying = threading.Lock()
-#: Somebody asked since the relay of this process last began to look.
-_asked = threading.Event()
+# Plain SQL: it is asked after every placement.
+_OWED = """SELECT id, topic, CAST(payload AS text), tries FROM events_outbox
+    WHERE sent_at IS NULL AND topic IN (%s, %s) AND (not_before IS NULL OR not_before <= %s) ORDER BY id LIMIT %s"""
+
+Transaction = Callable[[], AbstractContextManager[None]]
 
 
-@shared_task(name="steelyard.relay_outbox", expires=30)
-def relay_outbox() -> int:
-    """Send what is owed, oldest first, and mark it sent.
+def relay_outbox(transaction: Transaction = writing) -> int:
+    """Send what is owed, oldest first, and mark it sent. Returns how many were sent.
 
     Two relays at once, or a crash between sending and marking, send a message twice; the worker's claim makes that
-    harmless. In one process one relays, and looks again where it was asked meanwhile. Returns how many were sent.
+    harmless. transaction: in which it is marked; the leader's is fenced. Raises OperationalError where the workers'
+    broker is away: then none of theirs is marked.
     """
     sent = 0
-    _asked.set()
-    while _asked.is_set() and _relaying.acquire(blocking=False):
-        try:
-            _asked.clear()
-            sent += _send_owed()
-        finally:
-            _relaying.release()
-    return sent
-
-
-def _send_owed() -> int:
-    sent = 0
     for _ in range(MOST_BATCHES):
-        owed = Outbox.objects.filter(sent_at=None, topic__in=(DISPATCH, STOP))
-        due = owed.filter(Q(not_before=None) | Q(not_before__lte=timezone.now())).order_by("id")
-        rows = list(due[:BATCH])
-        sent += _relay(rows)
+        rows = _owed()
+        sent += _relay(rows, transaction)
         if len(rows) < BATCH:
             break
     return sent
 
 
-def _relay(rows: list[Outbox]) -> int:
-    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside. Raises
-    OperationalError where the workers' broker is away: then none of theirs is marked."""
-    jobs = Job.objects.select_related("placement__host").in_bulk(_jobs_of(rows))
+def _owed() -> list[Outbox]:
+    rows = read(_OWED, [DISPATCH, STOP, moment_in(timezone.now()), BATCH])
+    return [
+        Outbox(id=key, topic=topic, payload=json.loads(said), tries=tries) for key, topic, said, tries in rows
+    ]
+
+
+def _relay(rows: list[Outbox], transaction: Transaction) -> int:
+    """Send these messages, then mark them; how many were sent. One that can't be sent is put aside."""
+    jobs = jobs_to_send(_jobs_of(rows))
     runs = {row.pk: job for row in rows if (job := jobs.get(_job_of(row))) is not None and job.template}
     # Agents first: they need no broker.
-    told = _tell_agents([(row, runs[row.pk]) for row in rows if row.pk in runs])
-    return told + _send([row for row in rows if row.pk not in runs], jobs)
+    told = _tell_agents([(row, runs[row.pk]) for row in rows if row.pk in runs], transaction)
+    return told + _send([row for row in rows if row.pk not in runs], jobs, transaction)
 
 
-def _tell_agents(owed: list[tuple[Outbox, Job]]) -> int:
+def _tell_agents(owed: list[tuple[Outbox, Job]], transaction: Transaction) -> int:
     """Owe their hosts' agents the runs that are processes, and the ends of such."""
     if not owed:
         return 0
@@ -106,13 +105,13 @@ def _tell_agents(owed: list[tuple[Outbox, Job]]) -> int:
                 sent.append(row)
         except (Unknown, WrongTemplate) as error:
             aside.append(_put_aside(row, error))
-    with writing():
+    with transaction():
         if give_all(told):
-            transaction.on_commit(ring_commands)
+            on_commit(ring_commands)
         return _mark([row for row, _ in owed], sent, aside)
 
 
-def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job]) -> int:
+def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job], transaction: Transaction) -> int:
     """Put messages into the queues of hosts' workers, and tell these to stop."""
     if not rows:
         return 0
@@ -135,7 +134,7 @@ def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job]) -> int:
     refused = broker.put([message for _, message in owed])
     aside += [_put_aside(owed[place][0], error) for place, error in refused.items()]
     sent = [row for place, (row, _) in enumerate(owed) if place not in refused]
-    with writing():
+    with transaction():
         return _mark(rows, sent, aside)
 
 
