@@ -34,7 +34,8 @@ URL = "/api/v1/process-templates/"
 
 @pytest.fixture
 def dump(cluster: Any) -> ProcessTemplate:
-    """A template, and a host to run it on."""
+    """A template, a host to run it on, and empty queues on the broker."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
     cluster.add("web-1")
     return PutTemplate("db_dump", DUMP, {"cpu": 0.5}).run(SYSTEM)
 
