@@ -1,4 +1,4 @@
-"""The agent put together: identity, sampler, link, commands, workers' socket, mover."""
+"""The agent put together: identity, sampler, link, commands, workers' socket, movers, runs of processes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from agents.identity import DataDirectory, Identity, new_credential
 from agents.link import Link
 from agents.mover import TreeMover
 from agents.movers import Movers, NoMover
+from agents.processes import Processes
 from agents.runner import Runner
 from agents.sampler import Sampler
 from agents.shards import ShardRoot
@@ -115,7 +116,12 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         group_is_host=identity.cgroup is not None,
     )
     movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover()})
-    desk = CommandDesk(movers.verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
+    link: Link
+    processes = Processes(
+        directory.runs, directory.allowed, lambda *which, **said: link.ask(*which, **said), group
+    )
+    verbs = {**movers.verbs, **processes.verbs}
+    desk = CommandDesk(verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
     membership = Membership(directory, identity, token, version)
     link = Link(
         identity.url,
@@ -128,9 +134,11 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         clock=time.monotonic,
         interval_s=identity.interval_s,
     )
+    processes.adopt()
     try:
         async with Runner(directory.worker_socket, link.ask).listen():
             await link.run()
     finally:
         movers.close()
         await asyncio.shield(desk.close())
+        await asyncio.shield(processes.close())

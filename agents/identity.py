@@ -58,6 +58,15 @@ class DataDirectory:
     def worker_socket(self) -> Path:
         return self.path / "worker.sock"
 
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def allowed(self) -> Path:
+        """The templates of processes that may run here; written by whoever administers the host."""
+        return Path(os.environ.get("STEELYARD_AGENT_TEMPLATES") or self.path / "templates")
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory: two agents with one identity would push each other off the control plane."""

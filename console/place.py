@@ -43,7 +43,7 @@ class Place:
 
     @property
     def broker_url(self) -> Path:
-        """REDIS_URL of the embedded broker while it runs; it carries the password."""
+        """URL of the hosts' workers' broker while the product runs; it carries the password."""
         return self.run / "broker-url"
 
     @property

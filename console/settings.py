@@ -18,6 +18,8 @@ STEELYARD_OIDC_ISSUER  URL of an OpenID provider (none unless set); with it go S
                     beside openid and profile
 DATABASE_URL        PostgreSQL instead of SQLite
 REDIS_URL           Redis or Valkey instead of the embedded one
+STEELYARD_WORKERS_BROKER  URL of the broker of the hosts' Celery workers, any that Kombu takes: amqp://... (REDIS_URL
+                    unless set)
 """
 
 from __future__ import annotations
@@ -162,6 +164,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = REDIS_URL
+#: Where the hosts' Celery workers take their messages; "" where REDIS_URL is.
+STEELYARD_WORKERS_BROKER = env.str("STEELYARD_WORKERS_BROKER", "")
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [

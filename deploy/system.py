@@ -53,6 +53,7 @@ NEEDS: dict[str, dict[str, Callable[[], bool]]] = {
     "test": {
         "postgresql": has_command("initdb"),
         "redis-server": has_command("redis-server"),
+        "rabbitmq-server": has_command("rabbitmq-server"),
         "chromium": has_command("chromium"),
         "chromium-driver": has_command("chromedriver"),
         "procps": has_command("ps"),

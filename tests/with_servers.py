@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 START_S = 30.0
+#: Erlang takes its time, and a busy machine more of it.
+RABBIT_START_S = 120.0
 
 
 @contextlib.contextmanager
@@ -105,15 +107,80 @@ def redis() -> Iterator[str]:
             server.wait(START_S)
 
 
+class RabbitMQ:
+    """A node of its own: its own name, port, epmd, cookie and folder. Started by start(), ended by stop()."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._password = folder, secrets.token_hex(16)
+        self.port, self._epmd_port, distribution = (_free_port() for _ in range(3))
+        self.url = f"amqp://steelyard:{self._password}@127.0.0.1:{self.port}//"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        (folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            f"default_user = steelyard\ndefault_pass = {self._password}\ndisk_free_limit.absolute = 1MB\n"
+        )
+        (folder / "plugins").write_text("[].\n")
+        cookie = folder / ".erlang.cookie"
+        cookie.write_text(secrets.token_hex(16))
+        cookie.chmod(0o400)
+        self._environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"steelyard{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            # Two schedulers do for a test, and do not spin while they wait.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
+            " -kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+    def start(self) -> None:
+        """Until it takes connections. What was durable at the last stop is there again."""
+        epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+        # Debian's own script would change to its service's user and folders.
+        server = [max(Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server"))]
+        for command, port in ((epmd, self._epmd_port), (server, self.port)):
+            process = subprocess.Popen(
+                command, env=self._environment, cwd=self._folder, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            self._processes.append(process)
+            _until_listening(port, process, RABBIT_START_S)
+
+    def stop(self) -> None:
+        """As an operator stops it: what is durable is kept."""
+        while self._processes:
+            process = self._processes.pop()
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(RABBIT_START_S)
+
+
+@contextlib.contextmanager
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ, started."""
+    with tempfile.TemporaryDirectory(prefix="steelyard-rabbit-") as folder:
+        server = RabbitMQ(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Until it takes connections. Raises RuntimeError when it has ended, or START_S have."""
-    deadline = time.monotonic() + START_S
+def _until_listening(port: int, server: subprocess.Popen[bytes], within_s: float = START_S) -> None:
+    """Until it takes connections. Raises RuntimeError when it has ended, or so many seconds have."""
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.connect(("127.0.0.1", port))

@@ -18,6 +18,7 @@ from console.history import api as history
 from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.jobs import api_queue as queue
+from console.jobs import api_templates as templates
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -135,6 +136,8 @@ urlpatterns = [
     path("schedules/", queue.Schedules.as_view()),
     path("schedules/<name:name>/", queue.OneSchedule.as_view()),
     path("tenant-shares/", queue.TenantShares.as_view()),
+    path("process-templates/", templates.Templates.as_view()),
+    path("process-templates/<slug:name>/", templates.OneTemplate.as_view()),
     path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),

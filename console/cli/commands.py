@@ -24,6 +24,7 @@ from console.cli import (
     rebalances,
     services,
     shards,
+    templates,
     tokens,
 )
 from console.cli.chain import chain
@@ -45,6 +46,7 @@ for _name, _group in {
     "engine": engines,
     "place": placements,
     "job": jobs,
+    "template": templates,
     "tenant": queue,
     "shard": shards,
     "storage-pool": pools,

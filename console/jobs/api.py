@@ -24,7 +24,13 @@ from console.live.picture import picture
 
 
 class JobRequest(StrictSerializer):
-    task = serializers.CharField(max_length=150, help_text="The Celery task's name.")
+    task = serializers.CharField(
+        max_length=150, default="", help_text="The Celery task's name; left out where a template is named."
+    )
+    template = serializers.CharField(
+        max_length=63, default="", help_text="Of the process that an agent runs, instead of a task."
+    )
+    parameters = serializers.DictField(default=dict, help_text="What the template asks for.")
     args = serializers.ListField(default=list)
     kwargs = serializers.DictField(default=dict)
     demand = serializers.DictField(
@@ -109,10 +115,10 @@ class JobShown(serializers.ModelSerializer):
     class Meta:
         model = Job
         fields = [
-            "id", "task", "args", "kwargs", "demand", "labels", "policy", "tenant", "priority", "deadline", "tries",
-            "backoff_s", "preemptible", "second_copy", "array", "position", "schedule", "state", "attempt", "failures",
-            "losses", "preemptions", "not_before", "host", "decision", "result", "error", "waiting_for", "progress",
-            "note", "used", "created_at", "dispatched_at", "started_at", "ended_at",
+            "id", "task", "args", "kwargs", "template", "demand", "labels", "policy", "tenant", "priority", "deadline",
+            "tries", "backoff_s", "preemptible", "second_copy", "array", "position", "schedule", "state", "attempt",
+            "failures", "losses", "preemptions", "not_before", "host", "decision", "result", "error", "waiting_for",
+            "progress", "note", "used", "created_at", "dispatched_at", "started_at", "ended_at",
         ]  # fmt: skip
 
 

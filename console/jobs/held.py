@@ -23,8 +23,19 @@ _OF_JOB = (
 )  # fmt: skip
 
 #: What messages say, in the model's order, and what of it is JSON.
-_OF_MESSAGE = ("id", "task", "args", "kwargs", "message", "state", "attempt", "copy_attempt")
-_SPOKEN = ("args", "kwargs", "message")
+_OF_MESSAGE = (
+    "id",
+    "task",
+    "args",
+    "kwargs",
+    "template",
+    "demand",
+    "message",
+    "state",
+    "attempt",
+    "copy_attempt",
+)
+_SPOKEN = ("args", "kwargs", "demand", "message")
 
 
 def still_queued(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
@@ -92,8 +103,10 @@ def jobs_to_send(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
         [key_in(key) for key in keys],
     )
     found = {}
-    for key, task, args, kwargs, message, *of_attempt, placement, host, name in rows:
-        spoken = (json.loads(args), json.loads(kwargs), message and json.loads(message))
+    for key, task, args, kwargs, template, demand, message, *of_attempt, placement, host, name in rows:
+        spoken = (
+            json.loads(args), json.loads(kwargs), template, json.loads(demand), message and json.loads(message),
+        )  # fmt: skip
         job = Job.from_db(DEFAULT_DB_ALIAS, _OF_MESSAGE, (key_out(key), task, *spoken, *of_attempt))
         job.placement = Placement.from_db(DEFAULT_DB_ALIAS, ("id", "host_id"), (key_out(placement), host))
         job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host, name))

@@ -1,4 +1,4 @@
-"""Jobs: Celery tasks that the core places and a worker on the chosen host runs; whose they are, and what they need."""
+"""Jobs: Celery tasks and processes, which the core places and the chosen host runs; whose they are; what they need."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ DEFAULT_TENANT = "default"
 
 class Job(models.Model):
     """One task. This row is the truth; Celery's message only tells a worker to come and claim it.
+
+    template: of a job that an agent runs as a process; its parameters are kwargs, and no message is sent.
 
     attempt counts placements of this job: a claim or a result of an older attempt is refused.
     tries: how often its body may run and fail. failures, losses: how often it did, and how often its worker was lost.
@@ -46,6 +48,7 @@ class Job(models.Model):
     task = models.CharField(max_length=200)
     args = models.JSONField(default=list)
     kwargs = models.JSONField(default=dict)
+    template = models.CharField(max_length=63, blank=True)
     demand = models.JSONField()
     labels = models.JSONField(default=dict)
     policy = models.CharField(max_length=64)
@@ -246,3 +249,16 @@ class TaskProfile(models.Model):
 
     class Meta:
         ordering = ["task"]
+
+
+class ProcessTemplate(models.Model):
+    """A process that jobs may have run on hosts; document: as agents.templates.Template has it. demand: what a run
+    needs, by resource; none: as learned from its runs."""
+
+    name = models.CharField(max_length=63, primary_key=True)
+    document = models.JSONField()
+    demand = models.JSONField(default=dict)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]

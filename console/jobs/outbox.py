@@ -1,4 +1,4 @@
-"""The outbox's messages of jobs: from rows of the database into the queues of the chosen hosts.
+"""The outbox's messages of jobs: from rows of the database into the queues of the chosen hosts, or to their agents.
 
 The leading controller sends them, in its own process, as soon as a bell says that some are owed, and looks every second
 anyway.
@@ -10,27 +10,32 @@ import json
 import logging
 import random
 import uuid
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any
 
+from django.db.transaction import on_commit
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from clients.celery import STOP_COMMAND, queue_of
-from console.actions import text
-from console.celery import app
+from agents.templates import WrongTemplate
+from clients.celery import queue_of
+from console.actions import Unknown, text
 from console.events.models import Outbox
+from console.fleet.models import Host
 from console.jobs.actions.attempt import mark_dispatched, tell_unsent
 from console.jobs.actions.ending import STOP
 from console.jobs.actions.place import DISPATCH
+from console.jobs.broker import Message, workers_broker
 from console.jobs.copies import host_owed
 from console.jobs.held import jobs_to_send
-from console.jobs.messages import message_of, put
+from console.jobs.messages import message_of
 from console.jobs.models import Job
 from console.jobs.retries import wait_s
+from console.jobs.runs import give_all, run_of
 from console.jobs.stopping import STOP_ATTEMPT
+from console.live.bells import ring_commands
 from console.pages.lists import uuid_of
 from console.rows import change, moment_in, read
 from console.turns import writing
@@ -55,8 +60,8 @@ def relay_outbox(transaction: Transaction = writing) -> int:
     """Send what is owed, oldest first, and mark it sent. Returns how many were sent.
 
     Two relays at once, or a crash between sending and marking, send a message twice; the worker's claim makes that
-    harmless. transaction: in which it is marked; the leader's is fenced. Raises what the broker's client raises where
-    the broker is away: then nothing is marked.
+    harmless. transaction: in which it is marked; the leader's is fenced. Raises OperationalError where the workers'
+    broker is away: then none of theirs is marked.
     """
     sent = 0
     for _ in range(MOST_BATCHES):
@@ -76,51 +81,97 @@ def _owed() -> list[Outbox]:
 
 def _relay(rows: list[Outbox], transaction: Transaction) -> int:
     """Send these messages, then mark them; how many were sent. One that can't be sent is put aside."""
+    jobs = jobs_to_send(_jobs_of(rows))
+    runs = {row.pk: job for row in rows if (job := jobs.get(_job_of(row))) is not None and job.template}
+    # Agents first: they need no broker.
+    told = _tell_agents([(row, runs[row.pk]) for row in rows if row.pk in runs], transaction)
+    return told + _send([row for row in rows if row.pk not in runs], jobs, transaction)
+
+
+def _tell_agents(owed: list[tuple[Outbox, Job]], transaction: Transaction) -> int:
+    """Owe their hosts' agents the runs that are processes, and the ends of such."""
+    if not owed:
+        return 0
+    aside: list[Outbox] = []
+    sent: list[Outbox] = []
+    told: list[tuple[Host, str, dict[str, Any]]] = []
+    for row, job in owed:
+        attempt = row.payload["attempt"]
+        try:
+            if job.placement is None:
+                continue
+            if row.topic == STOP:
+                told.append((job.placement.host, "process.stop", row.payload))
+            elif _is_owed(job, attempt):
+                told.append((job.placement.host, "process.run", run_of(job, attempt)))
+                sent.append(row)
+        except (Unknown, WrongTemplate) as error:
+            aside.append(_put_aside(row, error))
+    with transaction():
+        if give_all(told):
+            on_commit(ring_commands)
+        return _mark([row for row, _ in owed], sent, aside)
+
+
+def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job], transaction: Transaction) -> int:
+    """Put messages into the queues of hosts' workers, and tell these to stop."""
     if not rows:
         return 0
-    jobs = jobs_to_send(_jobs_of(rows))
     aside: list[Outbox] = []
-    queues: dict[str, list[tuple[Outbox, bytes]]] = defaultdict(list)
+    owed: list[tuple[Outbox, Message]] = []
+    broker = workers_broker()
     for row in rows:
         try:
             if row.topic == STOP:
                 # The attempt is over for the control plane; a worker that does not hear this ends it in vain.
-                app.control.revoke(row.payload["job"], terminate=True)
+                broker.stop(row.payload["job"])
                 continue
             if row.topic == STOP_ATTEMPT:
-                app.control.broadcast(STOP_COMMAND, arguments=row.payload)
+                broker.stop_attempt(row.payload["job"], row.payload["attempt"])
                 continue
             job, attempt = jobs.get(uuid.UUID(row.payload["job"])), row.payload["attempt"]
             if job is not None and (host := _host_owed(job, attempt)):
-                queue = queue_of(host)
-                queues[queue].append((row, message_of(job, attempt, queue)))
-        except (OSError, OperationalError):
+                owed.append((row, message_of(job, attempt, queue_of(host))))
+        except OperationalError:
             raise
         except Exception as error:
             aside.append(_put_aside(row, error))
-    refused = put({queue: [message for _, message in owed] for queue, owed in queues.items()})
-    for queue, error in refused.items():
-        aside += [_put_aside(row, error) for row, _ in queues.pop(queue)]
-    sent = [row for owed in queues.values() for row, _ in owed]
+    refused = broker.put([message for _, message in owed])
+    aside += [_put_aside(owed[place][0], error) for place, error in refused.items()]
+    sent = [row for place, (row, _) in enumerate(owed) if place not in refused]
     with transaction():
-        mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
-        change(aside, "tries", "error", "not_before")
-        for row in aside:
-            tell_unsent(row.payload.get("job"), row.error)
-        done = {row.pk for row in rows} - {row.pk for row in aside}
-        Outbox.objects.filter(pk__in=done).update(sent_at=timezone.now())
+        return _mark(rows, sent, aside)
+
+
+def _mark(rows: list[Outbox], sent: list[Outbox], aside: list[Outbox]) -> int:
+    """Write down what became of messages, inside the caller's transaction; how many need not be looked at again."""
+    mark_dispatched((uuid.UUID(row.payload["job"]), row.payload["attempt"]) for row in sent)
+    change(aside, "tries", "error", "not_before")
+    for row in aside:
+        tell_unsent(row.payload.get("job"), row.error)
+    done = {row.pk for row in rows} - {row.pk for row in aside}
+    Outbox.objects.filter(pk__in=done).update(sent_at=timezone.now())
     return len(done)
 
 
 def _jobs_of(rows: list[Outbox]) -> set[uuid.UUID]:
-    named = (uuid_of(str(row.payload.get("job"))) for row in rows)
-    return {found for found in named if found}
+    return {found for row in rows if (found := _job_of(row))}
+
+
+def _job_of(row: Outbox) -> uuid.UUID | None:
+    return uuid_of(str(row.payload.get("job")))
+
+
+def _is_owed(job: Job, attempt: int) -> bool:
+    """Not where the attempt is over."""
+    return job.attempt == attempt and job.state in (Job.State.PLACED, Job.State.DISPATCHED)
 
 
 def _host_owed(job: Job, attempt: int) -> str:
     """The host whose workers are owed the message; "" where the attempt is over."""
-    waits = job.attempt == attempt and job.state in (Job.State.PLACED, Job.State.DISPATCHED)
-    return job.placement.host.name if waits and job.placement is not None else host_owed(job, attempt)
+    if _is_owed(job, attempt) and job.placement is not None:
+        return job.placement.host.name
+    return host_owed(job, attempt)
 
 
 def _put_aside(row: Outbox, error: Exception) -> Outbox:

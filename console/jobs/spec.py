@@ -11,9 +11,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from agents.templates import WrongTemplate, argv_of
 from balancer_core.load import MAX_PRIORITY
 from balancer_core.placement import Load
-from console.actions import Invalid, is_storable
+from console.actions import Invalid, Unknown, is_storable
+from console.jobs.actions.templates import template_called
 from console.jobs.learning import demand_of
 from console.jobs.models import DEFAULT_TENANT, Job
 from console.jobs.queue import Waiting
@@ -36,7 +38,7 @@ MOST_NEEDS = 100
 
 @dataclass
 class Spec:
-    """One job as it is asked for.
+    """One job as it is asked for: a Celery task with args and kwargs, or a process of a template with parameters.
 
     demand: amounts by resource that one run needs; none: as learned from past runs of the task.
     policy: "" for the default that holds when it is placed. tenant: whose it is.
@@ -49,7 +51,7 @@ class Spec:
     With either, asking again gives the same job.
     """
 
-    task: str
+    task: str = ""
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     demand: dict[str, float] = field(default_factory=dict)
@@ -67,9 +69,21 @@ class Spec:
     message: dict[str, Any] | None = None
     identity: uuid.UUID | None = None
     request_key: str | None = None
+    template: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.template:
+            if self.task not in ("", task_of(self.template)) or self.args or self.message:
+                raise Invalid("template", "both", "a job is a task or a process of a template")
+            if self.second_copy:
+                raise Invalid("second_copy", "not_possible", "a process of a template runs once at a time")
+            self.task, self.kwargs = task_of(self.template), self.parameters
 
     def row(self, **more: Any) -> Job:
         """The job, checked and not written yet. Raises Invalid, and InvalidLoad where no cluster could be asked."""
+        if self.template:
+            self._fill_in()
         if not self.demand:
             self.demand = demand_of(self.task)
         self._check()
@@ -78,6 +92,7 @@ class Spec:
             task=self.task,
             args=self.args,
             kwargs=self.kwargs,
+            template=self.template,
             demand=self.demand,
             labels=self.labels,
             policy=self.policy,
@@ -96,10 +111,21 @@ class Spec:
         picture.check(load_of(job))
         return job
 
+    def _fill_in(self) -> None:
+        """What the template says of its runs, and whether these parameters are some."""
+        try:
+            template, demand = template_called(self.template)
+            argv_of(template, self.parameters)
+        except Unknown as error:
+            raise Invalid("template", "unknown", str(error)) from None
+        except WrongTemplate as error:
+            raise Invalid(f"parameters.{error.field}", "invalid", error.reason) from None
+        self.demand = self.demand or demand
+
     def is_of(self, job: Job) -> bool:
         """Whether an earlier job is what is asked for now."""
-        return (job.task, job.args, job.kwargs, job.tenant) == (
-            self.task, self.args, self.kwargs, self.tenant,
+        return (job.task, job.args, job.kwargs, job.tenant, job.template) == (
+            self.task, self.args, self.kwargs, self.tenant, self.template,
         )  # fmt: skip
 
     def _check(self) -> None:
@@ -132,6 +158,11 @@ class Spec:
             raise Invalid(
                 "after", "too-many", f"{len(self.after)} jobs; one waits for at most {MOST_NEEDS} others"
             )
+
+
+def task_of(template: str) -> str:
+    """By which name the runs of a template are learned from and listed."""
+    return f"template.{template}"
 
 
 def check_tenant(name: str, field_name: str = "tenant") -> None:

@@ -63,7 +63,7 @@ class Supervisor:
         }
         if not env.get("REDIS_URL"):
             env["REDIS_URL"] = await self._start_broker(env)
-        write_private(self._place.broker_url, env["REDIS_URL"])
+        write_private(self._place.broker_url, env.get("STEELYARD_WORKERS_BROKER") or env["REDIS_URL"])
         setup = await self._prepare(env)
         await self._keep(self._child("web", web_argv(self._address, self._port), env))
         await self._keep(self._child("controller", controller_argv(), env))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 from django.conf import settings
 
-_PORTS = {"redis": 6379, "rediss": 6379, "postgres": 5432, "postgresql": 5432, "psql": 5432}
+_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 def why_protected(address: str, port: int) -> str | None:
@@ -28,9 +28,10 @@ def _protected() -> list[tuple[str, str, int]]:
     """(what it is, its address, its port)."""
     host, _, port = settings.STEELYARD_LISTEN.rpartition(":")
     found = [("the console", host.strip("[]"), int(port))]
-    broker = urlsplit(settings.REDIS_URL)
-    if broker.hostname:
-        found.append(("the broker", broker.hostname, broker.port or _PORTS.get(broker.scheme, 6379)))
+    for url in (settings.REDIS_URL, settings.STEELYARD_WORKERS_BROKER):
+        broker = urlsplit(url)
+        if broker.hostname:
+            found.append(("the broker", broker.hostname, broker.port or _PORTS.get(broker.scheme, 6379)))
     database = settings.DATABASES["default"]
     if database.get("HOST", "").strip("/") and not database["HOST"].startswith("/"):
         found.append(("the database", database["HOST"], int(database.get("PORT") or 5432)))

@@ -6,13 +6,14 @@ A source is a function without arguments that returns tasks; an app adds its own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q
 from django.urls import reverse
+from django.utils import timezone
 
-from console.events.models import Event
+from console.events.models import Event, Outbox
 from console.fleet.models import Host
 from console.jobs.models import Job
 from console.live import feed
@@ -25,6 +26,8 @@ from console.underway.task import Cancel, Task
 #: Of one source; what is beyond is one line that says how many.
 MOST = 20
 MOST_JOBS = 5
+#: A message that was not sent in so long is more than a relay at work.
+OWED_S = 15.0
 
 
 def gather() -> list[Task]:
@@ -190,6 +193,17 @@ def broker() -> Iterable[Task]:
                    "what others measure is not seen here; traffic and placements go on", notice=True)  # fmt: skip
 
 
+def owed() -> Iterable[Task]:
+    """That messages to hosts' workers do not go out: their broker is away, or nobody relays."""
+    since = timezone.now() - timedelta(seconds=OWED_S)
+    # One that was put aside has its reason on its job's page.
+    oldest = Outbox.objects.filter(sent_at=None, tries=0, created_at__lt=since).order_by("id").first()
+    if oldest is not None:
+        yield Task("owed", "lost", "Messages to workers do not go out", reverse("jobs") + "?state=placed",
+                   "their broker is away, or no controller leads; jobs that have a host wait",
+                   since=oldest.created_at, notice=True)  # fmt: skip
+
+
 SOURCES: tuple[Callable[[], Iterable[Task]], ...] = (
     drains,
     draining_endpoints,
@@ -198,6 +212,7 @@ SOURCES: tuple[Callable[[], Iterable[Task]], ...] = (
     jobs,
     lost_hosts,
     broker,
+    owed,
 )
 
 

@@ -78,6 +78,23 @@ def nested(self: Any, trace: str, depth: int) -> list[Any]:
     return [self.request.id, add(trace, 1, 1), self(trace, depth - 1) if depth else None]
 
 
+if os.environ.get("PLACED_DASK"):
+    from distributed import get_worker
+
+    from clients.dask import on_dask
+
+    @app.task(name="placed.dask")
+    @on_dask(os.environ["PLACED_DASK"])
+    def on_cluster(trace: str, flag: str) -> str:
+        """Where it runs, once the file is there; none is waited for where none is named."""
+        leave_trace(trace)
+        while flag and not Path(flag).exists():
+            time.sleep(0.02)
+        if flag.endswith("fail"):
+            raise RuntimeError("as asked")
+        return str(get_worker().name)
+
+
 def traces(trace: Path) -> int:
     """How many bodies ran."""
     return len(trace.read_text().splitlines()) if trace.exists() else 0

@@ -90,6 +90,8 @@ After=network-online.target
 ExecStart=$(command -v python3) $archive run --data $data
 Environment=STEELYARD_AGENT_CACHE=/var/cache/steelyard-agent
 ${SSL_CERT_FILE:+Environment=SSL_CERT_FILE=$SSL_CERT_FILE}
+# Runs of process templates go on while the agent is restarted.
+KillMode=process
 DynamicUser=yes
 StateDirectory=steelyard-agent
 CacheDirectory=steelyard-agent

@@ -101,6 +101,8 @@ class Retry(MultiAction[Job]):
             second_copy=old.second_copy,
             message=old.message,
             request_key=f"retry:{old.pk}",
+            template=old.template,
+            parameters=old.kwargs if old.template else {},
         ).run(actor)
 
     def execute(self, actor: Actor) -> Job:

@@ -19,7 +19,20 @@ from console.live.bells import ring_jobs
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 #: What a schedule says of its jobs.
-FIELDS = ("task", "args", "kwargs", "demand", "labels", "policy", "tenant", "priority", "tries", "backoff_s")
+FIELDS = (
+    "task",
+    "args",
+    "kwargs",
+    "demand",
+    "labels",
+    "policy",
+    "tenant",
+    "priority",
+    "tries",
+    "backoff_s",
+    "template",
+    "parameters",
+)
 
 #: Later than this a run has been missed: the controller was away.
 MISSED_S = 60.0
