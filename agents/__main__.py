@@ -79,9 +79,15 @@ def read_options(options: argparse.Namespace) -> Identity:
         labels=parse_labels(options.label),
         capacity=parse_capacity(options.capacity),
         cgroup=options.cgroup,
-        shards=str(Path(options.shards).expanduser().absolute()) if options.shards else "",
+        shards=_absolute(options.shards),
         interval_s=options.interval,
+        redis_user=options.redis_user,
+        redis_password_file=_absolute(options.redis_password_file),
     )
+
+
+def _absolute(path: str | None) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 def clean_name(hostname: str) -> str:
@@ -151,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("--shards", metavar="DIR", help="where shards lie (default: DATA/shards)")
     join.add_argument(
         "--interval", metavar="S", type=float, default=0.0, help="shortest pause between reports"
+    )
+    join.add_argument(
+        "--redis-user", metavar="NAME", default="", help="as whom to log in at the Redis Cluster of this host"
+    )
+    join.add_argument(
+        "--redis-password-file", metavar="FILE", help="where its password is; it is read when it is needed"
     )
     verbs.add_parser("run", parents=[common], help="run; the host has joined before")
     return parser

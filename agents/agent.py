@@ -19,9 +19,11 @@ from agents.identity import DataDirectory, Identity, new_credential
 from agents.link import Link
 from agents.mover import TreeMover
 from agents.movers import Movers, NoMover
+from agents.redis_cluster import Login
 from agents.runner import Runner
 from agents.sampler import Sampler
 from agents.shards import ShardRoot
+from agents.slots import SlotMover
 
 
 @dataclass
@@ -114,8 +116,11 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         group=group,
         group_is_host=identity.cgroup is not None,
     )
-    movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover()})
-    desk = CommandDesk(movers.verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
+    login = Login(identity.redis_user, identity.redis_password_file)
+    slots = SlotMover(identity.address, lambda: identity.name, login)
+    movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover(), "redis": slots})
+    verbs = movers.verbs | {"slots.survey": slots.survey}
+    desk = CommandDesk(verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
     membership = Membership(directory, identity, token, version)
     link = Link(
         identity.url,
