@@ -30,8 +30,10 @@ from pathlib import Path
 
 from agents import agent, wire
 from agents.amounts import WrongInput, parse_capacity, parse_labels
+from agents.commands import Refusal
 from agents.identity import DataDirectory, Identity
 from agents.link import Unauthorised, link_url, local_address
+from agents.redis_cluster import read_address
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{16,256}")
 
@@ -81,9 +83,22 @@ def read_options(options: argparse.Namespace) -> Identity:
         cgroup=options.cgroup,
         shards=_absolute(options.shards),
         interval_s=options.interval,
+        redis_node=_redis_node(options),
         redis_user=options.redis_user,
         redis_password_file=_absolute(options.redis_password_file),
     )
+
+
+def _redis_node(options: argparse.Namespace) -> str:
+    node: str = options.redis_node
+    if options.redis_password_file and not node:
+        raise WrongInput("--redis-password-file: --redis-node says to which cluster the password may go")
+    if node:
+        try:
+            read_address(node)
+        except Refusal as error:
+            raise WrongInput(f"--redis-node: {error}") from None
+    return node
 
 
 def _absolute(path: str | None) -> str:
@@ -159,8 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         "--interval", metavar="S", type=float, default=0.0, help="shortest pause between reports"
     )
     join.add_argument(
-        "--redis-user", metavar="NAME", default="", help="as whom to log in at the Redis Cluster of this host"
+        "--redis-node", metavar="HOST:PORT", default="", help="this host's node of a Redis or Valkey Cluster"
     )
+    join.add_argument("--redis-user", metavar="NAME", default="", help="as whom to log in at that cluster")
     join.add_argument(
         "--redis-password-file", metavar="FILE", help="where its password is; it is read when it is needed"
     )

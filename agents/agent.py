@@ -116,7 +116,7 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         group=group,
         group_is_host=identity.cgroup is not None,
     )
-    login = Login(identity.redis_user, identity.redis_password_file)
+    login = Login(identity.redis_node, identity.redis_user, identity.redis_password_file)
     slots = SlotMover(identity.address, lambda: identity.name, login)
     movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover(), "redis": slots})
     verbs = movers.verbs | {"slots.survey": slots.survey}

@@ -33,6 +33,7 @@ class Identity(msgspec.Struct, kw_only=True):
     cgroup: str | None = None
     shards: str = ""
     interval_s: float = 0.0
+    redis_node: str = ""
     redis_user: str = ""
     redis_password_file: str = ""
     credential: str = ""

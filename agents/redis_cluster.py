@@ -28,14 +28,22 @@ log = logging.getLogger("steelyard.agent")
 
 @dataclass(frozen=True)
 class Login:
-    """How this host's agent logs in at the nodes. The password stays in its file, so that it can be replaced."""
+    """How this host's agent logs in. node: the HOST:PORT by which the others are found, "" to be told that. The
+    password stays in its file, so that it can be replaced, and goes to nodes that `node` knows alone: who may say where
+    a cluster is does not get it by that.
+    """
 
+    node: str = ""
     user: str = ""
     password_file: str = ""
 
+    def seeds(self, told: object) -> tuple[tuple[str, int], ...]:
+        """The addresses to begin with. Raises Refusal."""
+        return tuple(read_address(text) for text in ([self.node] if self.node else _texts(told)))
+
     def password(self) -> str:
         """Raises Refusal where the file can't be read."""
-        if not self.password_file:
+        if not (self.node and self.password_file):
             return ""
         try:
             return Path(self.password_file).read_text().strip()
@@ -53,7 +61,9 @@ class Login:
 @dataclass
 class Master:
     """A master as it was seen last. slots: that it owns. Of one that answered also: importing, migrating, its open
-    slots and the other node's id; doubts, the slots of which it thinks that another one is the owner."""
+    slots and the other node's id; doubts, the slots of which it thinks that another one is the owner. most_bytes: its
+    maxmemory, 0 for none; None where nobody asked.
+    """
 
     id: str
     ip: str
@@ -65,6 +75,7 @@ class Master:
     migrating: dict[int, str] = field(default_factory=dict)
     doubts: set[int] = field(default_factory=set)
     answered: bool = False
+    most_bytes: int | None = None
 
     def __str__(self) -> str:
         return f"{self.ip}:{self.port}"
@@ -172,6 +183,20 @@ async def opened(seeds: Sequence[tuple[str, int]], login: Login) -> AsyncIterato
         yield cluster
     finally:
         await cluster.close()
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Of HOST:PORT. Raises Refusal."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise Refusal(f"{text[:80]!r} is no address of the form HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _texts(told: object) -> list[str]:
+    if not isinstance(told, list) or not told or not all(isinstance(each, str) for each in told):
+        raise Refusal("seeds: addresses are needed")
+    return told
 
 
 def read_nodes(text: bytes | str, asked: str = "") -> dict[str, Master]:

@@ -104,13 +104,13 @@ class SlotMover:
     async def serve(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{seeds, slots} -> {port, bytes, digest}: nothing is opened, the nodes listen already. bytes: 0, for what is
         in the slots changes."""
-        run = _run(args)
+        run = self._run(args)
         async with opened(run.seeds, self._login) as cluster:
             return {"port": self._own(cluster).port, "bytes": 0, "digest": run.digest}
 
     async def fetch(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{seeds, slots, shard, rate_bytes_s} -> {bytes, digest}: afterwards the master here owns the whole run."""
-        run, shard = _run(args), str(args.get("shard"))
+        run, shard = self._run(args), str(args.get("shard"))
         rate = args.get("rate_bytes_s")
         if rate is not None and not (isinstance(rate, int | float) and 0 < rate < float("inf")):
             raise Refusal("rate_bytes_s: a number above 0")
@@ -126,11 +126,12 @@ class SlotMover:
             own = self._own(cluster)
             for slot in run.slots:
                 await bring(cluster, slot, own, pace)
+            await agree(cluster, run, own, pace)
             return {"bytes": pace.moved_bytes, "digest": run.digest}
 
     async def verify(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{seeds, slots} -> {bytes, digest}: the digest where the master here owns all of them and none is open."""
-        run = _run(args)
+        run = self._run(args)
         async with opened(run.seeds, self._login) as cluster:
             own = cluster.at(self._address, self._name())
             nodes = cluster.masters.values()
@@ -142,7 +143,7 @@ class SlotMover:
 
     async def drop(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{seeds, slots, shard} -> {}: nothing of the run is open here. Slots are never deleted."""
-        run = _run(args)
+        run = self._run(args)
         task = self._fetching.get(str(args.get("shard")))
         if task is not None:
             task.cancel()
@@ -167,8 +168,14 @@ class SlotMover:
             raise Refusal("cuts: slots")
         if not isinstance(window, int | float) or not WINDOW_S[0] <= window <= WINDOW_S[1]:
             raise Refusal(f"window_s: {WINDOW_S[0]:g} to {WINDOW_S[1]:g}")
-        async with opened(_seeds(args), self._login) as cluster:
+        async with opened(self._login.seeds(args.get("seeds")), self._login) as cluster:
             return await survey(cluster, every, cuts, window, self._clock)
+
+    def _run(self, args: dict[str, Any]) -> Run:
+        match args.get("slots"):
+            case [int(first), int(last)] if 0 <= first <= last < SLOTS:
+                return Run(first, last, self._login.seeds(args.get("seeds")))
+        raise Refusal(f"slots: the first and the last, 0 to {SLOTS - 1}")
 
     def _own(self, cluster: Cluster) -> Master:
         own = cluster.at(self._address, self._name())
@@ -193,10 +200,14 @@ async def bring(cluster: Cluster, slot: int, own: Master, pace: Pace) -> None:
             await cluster.say(giver, "CLUSTER", "SETSLOT", slot, "MIGRATING", own.id)
             giver.migrating[slot] = own.id
         words = ["REPLACE", *cluster.login.words()]
-        while keys := await cluster.say(giver, "CLUSTER", "GETKEYSINSLOT", slot, BATCH_KEYS):
+        more = True
+        while more:
+            keys = await cluster.say(giver, "CLUSTER", "GETKEYSINSLOT", slot, BATCH_KEYS)
             for batch, size in await _batches(cluster, giver, keys, pace.batch_bytes):
                 await _migrate(cluster, giver, own, words, batch)
                 await pace.went(size)
+            # None is made there any more: fewer than were asked for are the last.
+            more = len(keys) == BATCH_KEYS
     if giver is not own or any(
         slot in each.importing or slot in each.migrating or slot in each.doubts
         for each in _answering(cluster)
@@ -206,26 +217,53 @@ async def bring(cluster: Cluster, slot: int, own: Master, pace: Pace) -> None:
         own.slots.add(slot)
 
 
+async def agree(cluster: Cluster, run: Run, own: Master, pace: Pace) -> None:
+    """See that all masters know the owner. One that gave a slot away may have claimed it once more, with a newer epoch
+    since it took another one meanwhile: then a newer one still settles it. Raises Refusal."""
+    for attempt in range(1, TRIES + 1):
+        pace.check()
+        await cluster.look()
+        own = cluster.masters[own.id]
+        if not own.slots.issuperset(run.slots):
+            raise Refusal(f"{own} does not own slots {run.first}-{run.last}; somebody else moves them too")
+        told = [slot for slot in run.slots if any(slot in each.doubts for each in _answering(cluster))]
+        if not told:
+            return
+        await asyncio.sleep(AGAIN_S * attempt)
+        await cluster.say(own, "CLUSTER", "BUMPEPOCH")
+        for slot in told:
+            await _tell_all(cluster, slot, own)
+    raise Refusal(f"the nodes don't agree who owns slots {run.first}-{run.last}")
+
+
 def _answering(cluster: Cluster) -> list[Master]:
     return [each for each in cluster.masters.values() if each.answered]
 
 
 async def _tell_all(cluster: Cluster, slot: int, own: Master) -> None:
     """The taker first, then the giver, who still sends clients on. Who is not there hears it from the others."""
-    told = sorted(_answering(cluster), key=lambda each: (each is not own, slot not in each.migrating))
-    for master in told:
+
+    async def tell(master: Master) -> None:
         await cluster.say(master, "CLUSTER", "SETSLOT", slot, "NODE", own.id)
         master.importing.pop(slot, None)
         master.migrating.pop(slot, None)
         master.doubts.discard(slot)
 
+    others = [each for each in _answering(cluster) if each is not own]
+    givers = [each for each in others if slot in each.migrating]
+    for master in (own, *givers):
+        await tell(master)
+    await asyncio.gather(*(tell(each) for each in others if each not in givers))
+
 
 async def _has_room(cluster: Cluster, slot: int, giver: Master, own: Master) -> None:
     """Not to begin what can't end. Raises Refusal."""
-    memory = await cluster.say(own, "INFO", "memory")
-    if limit := int(memory.get("maxmemory", 0)):
+    if own.most_bytes is None:
+        own.most_bytes = int((await cluster.say(own, "INFO", "memory")).get("maxmemory", 0))
+    if own.most_bytes:
+        memory = await cluster.say(own, "INFO", "memory")
         needs = await size_of(cluster, giver, slot)
-        free = limit - int(memory["used_memory"])
+        free = own.most_bytes - int(memory["used_memory"])
         if needs > free:
             raise Refusal(
                 f"{own} is full: slot {slot} has {needs} bytes, {max(free, 0)} of maxmemory are free"
@@ -261,22 +299,3 @@ async def _migrate(
             if attempt == TRIES or not any(word in str(error) for word in PASSING):
                 raise
         await asyncio.sleep(AGAIN_S * attempt)
-
-
-def _seeds(args: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-    seeds = []
-    for text in args.get("seeds") or []:
-        host, _, port = str(text).rpartition(":")
-        if not host or not port.isdecimal():
-            raise Refusal("seeds: addresses of the form HOST:PORT")
-        seeds.append((host.strip("[]"), int(port)))
-    if not seeds:
-        raise Refusal("seeds: an address is needed")
-    return tuple(seeds)
-
-
-def _run(args: dict[str, Any]) -> Run:
-    match args.get("slots"):
-        case [int(first), int(last)] if 0 <= first <= last < SLOTS:
-            return Run(first, last, _seeds(args))
-    raise Refusal(f"slots: the first and the last, 0 to {SLOTS - 1}")

@@ -52,8 +52,7 @@ def slot_of(tag: str) -> int:
 
 
 def mover(nodes: Nodes, number: int) -> SlotMover:
-    login = Login("", str(nodes.password_file))
-    return SlotMover(nodes.addresses[number], lambda: "no-such-name", login)
+    return SlotMover(nodes.addresses[number], lambda: "no-such-name", nodes.login)
 
 
 def run(nodes: Nodes, first: int, last: int, **more: Any) -> dict[str, Any]:
@@ -241,7 +240,7 @@ async def test_the_survey_says_sizes_and_loads(nodes: Nodes, tag: str) -> None:
     """Runs by the grid, by cuts and by owners; what has keys has bytes; a load is shared out by keys."""
     slot = slot_of(tag)
     fill(nodes, tag, 8)
-    async with opened([(ADDRESSES[0], nodes.port)], Login("", str(nodes.password_file))) as cluster:
+    async with opened([(ADDRESSES[0], nodes.port)], nodes.login) as cluster:
         said = await survey(cluster, 4096, [slot, slot + 1], 0.2, time.monotonic)
 
     ports = [[address, nodes.port, ""] for address in ADDRESSES]
@@ -274,7 +273,7 @@ async def test_a_server_that_counts_by_slot_is_believed(tmp_path: Path, tag: str
                     client.get(f"{tag}0")
 
         stop = threading.Event()
-        async with opened([("127.0.78.9", nodes.port)], Login("", str(nodes.password_file))) as cluster:
+        async with opened([("127.0.78.9", nodes.port)], nodes.login) as cluster:
             asking = asyncio.create_task(asyncio.to_thread(ask))
             said = await survey(
                 cluster, 4096, [slot, slot + 1, slot_of("z"), slot_of("z") + 1], 0.5, time.monotonic
@@ -291,19 +290,22 @@ async def test_what_is_wrong_is_said(nodes: Nodes, tag: str, tmp_path: Path) -> 
     """Arguments, passwords, hosts without a master, nodes that are not there."""
     slot = slot_of(tag)
     for args, said in (
-        ({"slots": [3, 1]}, "slots"), ({"slots": [0, 16_384]}, "slots"), ({"seeds": ["x"]}, "seeds"),
-        ({"seeds": ["127.0.78.77:1"]}, "no node of the cluster answers"), ({"rate_bytes_s": -1}, "rate"),
+        ({"slots": [3, 1]}, "slots"), ({"slots": [0, 16_384]}, "slots"), ({"rate_bytes_s": -1}, "rate"),
     ):  # fmt: skip
         with pytest.raises(Refusal, match=said):
             await mover(nodes, 2).fetch({**run(nodes, 0, 1), **args}, soon())
+    untold = SlotMover(ADDRESSES[2], lambda: "x", Login("", "", str(nodes.password_file)))
+    for seeds, said in (
+        (["x"], "address"), ([7], "seeds"), ([], "seeds"), (["127.0.78.77:1"], "no node of the cluster answers"),
+        # Whoever says where the cluster is does not get the password by that.
+        (nodes.seeds, "authenticat"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal, match=said):
+            await untold.fetch({**run(nodes, 0, 1), "seeds": seeds}, soon())
     with pytest.raises(Refusal, match="no master of the cluster is at"):
-        await SlotMover("127.0.78.99", lambda: "x", Login("", str(nodes.password_file))).fetch(
-            run(nodes, 0, 1), soon()
-        )
-    with pytest.raises(Refusal, match="authenticat"):
-        await SlotMover(ADDRESSES[2], lambda: "x", Login()).fetch(run(nodes, 0, 1), soon())
+        await SlotMover("127.0.78.99", lambda: "x", nodes.login).fetch(run(nodes, 0, 1), soon())
     with pytest.raises(Refusal, match="password"):
-        await SlotMover(ADDRESSES[2], lambda: "x", Login("", str(tmp_path / "no"))).fetch(
+        await SlotMover(ADDRESSES[2], lambda: "x", Login(nodes.seeds[0], "", str(tmp_path / "no"))).fetch(
             run(nodes, 0, 1), soon()
         )
     with pytest.raises(Refusal, match="expired"):
