@@ -18,7 +18,9 @@ _ANYTHING = """SELECT 1 WHERE EXISTS (SELECT 1 FROM storage_replica) OR EXISTS (
 
 def sweep_shards(epoch: int) -> int:
     """Take copies, moves, scrubs, what is to be deleted and looks at clusters a step further, in the caller's
-    transaction. Returns how many changed. Where nothing is stored one statement says so: composing the others took most of an idle sweep."""
+    transaction. Returns how many changed. Where nothing is stored one statement says so: composing the others took
+    most of an idle sweep.
+    """
     if not read(_ANYTHING):
         return 0
     moved = advance_replicas(epoch) + advance_moves(epoch) + scrub_some(epoch) + clear_leftovers(epoch)
