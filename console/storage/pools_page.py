@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -126,20 +126,13 @@ def pool(request: HttpRequest, name: str) -> HttpResponse:
 
 def _nodes(pool: StoragePool) -> list[dict[str, Any]]:
     """The masters that are on hosts, with how many slots and what each has and takes."""
-    sums = Shard.objects.filter(pool=pool).order_by().values_list("source_host__name").annotate(
-        Count("pk"), Sum("bytes"), Sum("cpu"), Sum("last_slot") - Sum("first_slot") + Count("pk")
-    )  # fmt: skip
-    by_host = {name: figures for name, *figures in sums}
+    slots = Sum(F("last_slot") - F("first_slot") + 1)
+    sums = Shard.objects.filter(pool=pool).order_by().values("source_host__name")
+    sums = sums.annotate(runs=Count("pk"), size=Sum("bytes"), cores=Sum("cpu"), slots=slots)
+    by_host = {each["source_host__name"]: each for each in sums}
     cluster = SlotCluster.objects.filter(pool=pool).first()
-    return [
-        {
-            **node,
-            **dict(
-                zip(("runs", "bytes", "cpu", "slots"), by_host.get(node["host"], (0, 0, 0.0, 0)), strict=True)
-            ),
-        }
-        for node in (cluster.nodes if cluster else [])
-    ]
+    none = {"runs": 0, "size": 0, "cores": 0.0, "slots": 0}
+    return [{**node, **by_host.get(node["host"], none)} for node in (cluster.nodes if cluster else [])]
 
 
 @page(Role.OPERATOR, "POST")

@@ -136,7 +136,7 @@ async def test_a_plan_evens_memory_out_while_clients_go_on(rig: Rig, nodes: Node
     plan = await in_thread(ProposePlan(pool="cache", even=1.2).run, SYSTEM)
     began = await in_thread(where)
     # A few of them show what all do, and do not hold other tests up.
-    await in_thread(plan.moves.filter(number__gt=4).delete)
+    await in_thread(plan.moves.filter(number__gt=2).delete)
     worker = threading.Thread(target=work)
     worker.start()
     try:
