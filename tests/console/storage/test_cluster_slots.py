@@ -7,11 +7,12 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from control_rig import MIB, agent
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from redis.crc import key_slot
@@ -239,6 +240,12 @@ def test_its_shards_are_not_made_by_hand(rig: Rig, nodes: Nodes) -> None:
     nodes.check()
 
 
+def swept(now: datetime) -> int:
+    """As the controller does it: in a transaction."""
+    with transaction.atomic():
+        return survey_clusters(EPOCH, now)
+
+
 def test_answers_that_cannot_be_right_are_said(rig: Rig) -> None:
     """Of agents that answer nonsense nothing is taken over; the page says what came of it, and it is asked again."""
     answers = (
@@ -247,10 +254,10 @@ def test_answers_that_cannot_be_right_are_said(rig: Rig) -> None:
     )  # fmt: skip
     for answer in answers:
         SurveyPool("cache").run(SYSTEM)
-        survey_clusters(EPOCH, timezone.now())
+        swept(timezone.now())
         command = Command.objects.get(verb="slots.survey", state="pending")
         AnswerCommand(str(command.pk), True, answer).run(agent(command.host.name))
-        survey_clusters(EPOCH, timezone.now())
+        swept(timezone.now())
         assert "can't be right" in SlotCluster.objects.get().error
     now = timezone.now()
     twice = {
@@ -259,11 +266,11 @@ def test_answers_that_cannot_be_right_are_said(rig: Rig) -> None:
         "load_from": "keys",
         "open": [],
     }
-    assert survey_clusters(EPOCH, now) == 0
-    assert survey_clusters(EPOCH, now + AGAIN + timedelta(seconds=1)) == 1
+    assert swept(now) == 0
+    assert swept(now + AGAIN + timedelta(seconds=1)) == 1
     command = Command.objects.get(verb="slots.survey", state="pending")
     AnswerCommand(str(command.pk), True, twice).run(agent(command.host.name))
-    survey_clusters(EPOCH, now)
+    swept(now)
     assert SlotCluster.objects.get().error == "two masters are on r1; slots are moved between hosts"
     assert not Shard.objects.filter(pool="cache").exists()
 
