@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agents.commands import Refusal
 
@@ -22,6 +22,8 @@ CONNECT_S = 5.0
 ANSWER_S = 60.0
 #: Commands sent in one go, so that a node serves its clients in between.
 TOGETHER = 200
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("steelyard.agent")
 
@@ -104,7 +106,7 @@ class Cluster:
                 said = str(error)
         else:
             raise Refusal(f"no node of the cluster answers: {said}")
-        views = await asyncio.gather(*(self._look_at(master) for master in self.masters.values()))
+        views = await all_of(self._look_at(master) for master in self.masters.values())
         owners = owners_of(self.masters.values())
         for master, view in zip(self.masters.values(), views, strict=True):
             seen = owners_of(view.values())
@@ -216,6 +218,15 @@ def read_nodes(text: bytes | str, asked: str = "") -> dict[str, Master]:
             _read_slots(master, word)
         found[master.id] = master
     return found
+
+
+async def all_of(asked: Iterable[Awaitable[Answer]]) -> list[Answer]:
+    """What all of them answer, at once. Nothing of them is under way any more when one of their errors is raised."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def owners_of(masters: Iterable[Master]) -> list[str]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.commands import Refusal
-from agents.redis_cluster import SLOTS, Cluster, Login, Master, opened
+from agents.redis_cluster import SLOTS, Cluster, Login, Master, all_of, opened
 from agents.slot_survey import size_of, survey
 
 #: MIGRATE stops a node's other work while it lasts: so much goes at once, and a tenth of a second of the rate.
@@ -253,7 +253,7 @@ async def _tell_all(cluster: Cluster, slot: int, own: Master) -> None:
     givers = [each for each in others if slot in each.migrating]
     for master in (own, *givers):
         await tell(master)
-    await asyncio.gather(*(tell(each) for each in others if each not in givers))
+    await all_of(tell(each) for each in others if each not in givers)
 
 
 async def _has_room(cluster: Cluster, slot: int, giver: Master, own: Master) -> None:
