@@ -30,8 +30,10 @@ from pathlib import Path
 
 from agents import agent, wire
 from agents.amounts import WrongInput, parse_capacity, parse_labels
+from agents.commands import Refusal
 from agents.identity import DataDirectory, Identity
 from agents.link import Unauthorised, link_url, local_address
+from agents.redis_cluster import read_address
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{16,256}")
 
@@ -79,9 +81,28 @@ def read_options(options: argparse.Namespace) -> Identity:
         labels=parse_labels(options.label),
         capacity=parse_capacity(options.capacity),
         cgroup=options.cgroup,
-        shards=str(Path(options.shards).expanduser().absolute()) if options.shards else "",
+        shards=_absolute(options.shards),
         interval_s=options.interval,
+        redis_node=_redis_node(options),
+        redis_user=options.redis_user,
+        redis_password_file=_absolute(options.redis_password_file),
     )
+
+
+def _redis_node(options: argparse.Namespace) -> str:
+    node: str = options.redis_node
+    if options.redis_password_file and not node:
+        raise WrongInput("--redis-password-file: --redis-node says to which cluster the password may go")
+    if node:
+        try:
+            read_address(node)
+        except Refusal as error:
+            raise WrongInput(f"--redis-node: {error}") from None
+    return node
+
+
+def _absolute(path: str | None) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 def clean_name(hostname: str) -> str:
@@ -151,6 +172,13 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("--shards", metavar="DIR", help="where shards lie (default: DATA/shards)")
     join.add_argument(
         "--interval", metavar="S", type=float, default=0.0, help="shortest pause between reports"
+    )
+    join.add_argument(
+        "--redis-node", metavar="HOST:PORT", default="", help="this host's node of a Redis or Valkey Cluster"
+    )
+    join.add_argument("--redis-user", metavar="NAME", default="", help="as whom to log in at that cluster")
+    join.add_argument(
+        "--redis-password-file", metavar="FILE", help="where its password is; it is read when it is needed"
     )
     verbs.add_parser("run", parents=[common], help="run; the host has joined before")
     return parser

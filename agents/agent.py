@@ -20,9 +20,11 @@ from agents.link import Link
 from agents.mover import TreeMover
 from agents.movers import Movers, NoMover
 from agents.processes import Processes
+from agents.redis_cluster import Login
 from agents.runner import Runner
 from agents.sampler import Sampler
 from agents.shards import ShardRoot
+from agents.slots import SlotMover
 
 
 @dataclass
@@ -115,12 +117,14 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         group=group,
         group_is_host=identity.cgroup is not None,
     )
-    movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover()})
+    login = Login(identity.redis_node, identity.redis_user, identity.redis_password_file)
+    slots = SlotMover(identity.address, lambda: identity.name, login)
+    movers = Movers({"tree": TreeMover(root, identity.address), "none": NoMover(), "redis": slots})
     link: Link
     processes = Processes(
         directory.runs, directory.allowed, lambda *which, **said: link.ask(*which, **said), group
     )
-    verbs = {**movers.verbs, **processes.verbs}
+    verbs = {**movers.verbs, "slots.survey": slots.survey, **processes.verbs}
     desk = CommandDesk(verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
     membership = Membership(directory, identity, token, version)
     link = Link(

@@ -152,6 +152,7 @@ urlpatterns = [
     path("storage-capacity/", pools.Capacity.as_view()),
     path("storage-pools/", pools.Pools.as_view()),
     path("storage-pools/<name:name>/", pools.OnePool.as_view()),
+    path("storage-pools/<name:name>/survey/", pools.SurveyOnePool.as_view()),
     path("bulk/", lists.Bulk.as_view()),
     path("bulk/<uuid:act>/", lists.OneBulk.as_view()),
     path("bulk/<uuid:act>/undo/", lists.UndoBulk.as_view()),

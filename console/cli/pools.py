@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Storage pools: how shards are kept
 Name = Annotated[str, typer.Argument(help="The pool's name.")]
 SHOWN = ("name", "kind", "pieces", "spread_level", "low", "high", "automatic", "shards", "said")
 #: What a pool says and is not asked for.
-_ANSWERED = ("name", "kind", "pieces", "shards", "above_since", "said", "created_at")
+_ANSWERED = ("name", "kind", "pieces", "shards", "cluster", "above_since", "said", "created_at")
 
 
 @app.command("list")
@@ -44,6 +44,8 @@ def pool_put(
     low: Annotated[float | None, typer.Option(help="Above this share nothing new is placed.")] = None,
     high: Annotated[float | None, typer.Option(help="Above this share shards leave.")] = None,
     policy: Annotated[str | None, typer.Option(help="By which pieces are placed.")] = None,
+    redis: Annotated[str, typer.Option(help="HOST:PORT of a node: the slots of that Redis Cluster.")] = "",
+    slots: Annotated[int | None, typer.Option(help="Most slots of a shard of a Redis Cluster.")] = None,
     mover: Annotated[str | None, typer.Option(help="tree, or none where others keep the data.")] = None,
     keep_days: Annotated[float | None, typer.Option(help="Days of growth to reserve room for.")] = None,
     automatic: Annotated[str | None, typer.Option(help="off, propose or carry-out.")] = None,
@@ -58,7 +60,8 @@ def pool_put(
 ) -> None:
     """Make a pool, or change what is named of one; the rest stays as it is."""
     asked: dict[str, Any] = {
-        "spread_level": spread, "low": low, "high": high, "policy": policy, "mover": mover, "keep_days": keep_days,
+        "slots": slots, "spread_level": spread, "low": low, "high": high, "policy": policy, "mover": mover,
+        "keep_days": keep_days,
         "automatic": automatic, "threshold": threshold, "hold_s": hold_s, "margin": margin,
         "bytes_s": None if mb_s is None else mb_s * 1e6,
     }  # fmt: skip
@@ -67,6 +70,8 @@ def pool_put(
         if not (plus and data.isdecimal() and parity.isdecimal()):
             raise typer.BadParameter("K+M is needed, such as 4+2", param_hint="--erasure")
         asked |= {"data": int(data), "parity": int(parity), "mover": mover or "none"}
+    elif redis:
+        asked |= {"data": 1, "parity": 0, "mover": "redis", "seed": redis}
     elif replicas is not None:
         asked |= {"data": 1, "parity": replicas - 1}
     said = {key: value for key, value in asked.items() if value is not None}
@@ -77,9 +82,17 @@ def pool_put(
     show(answer, as_json, *SHOWN)
 
 
+@app.command("survey")
+def pool_survey(name: Name, as_json: Json = False) -> None:
+    """Have a Redis Cluster looked at now: where its slots are, how large and how much used."""
+    with api() as client:
+        answer = client.post(f"storage-pools/{name}/survey/")
+    show(answer, as_json, *SHOWN)
+
+
 @app.command("remove")
 def pool_remove(name: Name, as_json: Json = False) -> None:
-    """Give up a pool that has no shards."""
+    """Give up a pool that has no shards, or let go of a Redis Cluster, whose slots stay as they are."""
     with api() as client:
         client.delete(f"storage-pools/{name}/")
     show({"name": name, "state": "removed"}, as_json, "name", "state")

@@ -88,6 +88,7 @@ urlpatterns: list[URLPattern] = [
     path("storage-capacity/", capacity_page.capacity_page, name="storage-capacity"),
     path("storage-pools/", pools_page.pools, name="storage-pools"),
     path("storage-pools/<slug:name>/", pools_page.pool, name="storage-pool"),
+    path("storage-pools/<slug:name>/survey/", pools_page.survey_pool, name="survey-storage-pool"),
     path("storage-pools/<slug:name>/remove/", pools_page.remove_pool, name="remove-storage-pool"),
     path("rebalances/", plans_page.rebalances, name="rebalances"),
     path("rebalances/<int:plan>/", plans_page.rebalance, name="rebalance"),

@@ -19,7 +19,7 @@ from console.live.picture import picture
 from console.pages.frame import PLACES
 from console.placements.models import Decision, Placement
 from console.search.shelf import Entry, Shelf
-from console.storage.models import Shard
+from console.storage.models import Shard, StoragePool
 from console.traffic.models import Certificate, Endpoint, Service
 
 #: Of what grows without end the newest; older ones are found by identity and in their lists.
@@ -126,6 +126,19 @@ def _shards() -> list[Entry]:
     ]
 
 
+def _storage_pools() -> list[Entry]:
+    pools = StoragePool.objects.all()[:MOST_OF_ANY]
+    return [
+        Entry(
+            pool.name,
+            pool.name,
+            f"{pool.kind} {pool.spread_level}",
+            f"{pool.kept_as}, apart by {pool.spread_level}",
+        )
+        for pool in pools
+    ]
+
+
 def _certificates() -> list[Entry]:
     rows = Certificate.objects.values_list("name", "names")[:MOST_OF_ANY]
     return [Entry(name, name, " ".join(names), ", ".join(names)) for name, names in rows]
@@ -178,6 +191,11 @@ def _count_and_last(rows: QuerySet[Any], column: str = "pk") -> Callable[[], Has
     return lambda: tuple(rows.order_by().aggregate(count=Count("pk"), last=Max(column)).values())
 
 
+def _as_kept() -> Hashable:
+    """Pools are few and change in place, with no column that says when."""
+    return tuple(StoragePool.objects.values_list("name", "data", "parity", "spread_level", "mover", "seed"))
+
+
 def _newest(rows: QuerySet[Any], column: str) -> Callable[[], Hashable]:
     return lambda: rows.order_by().aggregate(last=Max(column))["last"]
 
@@ -192,6 +210,7 @@ KINDS = {
         Kind("endpoint", _endpoint_page, _endpoints, _count_and_last(Endpoint.objects.all()),
              listed=("endpoints", "q")),
         Kind("shard", _below("shards"), _shards, _count_and_last(Shard.objects.all()), listed=("shards", "q")),
+        Kind("storage-pool", _below("storage-pools"), _storage_pools, _as_kept),
         Kind("certificate", lambda _: reverse("certificates"), _certificates,
              _count_and_last(Certificate.objects.all())),
         Kind("job", _below("jobs"), _jobs, _newest(Job.objects.all(), "created_at"), by_length=False,

@@ -15,9 +15,10 @@ from console.search.shelf import TITLE
 
 MOST = 60
 #: Kinds whose name is one thing's alone; of others many may be called alike.
-UNIQUE = ("host", "service", "shard")
+UNIQUE = ("host", "service", "shard", "storage-pool")
 HEADINGS = {
     "page": "Pages", "host": "Hosts", "service": "Services", "endpoint": "Endpoints", "shard": "Shards",
+    "storage-pool": "Storage pools",
     "certificate": "Certificates", "job": "Jobs", "placement": "Placements", "decision": "Decisions",
     "event": "Events", "action": "Actions", "list": "Lists",
 }  # fmt: skip

@@ -80,6 +80,10 @@ class ReplicaShown(serializers.ModelSerializer):
 class ShardShown(serializers.ModelSerializer):
     source_host = serializers.CharField(source="source_host.name")
     replicas = ReplicaShown(many=True)
+    first_slot = serializers.IntegerField(
+        allow_null=True, help_text="Of a run of slots; null of other shards."
+    )
+    last_slot = serializers.IntegerField(allow_null=True)
 
     class Meta:
         model = Shard
@@ -92,6 +96,9 @@ class ShardShown(serializers.ModelSerializer):
             "read_bytes_s",
             "write_bytes_s",
             "memory_bytes",
+            "cpu",
+            "first_slot",
+            "last_slot",
             "digest",
             "spread_level",
             "source_host",

@@ -8,24 +8,57 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.accounts.permissions import ReadOrOperate, Viewer
+from console.accounts.permissions import Operator, ReadOrOperate, Viewer
 from console.api.strict import StrictSerializer
 from console.api.views import ActionView, find
-from console.storage.actions.pools import PutPool, RemovePool
+from console.storage.actions.pools import PutPool, RemovePool, SurveyPool
 from console.storage.capacity import capacity, newcomers
-from console.storage.models import StoragePool
+from console.storage.models import SlotCluster, StoragePool
+
+
+class MasterShown(serializers.Serializer):
+    host = serializers.CharField(help_text="Empty for a node on no host with an agent.")
+    address = serializers.CharField()
+    name = serializers.CharField(help_text="What the node calls itself; mostly empty.")
+
+
+class SlotClusterShown(serializers.ModelSerializer):
+    nodes = MasterShown(many=True, help_text="The masters.")
+    open = serializers.ListField(child=serializers.IntegerField(), help_text="Slots between two nodes.")
+    load_from = serializers.ChoiceField(
+        ["", "slot-stats", "keys"],
+        help_text="slot-stats: counted by the server; keys: the node's, shared out among its slots by keys.",
+    )
+
+    class Meta:
+        model = SlotCluster
+        fields = ["nodes", "load_from", "open", "error", "seen_at"]
 
 
 class PoolShown(serializers.ModelSerializer):
-    kind = serializers.ChoiceField(["replicas", "erasure"])
+    kind = serializers.ChoiceField(["replicas", "erasure", "redis cluster"])
     pieces = serializers.IntegerField()
     data = serializers.IntegerField()
     parity = serializers.IntegerField()
+    slots = serializers.IntegerField()
     shards = serializers.IntegerField(source="count")
+    cluster = SlotClusterShown(
+        allow_null=True, default=None, help_text="What was found of a Redis Cluster; null for other pools."
+    )
 
     class Meta:
         model = StoragePool
-        fields = ["name", "kind", "pieces", *PutPool.RECORDED, "shards", "above_since", "said", "created_at"]
+        fields = [
+            "name",
+            "kind",
+            "pieces",
+            *PutPool.RECORDED,
+            "shards",
+            "cluster",
+            "above_since",
+            "said",
+            "created_at",
+        ]
 
 
 class PoolRequest(StrictSerializer):
@@ -38,12 +71,18 @@ class PoolRequest(StrictSerializer):
         default="host",
         help_text='zone, rack or another label, or "host": no two pieces share it.',
     )
-    low = serializers.FloatField(default=0.9, help_text="Above this share of a disk nothing new is placed.")
-    high = serializers.FloatField(default=0.95, help_text="Above this share of a disk shards leave.")
+    low = serializers.FloatField(
+        default=0.9, help_text="Above this share nothing new is placed: of a disk, or memory."
+    )
+    high = serializers.FloatField(default=0.95, help_text="Above this share shards leave.")
     policy = serializers.CharField(max_length=64, allow_blank=True, default="")
     mover = serializers.ChoiceField(
         StoragePool.Mover.choices, default="tree", help_text="Who copies; none: others keep the data."
     )
+    seed = serializers.CharField(
+        max_length=300, allow_blank=True, default="", help_text="HOST:PORT of a node of a Redis Cluster."
+    )
+    slots = serializers.IntegerField(default=64, help_text="Most slots of a shard of a Redis Cluster.")
     keep_days = serializers.FloatField(default=0.0, help_text="Of growth that room is reserved for.")
     automatic = serializers.ChoiceField(StoragePool.Automatic.choices, default="off")
     threshold = serializers.FloatField(default=1.2, help_text="The fullest over the mean that is too much.")
@@ -92,7 +131,7 @@ class StandingShown(serializers.Serializer):
     why = serializers.CharField(help_text="What keeps a pool from using all room.")
 
 
-POOLS = StoragePool.objects.annotate(count=Count("shards"))
+POOLS = StoragePool.objects.select_related("cluster").annotate(count=Count("shards"))
 
 
 class Capacity(ActionView):
@@ -143,3 +182,14 @@ class OnePool(ActionView):
     def delete(self, request: Request, name: str) -> Response:
         self.act(request, RemovePool(name))
         return Response(status=204)
+
+
+class SurveyOnePool(ActionView):
+    """Have a Redis Cluster looked at now: where its slots are, how large and how much used."""
+
+    permission_classes = [Operator]
+
+    @extend_schema(request=None, responses=PoolShown)
+    def post(self, request: Request, name: str) -> Response:
+        self.act(request, SurveyPool(name))
+        return Response(PoolShown(POOLS.get(pk=name)).data)

@@ -82,7 +82,7 @@ def _look(pool: StoragePool, epoch: int, now: datetime) -> bool:
     try:
         seen = see([], FULL, pool.name)
     except Invalid:
-        return False  # No host has a disk.
+        return False  # No host has anything to keep them on.
     found = find(seen, pool)
     if found is None:
         if pool.above_since is not None:

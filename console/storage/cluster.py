@@ -13,7 +13,7 @@ from console.fleet.models import Host
 from console.live.picture import picture
 from console.placements.models import Ledger, Placement
 from console.storage.demand import demand_of
-from console.storage.models import Move, Replica, StoragePool, domain_of
+from console.storage.models import Move, Replica, SlotCluster, StoragePool, domain_of
 
 #: What is made even, where replicas ask for it; the first is what is copied.
 RESOURCES = ("disk", "disk_io", "net_out", "net_in", "memory", "cpu")
@@ -24,7 +24,7 @@ CAPACITIES = ("disk", "memory")
 #: What is read of each replica: a cluster has tens of thousands.
 READ = (
     "state", "leader", "placement__demand", "placement__host_id", "shard__pool_id", "shard__name", "shard__bytes",
-    "shard__growth_bytes_day", "shard__read_bytes_s", "shard__write_bytes_s", "shard__memory_bytes",
+    "shard__growth_bytes_day", "shard__read_bytes_s", "shard__write_bytes_s", "shard__memory_bytes", "shard__cpu",
     "shard__replica_count", "shard__spread_level",
 )  # fmt: skip
 
@@ -49,7 +49,8 @@ class Seen:
 
 def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     """Read hosts, ledger and replicas. drain: hosts to empty, beside those that drain. full: of disk and memory; the
-    low watermarks of the pools whose shards are looked at make it less. pool: whose shards alone, "" for all.
+    low watermarks of the pools whose shards are looked at make it less. pool: whose shards alone, "" for all that are
+    on disks.
 
     Raises Invalid for a host to drain that is not there, and where there is nothing to plan with.
     """
@@ -58,14 +59,20 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         "host_id", "resource", "capacity", "reserved"
     ):
         lines.setdefault(host_id, {})[resource] = (capacity, reserved)
-    hosts = [host for host in Host.objects.all() if lines.get(host.pk, {}).get("disk", (0.0, 0.0))[0] > 0]
+    fills, masters = _of(pool)
+    hosts = [
+        host for host in Host.objects.all()
+        if lines.get(host.pk, {}).get(fills, (0.0, 0.0))[0] > 0 and (masters is None or host.name in masters)
+    ]  # fmt: skip
     if unknown := set(drain) - {host.name for host in hosts}:
-        raise Invalid("drain", "unknown", f"no host with a disk is called {min(unknown)}")
+        raise Invalid("drain", "unknown", f"no host that could keep them is called {min(unknown)}")
     if not hosts:
-        raise Invalid("drain", "empty", "no host has a disk to keep shards on")
+        raise Invalid("drain", "empty", f"no host has a {fills} to keep shards on")
     there = Replica.objects.filter(placement__state=Placement.State.HELD)
-    if pool:
-        there = there.filter(shard__pool=pool)
+    # Slots go between their own nodes alone, and fill something else.
+    there = (
+        there.filter(shard__pool=pool) if pool else there.exclude(shard__pool__mover=StoragePool.Mover.REDIS)
+    )
     held = list(there.select_related("shard", "placement").only(*READ).order_by("pk"))
     # Many shards share few pools, which need not be made anew with each.
     of_name = StoragePool.objects.in_bulk({replica.shard.pool_id for replica in held})
@@ -84,7 +91,7 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     ]  # fmt: skip
     # What each asks for now; a replica that outgrew its host is promised less there.
     asked = [demand_of(each.shard, leader=each.leader) for each in chosen]
-    names = [name for name in RESOURCES if name == "disk" or any(each.get(name) for each in asked)]
+    names = [fills, *(name for name in RESOURCES if name != fills and any(each.get(name) for each in asked))]
     names = [name for name in names if all(lines[host.pk].get(name, (0.0, 0.0))[0] > 0 for host in hosts)]
     demand = _table(asked, names)
     promised = _table([each.placement.demand for each in chosen], names)
@@ -124,6 +131,15 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         full,
         min((each.high for each in pools), default=1.0),
     )
+
+
+def _of(pool: str) -> tuple[str, Collection[str] | None]:
+    """What the pool's shards fill, and the hosts that have a master of its cluster; None where any host will do."""
+    found = StoragePool.objects.filter(pk=pool).first()
+    if found is None or found.mover != StoragePool.Mover.REDIS:
+        return "disk", None
+    cluster = SlotCluster.objects.filter(pool=found).first()
+    return found.keeps_in, {node["host"] for node in cluster.nodes} if cluster else set()
 
 
 def _table(

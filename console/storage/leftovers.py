@@ -38,7 +38,7 @@ def leave(replica: Replica) -> None:
     told = Command.objects.filter(about_it | Q(pk=replica.serve_id), state=Command.State.PENDING)
     told.update(state=Command.State.EXPIRED, error="its replica was given up")
     left, _ = Leftover.objects.get_or_create(
-        host=replica.placement.host, shard=replica.shard.name, defaults={"mover": replica.shard.pool.mover}
+        host=replica.placement.host, shard=replica.shard.name, defaults={"told": replica.shard.told}
     )
     # The present leader's epoch: agents refuse commands of an older one.
     _drop(left, Lease.objects.values_list("epoch", flat=True).first() or 0)
@@ -62,6 +62,6 @@ def clear_leftovers(epoch: int) -> int:
 
 
 def _drop(left: Leftover, epoch: int) -> None:
-    args = {"shard": left.shard, "mover": left.mover}
+    args = {"shard": left.shard, **left.told}
     left.drop = give(left.host, "shard.drop", args, epoch=epoch, life_s=DROP_LIFE_S)
     left.save(update_fields=["drop"])

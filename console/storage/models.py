@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import models
 
 from balancer_core.constraints import HOST
 from console.fleet.models import Command, Host
 from console.placements.models import Placement
+
+#: Addresses of a cluster that a mover is told; one that answers is enough.
+MOST_SEEDS = 8
 
 
 class Labelled(Protocol):
@@ -32,6 +35,8 @@ class StoragePool(models.Model):
     spread_level: the label (zone, rack) or "host" that no two pieces share.
     low, high: shares of a disk. Above low nothing new is placed; above high shards leave.
     policy: by which pieces are placed, "" for the default of shards. mover: who copies them.
+    seed, slots: of a Redis or Valkey Cluster, whose shards are runs of at most so many slots, found by looking at it:
+    HOST:PORT of a node.
     keep_days: beside a shard's bytes, room for so many days of its growth is reserved.
     automatic: what is done once the fullest host has been above `threshold` times the mean for hold_s, a host above
     high, or one with pieces lost or drained: nothing, a proposal, or carried out. The aim is threshold - margin, and
@@ -42,6 +47,7 @@ class StoragePool(models.Model):
     class Mover(models.TextChoices):
         TREE = "tree"
         NONE = "none"
+        REDIS = "redis"
 
     class Automatic(models.TextChoices):
         OFF = "off"
@@ -56,6 +62,8 @@ class StoragePool(models.Model):
     high = models.FloatField(default=0.95)
     policy = models.CharField(max_length=64, blank=True)
     mover = models.CharField(max_length=16, choices=Mover.choices, default=Mover.TREE)
+    seed = models.CharField(max_length=300, blank=True)
+    slots = models.PositiveSmallIntegerField(default=64)
     keep_days = models.FloatField(default=0.0)
     automatic = models.CharField(max_length=16, choices=Automatic.choices, default=Automatic.OFF)
     threshold = models.FloatField(default=1.2)
@@ -78,21 +86,49 @@ class StoragePool(models.Model):
 
     @property
     def kind(self) -> str:
+        if self.mover == self.Mover.REDIS:
+            return "redis cluster"
         return "replicas" if self.data == 1 else "erasure"
+
+    @property
+    def keeps_in(self) -> str:
+        """The resource that its shards fill, which watermarks are shares of."""
+        return "memory" if self.mover == self.Mover.REDIS else "disk"
 
     @property
     def kept_as(self) -> str:
         """In words."""
+        if self.mover == self.Mover.REDIS:
+            return f"the slots of {self.seed}"
         if self.data > 1:
             return f"erasure {self.data}+{self.parity}"
         return "1 copy" if self.pieces == 1 else f"{self.pieces} copies"
 
 
+class SlotCluster(models.Model):
+    """What was found when a pool's Redis or Valkey Cluster was last looked at.
+
+    nodes: the masters, as {host, address, name}; host "" for one on no host of ours. load_from: "slot-stats" or "keys",
+    as agents/slot_survey.py says. open: slots that are between two nodes. error: why the last look came to nothing.
+    look: the command that looks; looked_at: when it was given, None to have it given now.
+    """
+
+    pool = models.OneToOneField(StoragePool, on_delete=models.CASCADE, related_name="cluster")
+    nodes = models.JSONField(default=list)
+    load_from = models.CharField(max_length=16, blank=True)
+    open = models.JSONField(default=list)
+    error = models.CharField(max_length=500, blank=True)
+    look = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
+    looked_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+
 class Shard(models.Model):
-    """One file tree and where its first copy lies.
+    """One file tree and where its first copy lies; or a run of slots and the host whose master has it.
 
     bytes: of the whole shard. growth_bytes_day: given, or learned from sizes, the last ones that were reported as
-    [seconds since 1970, bytes]. read_bytes_s, write_bytes_s: of the whole shard; memory_bytes: of each replica.
+    [seconds since 1970, bytes]. read_bytes_s, write_bytes_s: of the whole shard; memory_bytes: of each replica;
+    cpu: cores, of slots. first_slot, last_slot: both included, None for what is no run of slots.
 
     digest: SHA-256 hex over the tree's manifest, learned from the source when the first copy is made.
     spread_level: the label (zone, rack) or "host" that no two replicas may share.
@@ -106,6 +142,9 @@ class Shard(models.Model):
     read_bytes_s = models.FloatField(default=0.0)
     write_bytes_s = models.FloatField(default=0.0)
     memory_bytes = models.FloatField(default=0.0)
+    cpu = models.FloatField(default=0.0)
+    first_slot = models.PositiveSmallIntegerField(null=True)
+    last_slot = models.PositiveSmallIntegerField(null=True)
     sizes = models.JSONField(default=list)
     replica_count = models.PositiveIntegerField()
     spread_level = models.CharField(max_length=63)
@@ -119,6 +158,17 @@ class Shard(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a mover is told of it beside its name."""
+        said: dict[str, Any] = {"mover": self.pool.mover}
+        if self.first_slot is not None:
+            cluster = SlotCluster.objects.filter(pool=self.pool).first()
+            nodes = [node["address"] for node in cluster.nodes] if cluster else []
+            seeds = list(dict.fromkeys([self.pool.seed, *nodes]))[:MOST_SEEDS]
+            said |= {"seeds": seeds, "slots": [self.first_slot, self.last_slot]}
+        return said
 
 
 class Replica(models.Model):
@@ -158,11 +208,11 @@ class Replica(models.Model):
 
 class Leftover(models.Model):
     """A tree that counts no more and is still to be deleted: its host is told until it says that it has. Meanwhile no
-    copy of a shard of that name goes there."""
+    copy of a shard of that name goes there. told: to its mover, beside the name."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="leftovers")
     shard = models.CharField(max_length=63)
-    mover = models.CharField(max_length=16)
+    told = models.JSONField(default=dict)
     drop = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

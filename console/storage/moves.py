@@ -122,7 +122,7 @@ def _begin(replica: Replica, epoch: int) -> None:
         host,
         "shard.serve",
         {
-            "mover": replica.shard.pool.mover,
+            **replica.shard.told,
             "transfer": str(replica.transfer),
             "source": source,
             "key": secrets.token_hex(32),
@@ -183,7 +183,7 @@ def _fetch(replica: Replica, epoch: int) -> None:
         replica.placement.host,
         "shard.fetch",
         {
-            "mover": shard.pool.mover,
+            **shard.told,
             "transfer": str(replica.transfer),
             "shard": shard.name,
             "address": serve.host.address,

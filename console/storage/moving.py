@@ -135,12 +135,13 @@ def _begin(move: Move, *, hopes: bool) -> bool:
         return _fail(move, f"{move.target} takes no replicas any more")
     if target.lost_since:
         return _fail(move, f"{move.target} is lost")
-    line = Ledger.objects.filter(host=target, resource="disk").first()
+    fills = move.shard.pool.keeps_in
+    line = Ledger.objects.filter(host=target, resource=fills).first()
     if move.target in held_up(move.shard.name):
         return _fail(move, f"{move.target} has an earlier tree of it to delete")
     # What it asks for now: it may have outgrown what its host had room for.
     demand = demand_of(move.shard, leader=leaving.leader)
-    size = demand.get("disk", 0.0)
+    size = demand.get(fills, 0.0)
     if line is None or line.reserved + size > line.capacity * move.plan.full:
         return False if hopes else _fail(move, f"{move.target} has no room for it any more")
     others = move.shard.replicas.exclude(pk=leaving.pk).select_related("placement__host")
@@ -153,7 +154,7 @@ def _begin(move: Move, *, hopes: bool) -> bool:
         demand=demand,
         pin_hosts=frozenset({move.target}),
         spread=(Spread(level=move.shard.spread_level, taken=taken, max_per_domain=1),),
-        marks={"disk": move.plan.full},
+        marks={fills: move.plan.full},
         **chosen("shard", move.shard.pool.policy, {}),
     )
     decided = picture.decide(load)
@@ -224,7 +225,7 @@ def _delete(move: Move, replica: Replica | None, event: str, epoch: int) -> bool
         return _forget(move, replica, event)
     if drop is not None and timezone.now() < drop.created_at + timedelta(seconds=DROP_AGAIN_S):
         return False
-    args = {"shard": move.shard.name, "mover": move.shard.pool.mover}
+    args = {"shard": move.shard.name, **move.shard.told}
     move.drop = give(host, "shard.drop", args, epoch=epoch, life_s=DROP_LIFE_S)
     move.save(update_fields=["drop"])
     return True

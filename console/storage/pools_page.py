@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Count
+from django.db.models import Count, F, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -14,8 +14,8 @@ from console.api.views import find
 from console.events.models import Event
 from console.pages.frame import act, offer, page, require_role
 from console.pages.lists import rows_of
-from console.storage.actions.pools import PutPool, RemovePool
-from console.storage.models import MovePlan, StoragePool
+from console.storage.actions.pools import PutPool, RemovePool, SurveyPool
+from console.storage.models import MovePlan, Shard, SlotCluster, StoragePool
 
 
 class PoolForm(forms.Form):
@@ -35,15 +35,27 @@ class PoolForm(forms.Form):
         help_text='zone, rack or another label, or "host".',
     )
     low = forms.FloatField(
-        initial=0.9, label="Low watermark", help_text="Above this share of a disk nothing new is placed."
+        initial=0.9,
+        label="Low watermark",
+        help_text="Above this share of a disk, or memory, nothing new comes.",
     )
     high = forms.FloatField(initial=0.95, label="High watermark", help_text="Above this share shards leave.")
     policy = forms.CharField(
         max_length=64, required=False, label="Policy", help_text="Empty: the default of shards."
     )
     mover = forms.ChoiceField(
-        choices=[("tree", "file trees"), ("none", "nobody: others keep the data")], label="Copied as"
+        choices=[
+            ("tree", "file trees"), ("redis", "slots of a Redis Cluster"), ("none", "nobody: others keep the data"),
+        ],
+        label="Copied as",
+    )  # fmt: skip
+    seed = forms.CharField(
+        max_length=300,
+        required=False,
+        label="Redis node",
+        help_text="HOST:PORT of one; empty for other pools.",
     )
+    slots = forms.IntegerField(initial=64, label="Slots a shard", help_text="At most, of a Redis Cluster.")
     keep_days = forms.FloatField(initial=0, label="Days of growth", help_text="That room is reserved for.")
     automatic = forms.ChoiceField(
         choices=[("off", "off"), ("propose", "propose plans"), ("carry-out", "carry plans out")],
@@ -90,8 +102,12 @@ def pool(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _put(request, form, name):
         return redirect("storage-pool", name=name)
     count = found.shards.count()
+    slots = found.mover == StoragePool.Mover.REDIS
     context = {
         "pool": found,
+        "cluster": SlotCluster.objects.filter(pool=found).first() if slots else None,
+        "nodes": _nodes(found) if slots else [],
+        "survey": offer(request, SurveyPool, "survey", "Look now"),
         "count": count,
         "form": form,
         "offer": offer(request, PutPool, "put", "Keep it so"),
@@ -100,12 +116,31 @@ def pool(request: HttpRequest, name: str) -> HttpResponse:
             RemovePool,
             "remove",
             "Remove",
-            f"It has {count} shard{'s' if count > 1 else ''}." if count else "",
+            f"It has {count} shard{'s' if count > 1 else ''}." if count and not slots else "",
         ),
         "plans": MovePlan.objects.filter(pool=name)[:10],
         "events": Event.objects.filter(subject_kind="storage-pool", subject=name)[:20],
     }
     return render(request, "storage/pool.html", context)
+
+
+def _nodes(pool: StoragePool) -> list[dict[str, Any]]:
+    """The masters that are on hosts, with how many slots and what each has and takes."""
+    slots = Sum(F("last_slot") - F("first_slot") + 1)
+    sums = Shard.objects.filter(pool=pool).order_by().values("source_host__name")
+    sums = sums.annotate(runs=Count("pk"), size=Sum("bytes"), cores=Sum("cpu"), slots=slots)
+    by_host = {each["source_host__name"]: each for each in sums}
+    cluster = SlotCluster.objects.filter(pool=pool).first()
+    none = {"runs": 0, "size": 0, "cores": 0.0, "slots": 0}
+    return [{**node, **by_host.get(node["host"], none)} for node in (cluster.nodes if cluster else [])]
+
+
+@page(Role.OPERATOR, "POST")
+def survey_pool(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: have its Redis Cluster looked at."""
+    if request.method == "POST":
+        act(request, SurveyPool(name), "One of its hosts looks at it.")
+    return redirect("storage-pool", name=name)
 
 
 @page(Role.OPERATOR, "POST")

@@ -17,7 +17,7 @@ from balancer_core.lifecycle import REPLICA, advance
 from console.actions import SYSTEM, Action, Actor
 from console.fleet.actions.commands import give
 from console.fleet.models import Command
-from console.storage.models import Move, Replica
+from console.storage.models import Move, Replica, StoragePool
 from console.storage.moving import UNDER_WAY
 
 #: A copy is read again after so long.
@@ -69,6 +69,8 @@ def _ask(epoch: int) -> int:
         Replica.objects.select_related("shard__pool", "placement__host")
         .filter(Q(verified_at=None) | Q(verified_at__lt=timezone.now() - EVERY))
         .filter(state=Replica.State.READY, scrub=None, placement__host__lost_since=None)
+        # What is in slots changes; where they are, looking at their cluster says.
+        .exclude(shard__pool__mover=StoragePool.Mover.REDIS)
         .exclude(departures__state__in=UNDER_WAY)
         .exclude(arrival__state=Move.State.COPYING)
         .exclude(placement__host_id__in=busy)
@@ -82,7 +84,7 @@ def _ask(epoch: int) -> int:
         busy.add(host.pk)
         begun += 1
         replica.scrub = give(
-            host, "shard.verify", {"shard": replica.shard.name, "mover": replica.shard.pool.mover},
+            host, "shard.verify", {"shard": replica.shard.name, **replica.shard.told},
             epoch=epoch, life_s=VERIFY_LIFE_S,
         )  # fmt: skip
         replica.save(update_fields=["scrub"])
@@ -118,7 +120,7 @@ def _repair(replica: Replica, epoch: int) -> bool:
         replica.scrub = give(
             replica.placement.host,
             "shard.drop",
-            {"shard": replica.shard.name, "mover": replica.shard.pool.mover},
+            {"shard": replica.shard.name, **replica.shard.told},
             epoch=epoch,
             life_s=DROP_LIFE_S,
         )

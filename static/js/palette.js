@@ -100,7 +100,8 @@ function stripOf(host) {
 }
 
 function headingOf(kind) {
-  return `${kind[0].toUpperCase()}${kind.slice(1)}s`;
+  const name = kind.replaceAll("-", " ");
+  return `${name[0].toUpperCase()}${name.slice(1)}s`;
 }
 
 function made(name, properties, ...children) {

@@ -355,6 +355,8 @@ def test_what_people_read(product: Product, steelyard: Steelyard) -> None:
         (("shard", "create", "x", "--size", "1Gi", "--source", "omega:x"), "omega"),
         (("storage-pool", "put", "x", "--erasure", "4"), "--erasure"),
         (("storage-pool", "put", "x", "--low", "2"), "low"),
+        (("storage-pool", "put", "x", "--redis", "nowhere"), "seed"),
+        (("storage-pool", "survey", "default"), "nothing to find"),
         (("storage-pool", "capacity", "--add", "2Ti"), "--add"),
         (("token", "create", "x", "--role", "emperor"), "emperor"),
         (("token", "revoke", "nothing"), "nothing"),
@@ -459,6 +461,10 @@ def pools_by_hand(steelyard: Steelyard) -> None:
     assert (changed["data"], changed["low"], changed["automatic"]) == (2, 0.8, "propose")
     assert steelyard.json("storage-pool", "show", "by-hand") == changed
     assert "spread_level" in steelyard.said("storage-pool", "show", "by-hand")
+    found = steelyard.json("storage-pool", "put", "cache", "--redis", "127.0.0.1:1", "--slots", "128")
+    assert (found["kind"], found["slots"], found["cluster"]["nodes"]) == ("redis cluster", 128, [])
+    assert steelyard.json("storage-pool", "survey", "cache")["seed"] == "127.0.0.1:1"
+    steelyard.json("storage-pool", "remove", "cache")
     assert {"by-hand", "default"} <= {each["name"] for each in steelyard.json("storage-pool", "list")}
     said = steelyard.json("shard", "measure", "by-hand", "--growth", "1Mi", "--read", "1Ki")
     assert (said["growth_bytes_day"], said["read_bytes_s"]) == (2**20, 2**10)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from console.actions import Action, Actor, Conflict, Unknown
 from console.live.picture import picture
 from console.placements import ledger
-from console.storage.actions.shards import check_amount
+from console.storage.actions.shards import check_amount, refuse_slots
 from console.storage.demand import demand_of
 from console.storage.filling import growth_a_day
 from console.storage.models import Replica, Shard, StoragePool
@@ -47,6 +47,7 @@ class MeasureShard(Action[Shard]):
         )
         if shard is None:
             raise Unknown("shard", self.name)
+        refuse_slots(shard.pool)
         was = _said(shard)
         for name in ("bytes", "growth_bytes_day", "read_bytes_s", "write_bytes_s", "memory_bytes"):
             amount = getattr(self, name)

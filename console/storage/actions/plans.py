@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknow
 from console.live.bells import ring_shards
 from console.storage.actions.pools import pool_called
 from console.storage.cluster import Seen, goal_of, see
-from console.storage.models import Move, MovePlan
+from console.storage.models import Move, MovePlan, StoragePool
 
 #: Somebody waits for the proposal: so long at most, and no more than so many tries a replica.
 SEARCH_S = 2.0
@@ -74,40 +74,35 @@ class ProposePlan(Action[MovePlan]):
         if not (math.isfinite(self.full) and 0.1 <= self.full <= 1.0):
             raise Invalid("full", "out_of_range", "a share of the disk, 0.1 to 1")
         try:
-            limits = Limits(self.bytes_s, self.per_host, self.together)
+            self._limits = Limits(self.bytes_s, self.per_host, self.together)
         except InvalidInput as error:
             raise Invalid(error.field, error.code, error.reason) from None
-        if self.pool:
-            pool_called(self.pool)
+        if self.pool and pool_called(self.pool).mover == StoragePool.Mover.REDIS:
+            # Nodes that take slots at the same moment make up their epochs without each other, and one that gives some
+            # away meanwhile may claim them again: what moves slots by hand goes one by one, too.
+            self._limits = Limits(self.bytes_s, per_host=1, together=1)
         self._seen = see(self.drain, self.full, self.pool)
         shards = self._seen.shards
         budget = _within(SEARCH_S, len(shards.home))
-        self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, limits)
+        self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, self._limits)
         return self._made
 
     def execute(self, actor: Actor) -> MovePlan:
         seen, made = self._seen, self._made
         if made is None:
             raise AssertionError("run() searches first")
-        proposed = MovePlan(
-            pool=self.pool,
-            automatic=self.automatic,
-            sentence=" ".join(filter(None, (self.why, made.sentence + beside(seen, made)))),
-            asked={"drain": sorted(self.drain), "even": self.even},
-            bytes_s=self.bytes_s,
-            per_host=self.per_host,
-            together=self.together,
-            full=seen.full,
-            created_by=actor.name,
-        )
-        keep(proposed, seen, made)
-        after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
+        asked = {"drain": sorted(self.drain), "even": self.even}
+        proposed = MovePlan(pool=self.pool, automatic=self.automatic, asked=asked, created_by=actor.name)
+        after = keep(proposed, seen, made, self._limits, self.why)
         self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.why)
         return proposed
 
 
-def keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
-    """Write a proposal with its moves. Raises Conflict for more than are carried out."""
+def keep(
+    proposed: MovePlan, seen: Seen, made: Plan, limits: Limits, why: str = "", more: str = ""
+) -> dict[str, Any]:
+    """Write a proposal, which says for whom and by whom it is, with its moves. why, more: sentences before and after
+    the plan's. Returns what is recorded of it. Raises Conflict for more moves than are carried out."""
     if made.moves > MOST_MOVES:
         raise Conflict(
             "too-many", f"it would be {made.moves:,} moves, more than {MOST_MOVES:,}; ask for less"
@@ -116,11 +111,15 @@ def keep(proposed: MovePlan, seen: Seen, made: Plan) -> None:
     # person's away.
     older = MovePlan.objects.filter(state=MovePlan.State.PROPOSED)
     (older.filter(automatic=True, pool=proposed.pool) if proposed.automatic else older).delete()
+    proposed.sentence = " ".join(filter(None, (why, made.sentence + beside(seen, made), more)))
+    proposed.bytes_s, proposed.per_host, proposed.together = limits.bytes_s, limits.per_host, limits.together
+    proposed.full = seen.full
     proposed.before = dict(zip(seen.resources, made.before, strict=True))
     proposed.after = dict(zip(seen.resources, made.after, strict=True))
     proposed.takes_s = made.schedule.takes_s
     proposed.save()
     Move.objects.bulk_create(_moves(proposed, seen, made))
+    return {"moves": made.moves, "bytes": made.moved, **proposed.asked}
 
 
 def _moves(proposed: MovePlan, seen: Seen, made: Plan) -> list[Move]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.wire import NAME_PATTERN
@@ -12,18 +12,23 @@ from balancer_core.constraints import HOST
 from balancer_core.policies import POLICIES
 from console.actions import Action, Actor, Conflict, Invalid, Unknown
 from console.live.bells import ring_shards
-from console.storage.models import StoragePool
+from console.placements.actions.release import announce_release, release_all
+from console.placements.models import Placement
+from console.storage.models import Move, SlotCluster, StoragePool
 
 #: Where shards are that name no pool.
 DEFAULT = "default"
 MOST_PIECES = 16
+#: Of a pool whose shards are named NAME-SLOT.
+MOST_NAME = 57
 
 #: Numbers of a pool: least, most, and what they are.
 _RANGES = {
     "data": (1, MOST_PIECES, "pieces of data"),
     "parity": (0, MOST_PIECES - 1, "pieces that may be lost"),
-    "low": (0.05, 1.0, "a share of the disk"),
-    "high": (0.05, 1.0, "a share of the disk"),
+    "low": (0.05, 1.0, "a share of the disk, or of memory"),
+    "high": (0.05, 1.0, "a share of the disk, or of memory"),
+    "slots": (16, 4096, "slots of a shard"),
     "keep_days": (0.0, 3650.0, "days of growth"),
     "threshold": (1.01, 10.0, "the fullest host over the mean"),
     "hold_s": (30.0, 604_800.0, "seconds"),
@@ -55,6 +60,8 @@ class PutPool(Action[StoragePool]):
     high: float = 0.95
     policy: str = ""
     mover: str = StoragePool.Mover.TREE
+    seed: str = ""
+    slots: int = 64
     keep_days: float = 0.0
     automatic: str = StoragePool.Automatic.OFF
     threshold: float = 1.2
@@ -64,7 +71,7 @@ class PutPool(Action[StoragePool]):
     reason: str = ""
 
     RECORDED = (
-        "data", "parity", "spread_level", "low", "high", "policy", "mover", "keep_days",
+        "data", "parity", "spread_level", "low", "high", "policy", "mover", "seed", "slots", "keep_days",
         "automatic", "threshold", "hold_s", "margin", "bytes_s",
     )  # fmt: skip
     NAME = "storage-pool.put"
@@ -81,6 +88,8 @@ class PutPool(Action[StoragePool]):
         # What was above an old threshold is looked at anew.
         pool.above_since, pool.said = None, ""
         pool.save()
+        if pool.mover == StoragePool.Mover.REDIS:
+            SlotCluster.objects.update_or_create(pool=pool, defaults={"looked_at": None})
         self.record(actor, "storage-pool", self.name, before=was, after=_said(pool), reason=self.reason)
         return pool
 
@@ -107,6 +116,7 @@ class PutPool(Action[StoragePool]):
                 raise Invalid(name, "unknown", f"there is {', '.join(choices.values)}")
         if self.data > 1 and self.mover != StoragePool.Mover.NONE:
             raise Invalid("mover", "invalid", "the pieces of an erasure set are made by others: none")
+        self._check_cluster()
         if self.policy and self.policy not in POLICIES:
             raise Invalid("policy", "unknown", f"there is {', '.join(POLICIES)}")
         try:
@@ -114,13 +124,55 @@ class PutPool(Action[StoragePool]):
         except InvalidLabel as error:
             raise Invalid("spread_level", error.code, error.reason) from None
 
+    def _check_cluster(self) -> None:
+        if self.mover != StoragePool.Mover.REDIS:
+            if self.seed:
+                raise Invalid(
+                    "seed", "contradiction", "only a Redis Cluster (mover redis) is found by a node"
+                )
+            return
+        host, _, port = self.seed.rpartition(":")
+        if not (host and host.isprintable() and port.isdecimal() and 0 < int(port) < 65536):
+            raise Invalid("seed", "invalid", "HOST:PORT of one of the cluster's nodes")
+        if (self.data, self.parity, self.spread_level) != (1, 0, HOST):
+            raise Invalid(
+                "parity",
+                "invalid",
+                "slots have one owner; their replicas are the cluster's own: 1 and 0, host",
+            )
+        if len(self.name) > MOST_NAME:
+            raise Invalid("name", "invalid", f"{MOST_NAME} characters at most: its shards are named by it")
+
 
 @dataclass
-class RemovePool(Action[None]):
-    """Give up a pool that has no shards. The default pool stays."""
+class SurveyPool(Action[StoragePool]):
+    """Have the pool's Redis Cluster looked at now: where its slots are, how large and how much used."""
 
     name: str
     reason: str = ""
+
+    NAME = "storage-pool.survey"
+
+    def execute(self, actor: Actor) -> StoragePool:
+        pool = pool_called(self.name)
+        if pool.mover != StoragePool.Mover.REDIS:
+            raise Conflict("no-cluster", "its shards are made here; there is nothing to find")
+        SlotCluster.objects.update_or_create(pool=pool, defaults={"looked_at": None})
+        self.record(actor, "storage-pool", self.name, reason=self.reason)
+        return pool
+
+    def committed(self, result: StoragePool) -> None:
+        ring_shards()
+
+
+@dataclass
+class RemovePool(Action[None]):
+    """Give up a pool that has no shards. The default pool stays. Of a Redis Cluster no slot is touched: its shards
+    are let go of with it."""
+
+    name: str
+    reason: str = ""
+    _released: list[Placement] = field(default_factory=list, init=False)
 
     NAME = "storage-pool.remove"
 
@@ -130,11 +182,25 @@ class RemovePool(Action[None]):
             raise Unknown("storage pool", self.name)
         if self.name == DEFAULT:
             raise Conflict("default", "shards that name no pool are in it")
-        if count := pool.shards.count():
+        if pool.mover == StoragePool.Mover.REDIS:
+            self._released = self._let_go(pool)
+        elif count := pool.shards.count():
             raise Conflict("in-use", f"it has {count:,} shards")
         was = _said(pool)
         pool.delete()
         self.record(actor, "storage-pool", self.name, before=was, reason=self.reason)
+
+    def committed(self, result: None) -> None:
+        for placement in self._released:
+            announce_release(placement)
+
+    def _let_go(self, pool: StoragePool) -> list[Placement]:
+        if Move.objects.filter(shard__pool=pool, plan__state__in=("running", "paused")).exists():
+            raise Conflict("in-use", "a plan moves its slots; it ends, or is cancelled, first")
+        held = Placement.objects.select_related("host").filter(replica__shard__pool=pool)
+        released = release_all(list(held))
+        pool.shards.all().delete()
+        return released
 
 
 def _said(pool: StoragePool) -> dict[str, Any]:

@@ -110,6 +110,7 @@ class CreateShard(Action[Shard]):
             raise Conflict("name-taken", f"there is a shard called {self.name}")
         if self.replicas is not None and not 1 <= self.replicas <= MOST_PIECES:
             raise Invalid("replicas", "out-of-range", f"1 to {MOST_PIECES}")
+        refuse_slots(pool)
         if self.replicas is not None and pool.data > 1:
             raise Invalid("replicas", "contradiction", f"{pool.name} keeps {pool.kept_as}")
         if self.bytes <= 0:
@@ -157,6 +158,7 @@ class ScrubShard(Action[Shard]):
         shard = Shard.objects.filter(name=self.name).first()
         if shard is None:
             raise Unknown("shard", self.name)
+        refuse_slots(shard.pool)
         ready = shard.replicas.filter(state=Replica.State.READY)
         if not ready.update(verified_at=None):
             raise Conflict("state", "it has no copy that is ready")
@@ -184,6 +186,7 @@ class RemoveShard(Action[None]):
         shard = Shard.objects.filter(name=self.name).first()
         if shard is None:
             raise Unknown("shard", self.name)
+        refuse_slots(shard.pool)
         self._released = []
         replicas = list(shard.replicas.select_for_update(of=("self",)).select_related("placement__host"))
         ledger.lock(replica.placement.host_id for replica in replicas)
@@ -198,6 +201,12 @@ class RemoveShard(Action[None]):
         for placement in self._released:
             announce_release(placement)
         ring_commands()
+
+
+def refuse_slots(pool: StoragePool) -> None:
+    """Raises Conflict where the shards are what is found in a cluster."""
+    if pool.mover == StoragePool.Mover.REDIS:
+        raise Conflict("slots", f"{pool.name} has the slots of a Redis Cluster, as they are found there")
 
 
 def check_amount(name: str, amount: float | None) -> None:

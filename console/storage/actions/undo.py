@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from balancer_core.lifecycle import MOVE_PLAN, is_final
 from balancer_core.shards import Limits, Numbers, retrace
 from console.actions import Action, Actor, Conflict, NotAllowed, Unknown
-from console.storage.actions.plans import beside, keep
+from console.storage.actions.plans import keep
 from console.storage.cluster import Seen, see
 from console.storage.models import Move, MovePlan
 
@@ -38,32 +38,19 @@ class UndoMovePlan(Action[MovePlan]):
         moved = list(undone.moves.filter(state=Move.State.DONE).values_list("shard_id", "source", "target"))
         if not moved:
             raise Conflict("empty", "it has moved nothing")
-        self._undone, self._seen = undone, see([], undone.full)
+        # Slots are planned with by their pool alone, as they were.
+        self._undone, self._seen = undone, see([], undone.full, undone.pool)
         wanted, self._elsewhere = _before(self._seen, moved)
-        limits = Limits(undone.bytes_s, undone.per_host, undone.together)
-        self._made = retrace(self._seen.shards, wanted, limits)
+        self._limits = Limits(undone.bytes_s, undone.per_host, undone.together)
+        self._made = retrace(self._seen.shards, wanted, self._limits)
         return super().run(actor)
 
     def execute(self, actor: Actor) -> MovePlan:
-        undone, seen, made = self._undone, self._seen, self._made
-        sentence = f"Plan {undone.pk} is taken back. " + made.sentence + beside(seen, made)
-        if self._elsewhere:
-            sentence += (
-                f" {self._elsewhere:,} of its moves can't be: the replica or its old host is not there."
-            )
-        proposed = MovePlan(
-            pool=undone.pool,
-            undoes=undone,
-            sentence=sentence,
-            asked={"undo": undone.pk},
-            bytes_s=undone.bytes_s,
-            per_host=undone.per_host,
-            together=undone.together,
-            full=seen.full,
-            created_by=actor.name,
-        )
-        keep(proposed, seen, made)
-        after = {"moves": made.moves, "bytes": made.moved, **proposed.asked}
+        undone, lost = self._undone, self._elsewhere
+        proposed = MovePlan(pool=undone.pool, undoes=undone, asked={"undo": undone.pk}, created_by=actor.name)
+        more = f"{lost:,} of its moves can't be: the replica or its old host is not there." if lost else ""
+        why = f"Plan {undone.pk} is taken back."
+        after = keep(proposed, self._seen, self._made, self._limits, why, more)
         self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.reason)
         return proposed
 

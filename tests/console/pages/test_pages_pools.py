@@ -14,7 +14,8 @@ def test_pools_on_pages(furnished: Any, browsers: Any) -> None:
     """Made and changed with a form, by operators; its shards and events are there; wrong ones say why."""
     pools, form = reverse("storage-pools"), {
         "name": "p", "data": 1, "parity": 2, "spread_level": "zone", "low": 0.8, "high": 0.9, "mover": "tree",
-        "keep_days": 0, "automatic": "propose", "threshold": 1.2, "hold_s": 600, "margin": 0.05, "bytes_s": 1e6,
+        "slots": 64, "keep_days": 0, "automatic": "propose", "threshold": 1.2, "hold_s": 600, "margin": 0.05,
+        "bytes_s": 1e6,
     }  # fmt: skip
     page = reverse("storage-pool", args=["p"])
 

@@ -58,6 +58,7 @@ def test_one_index_of_everything(api: Any, furnished: Any) -> None:
         ("shop", "service", "/services/shop/"),
         ("web-1:8080", "endpoint", "/endpoints/?service=shop&host=web-1"),
         ("photos", "shard", "/shards/photos/"),
+        ("defau", "storage-pool", "/storage-pools/default/"),
         ("report", "decision", f"/decisions/{furnished.placed}/"),
         ("report", "placement", f"/decisions/{furnished.placed}/"),
         ("demo.add", "job", f"/jobs/{furnished.job}/"),

@@ -18,20 +18,21 @@ from agents.commands import Refusal
 from agents.manifest import summarise
 from agents.mover import TreeMover
 from agents.movers import Movers, NoMover
+from agents.redis_cluster import Login
 from agents.shards import ShardRoot
+from agents.slots import SlotMover
 from console.fleet.actions.commands import AnswerCommand, expire_old_commands
 from console.fleet.models import Command
 from console.live.picture import picture
-from console.storage.leftovers import AGAIN, clear_leftovers
+from console.storage.leftovers import AGAIN
 from console.storage.models import Leftover, Move, Replica, Shard
-from console.storage.moves import advance_replicas
-from console.storage.moving import advance_moves
-from console.storage.scrub import scrub_some
+from console.storage.sweep import sweep_shards
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 EPOCH = 7
+NO_LOGIN = Login()
 TREE_BYTES = 3000
 
 
@@ -54,13 +55,15 @@ class Killed(BaseException):
 class Host:
     """One host's agent, as far as shards go: its root on disk and the commands that it carries out."""
 
-    def __init__(self, name: str, address: str, root: Path) -> None:
-        self.name, self.address, self._path = name, address, root
+    def __init__(self, name: str, address: str, root: Path, login: Login) -> None:
+        self.name, self.address, self._path, self._login = name, address, root, login
         self.start()
 
     def start(self) -> None:
         self.root = ShardRoot(self._path)
-        self.mover = Movers({"tree": TreeMover(self.root, self.address), "none": NoMover()})
+        slots = SlotMover(self.address, lambda: self.name, self._login)
+        self.mover = Movers({"tree": TreeMover(self.root, self.address), "none": NoMover(), "redis": slots})
+        self.verbs = self.mover.verbs | {"slots.survey": slots.survey}
         self.runs = True
 
     def stop(self) -> None:
@@ -74,14 +77,16 @@ class Host:
 
 
 class Rig:
-    """Hosts, and the two things that happen: the controller sweeps, agents obey."""
+    """Hosts, and the two things that happen: the controller sweeps, agents obey. login: at the hosts' Redis."""
 
-    def __init__(self, cluster: Any, folder: Path, zones: dict[str, str]) -> None:
+    def __init__(
+        self, cluster: Any, folder: Path, zones: dict[str, str], login: Login = NO_LOGIN, **capacity: float
+    ) -> None:
         self.hosts: dict[str, Host] = {}
         for number, (name, zone) in enumerate(zones.items(), start=1):
             address = f"127.0.77.{number}"
-            cluster.add(name, labels={"zone": zone}, address=address)
-            self.hosts[name] = Host(name, address, folder / name)
+            cluster.add(name, labels={"zone": zone}, address=address, **capacity)
+            self.hosts[name] = Host(name, address, folder / name, login)
         source = next(iter(self.hosts.values()))
         tree = source.root.path / "import" / "tree"
         tree.mkdir()
@@ -98,8 +103,7 @@ class Rig:
         picture.load()
         with transaction.atomic():
             expire_old_commands()
-            changed = advance_replicas(EPOCH) + advance_moves(EPOCH) + scrub_some(EPOCH)
-            return changed + clear_leftovers(EPOCH)
+            return sweep_shards(EPOCH)
 
     async def obey(self, died: Callable[[Command], bool] = lambda _: False) -> None:
         """Every agent carries out what it was told. died: whether it does so and ends before it can say so."""
@@ -110,7 +114,7 @@ class Rig:
         host = self.hosts[command.host.name]
         mover = host.mover
         try:
-            result = await mover.verbs[command.verb](command.args, time.monotonic() + 20)
+            result = await host.verbs[command.verb](command.args, time.monotonic() + 20)
             error = ""
         except Refusal as refusal:
             result, error = {}, str(refusal)
