@@ -22,5 +22,6 @@ app.conf.update(
     # Tasks on one thread that go by one connection to the database: opening one costs more than most of them.
     CELERY_DB_REUSE_MAX=1000,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
-    imports=["console.events.tasks", "console.alerts.tasks"],
+    # Remote commands reach all workers of a broker; this one knows that those to the hosts' are not for it.
+    imports=["console.events.tasks", "console.alerts.tasks", "clients.stopping"],
 )

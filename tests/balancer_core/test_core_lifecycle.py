@@ -52,7 +52,7 @@ def test_final_states_are_those_without_a_way_out() -> None:
 def test_an_event_twice_is_refused_the_second_time() -> None:
     """Two who claim the same job cannot both succeed; the error says what is possible."""
     state = advance(JOB, "dispatched", "claim")
-    with pytest.raises(InvalidTransition, match="possible: succeed, fail, retry, lose, set_aside"):
+    with pytest.raises(InvalidTransition, match="possible: succeed, fail, retry, lose, preempt, set_aside"):
         advance(JOB, state, "claim")
     with pytest.raises(InvalidTransition, match="final"):
         advance(JOB, "succeeded", "fail")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)  # a compiler builds all kernels first
+pytestmark = pytest.mark.timeout(600)  # a compiler builds all kernels first
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STDLIB = set(sys.stdlib_module_names)

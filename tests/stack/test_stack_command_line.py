@@ -132,6 +132,7 @@ def test_every_command_works(
     assert product.ended(job)["error"] == "ValueError: by hand"
     assert job in {each["id"] for each in steelyard.json("job", "list")}
     jobs_by_hand(product, steelyard)
+    templates_by_hand(product, steelyard)
 
     source = ("--size", str(size), "--source", "alpha:by-hand")
     assert steelyard.json("shard", "create", "by-hand", *source)["name"] == "by-hand"
@@ -506,6 +507,23 @@ def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
     assert steelyard.json("schedule", "put", "yearly", "0 3 1 1 *", job)["request"]["task"] == "stack.add"
     assert ["yearly"] == [each["name"] for each in steelyard.json("schedule", "list")]
     assert "removed" in steelyard.said("schedule", "remove", "yearly")
+
+
+def templates_by_hand(product: Product, steelyard: Steelyard) -> None:
+    """A process that a host allows, run by a job."""
+    file = product.folder / "template.json"
+    word = {"type": "text", "pattern": "[a-z]+"}
+    file.write_text(
+        json.dumps({"argv": ["/bin/echo", "{word}"], "parameters": {"word": word}, "output": "result"})
+    )
+    kept = steelyard.json("template", "put", "say", "--file", str(file), "--demand", "cpu=10m")
+    assert kept["line"] in steelyard.said("template", "show", "say")
+    (product.hosts["gamma"].data / "templates").write_text(kept["line"])
+    job = steelyard.json("template", "run", "say", "-p", "word=hello", "-l", "zone=b")["id"]
+    assert product.ended(job)["result"]["output"] == "hello\n"
+    assert "say" in {each["name"] for each in steelyard.json("template", "list")}
+    steelyard("template", "remove", "say")
+    assert steelyard.json("template", "list") == []
 
 
 def commands() -> set[str]:

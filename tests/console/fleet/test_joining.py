@@ -166,7 +166,7 @@ def test_a_resource_that_is_gone_keeps_its_promises(cluster: Any) -> None:
         "gpu": (0.0, 1.0),
     }
     assert Event.objects.filter(action="host.capacity").count() == 1
-    ledger.release(host.pk, {"gpu": 1.0})
+    ledger.release({host.pk: {"gpu": 1.0}})
     ChangeCapacity({"cpu": 4.0}).run(agent("web-1"))
     assert list(Ledger.objects.values_list("resource", flat=True)) == ["cpu"]
 

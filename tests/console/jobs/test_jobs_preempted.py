@@ -11,7 +11,6 @@ from django.conf import settings
 
 from balancer_core.lifecycle import JOB
 from console.actions import SYSTEM, Conflict, Invalid
-from console.celery import app
 from console.controller.lease import Candidate
 from console.controller.work import Queue
 from console.events.models import Event, Outbox
@@ -21,6 +20,7 @@ from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.tenants import SetTenant
+from console.jobs.broker import WorkersBroker
 from console.jobs.models import Job, Preemption
 from console.jobs.outbox import relay_outbox
 from console.jobs.preemption import MOST_PREEMPTIONS, takings
@@ -260,7 +260,7 @@ def test_the_controller_makes_room_within_its_fence(host: Any) -> None:
 def test_workers_are_told_which_attempt_to_end(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the task: its next attempt has the same id."""
     told: list[Any] = []
-    monkeypatch.setattr(app.control, "broadcast", lambda *args, **kwargs: told.append((args, kwargs)))
+    monkeypatch.setattr(WorkersBroker, "stop_attempt", lambda _, *which: told.append(which))
     low = begun()
     old = at(low)
     submit(priority=5)
@@ -268,7 +268,7 @@ def test_workers_are_told_which_attempt_to_end(host: Any, monkeypatch: pytest.Mo
 
     relay_outbox()
 
-    assert told == [(("steelyard_stop_attempt",), {"arguments": {"job": old[0], "attempt": old[1]}})]
+    assert told == [old]
 
 
 def test_every_state_on_a_host_can_be_left() -> None:

@@ -203,7 +203,13 @@ def test_the_queue_and_a_jobs_life(browsers: Any, furnished: Any) -> None:
 
     job = Submit("demo.big", demand={"cpu": 500.0}, tenant="web", tries=3).run(SYSTEM)
     JobLog.objects.create(job=job, text="it said this")
-    share = {"name": "web", "weight": "2.5", "quota": "cpu=4 memory=1Gi", "reason": "they pay"}
+    share = {
+        "name": "web",
+        "weight": "2.5",
+        "quota": "cpu=4 memory=1Gi",
+        "preempts": "own",
+        "reason": "they pay",
+    }
     assert browsers.operator.post(reverse("set-tenant"), share).status_code == 403
     said = browsers.admin.post(reverse("set-tenant"), share, follow=True).content.decode()
     assert "web shares the cluster with weight 2.5" in said
