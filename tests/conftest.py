@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -93,7 +94,28 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         made = setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
+        _end_sessions()
         teardown_databases(made, verbosity=0)
+
+
+def _end_sessions(patience_s: float = 5.0) -> None:
+    """Nobody else may be in a database of PostgreSQL's that is dropped. A thread that outlived its test gets a moment,
+    then its session is ended, and its last statement is said so that it can be found."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + patience_s
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(f"SELECT 1 {others}")
+            if not cursor.fetchall():
+                return
+            cursor.execute("SELECT pg_sleep(0.05)")
+        cursor.execute(f"SELECT query, pg_terminate_backend(pid) {others}")
+        for statement, _ in cursor.fetchall():
+            print(f"a session was left open, its last statement: {statement}", file=sys.stderr)
 
 
 @pytest.fixture
