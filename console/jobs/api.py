@@ -155,10 +155,8 @@ class OneJobShown(JobShown):
 
     after = serializers.SerializerMethodField(help_text="Jobs that must have succeeded before.")
     turn = serializers.SerializerMethodField(help_text="null for a job that does not wait for its turn.")
-
     preempted = PreemptionShown(many=True, help_text="Its attempts that left for jobs of a higher priority.")
     preempted_others = PreemptionShown(many=True, help_text="Attempts of other jobs that left for it.")
-
     copies = CopyShown(many=True, help_text="Second copies of attempts that took long.")
 
     class Meta(JobShown.Meta):

@@ -18,23 +18,14 @@ from console.rows import key_in, key_out, places, read
 
 #: What steps look at, in the model's order. Arguments and results may be large, and no step needs them.
 _OF_JOB = (
-    "id", "task", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "copy_attempt",
+    "id", "task", "template", "tenant", "tries", "backoff_s", "state", "attempt", "failures", "losses", "copy_attempt",
     "placement_id",
 )  # fmt: skip
 
 #: What messages say, in the model's order, and what of it is JSON.
 _OF_MESSAGE = (
-    "id",
-    "task",
-    "args",
-    "kwargs",
-    "template",
-    "demand",
-    "message",
-    "state",
-    "attempt",
-    "copy_attempt",
-)
+    "id", "task", "args", "kwargs", "template", "demand", "message", "state", "attempt", "copy_attempt",
+)  # fmt: skip
 _SPOKEN = ("args", "kwargs", "demand", "message")
 
 

@@ -82,21 +82,36 @@ def _owed() -> list[Outbox]:
 def _relay(rows: list[Outbox], transaction: Transaction) -> int:
     """Send these messages, then mark them; how many were sent. One that can't be sent is put aside."""
     jobs = jobs_to_send(_jobs_of(rows))
-    runs = {row.pk: job for row in rows if (job := jobs.get(_job_of(row))) is not None and job.template}
+    of_agents = {row.pk for row in rows if _is_of_agent(row, jobs.get(_job_of(row)))}
     # Agents first: they need no broker.
-    told = _tell_agents([(row, runs[row.pk]) for row in rows if row.pk in runs], transaction)
-    return told + _send([row for row in rows if row.pk not in runs], jobs, transaction)
+    told = _tell_agents([row for row in rows if row.pk in of_agents], jobs, transaction)
+    return told + _send([row for row in rows if row.pk not in of_agents], jobs, transaction)
 
 
-def _tell_agents(owed: list[tuple[Outbox, Job]], transaction: Transaction) -> int:
+def _is_of_agent(row: Outbox, job: Job | None) -> bool:
+    """Whether it is about a process that an agent runs."""
+    if row.topic == STOP_ATTEMPT:
+        return "host" in row.payload
+    return job is not None and job.template != ""
+
+
+def _tell_agents(rows: list[Outbox], jobs: dict[uuid.UUID, Job], transaction: Transaction) -> int:
     """Owe their hosts' agents the runs that are processes, and the ends of such."""
-    if not owed:
+    if not rows:
         return 0
     aside: list[Outbox] = []
     sent: list[Outbox] = []
     told: list[tuple[Host, str, dict[str, Any]]] = []
-    for row, job in owed:
+    left = Host.objects.in_bulk(
+        {row.payload["host"] for row in rows if "host" in row.payload}, field_name="name"
+    )
+    for row in rows:
         attempt = row.payload["attempt"]
+        if row.topic == STOP_ATTEMPT:
+            if (host := left.get(row.payload["host"])) is not None:
+                told.append((host, "process.stop", {"job": row.payload["job"], "attempt": attempt}))
+            continue
+        job = jobs[uuid.UUID(row.payload["job"])]
         try:
             if job.placement is None:
                 continue
@@ -110,7 +125,7 @@ def _tell_agents(owed: list[tuple[Outbox, Job]], transaction: Transaction) -> in
     with transaction():
         if give_all(told):
             on_commit(ring_commands)
-        return _mark([row for row, _ in owed], sent, aside)
+        return _mark(rows, sent, aside)
 
 
 def _send(rows: list[Outbox], jobs: dict[uuid.UUID, Job], transaction: Transaction) -> int:

@@ -69,8 +69,8 @@ class Preempt(Action[Placement]):
 
     def _leave(self, actor: Actor, each: Leaving, victim: Job) -> Preemption:
         """End the attempt and let the job wait again, at once: it is not its doing."""
-        if victim.state == Job.State.RUNNING:
-            owe_stop(victim.pk, victim.attempt)
+        if victim.state == Job.State.RUNNING and victim.placement is not None:
+            owe_stop(victim.pk, victim.attempt, victim.placement.host.name if victim.template else "")
         self._written.end(victim)
         victim.state = advance(JOB, victim.state, "preempt")
         victim.preemptions = each.preemptions + 1

@@ -20,19 +20,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 #: What a schedule says of its jobs.
 FIELDS = (
-    "task",
-    "args",
-    "kwargs",
-    "demand",
-    "labels",
-    "policy",
-    "tenant",
-    "priority",
-    "tries",
-    "backoff_s",
-    "template",
-    "parameters",
-)
+    "task", "args", "kwargs", "demand", "labels", "policy", "tenant", "priority", "tries", "backoff_s", "preemptible",
+    "second_copy", "template", "parameters",
+)  # fmt: skip
 
 #: Later than this a run has been missed: the controller was away.
 MISSED_S = 60.0

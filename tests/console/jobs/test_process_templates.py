@@ -16,12 +16,16 @@ from console.events.models import Event, Outbox
 from console.fleet.models import Command
 from console.jobs.actions.attempt import Claim, Finish
 from console.jobs.actions.ending import Cancel, Retry
+from console.jobs.actions.place import PlaceWaiting
+from console.jobs.actions.preempt import Preempt
 from console.jobs.actions.reaping import OweAgain
 from console.jobs.actions.schedules import PutSchedule
 from console.jobs.actions.submit import Submit
 from console.jobs.actions.templates import PutTemplate, RemoveTemplate
 from console.jobs.models import Job, ProcessTemplate
 from console.jobs.outbox import relay_outbox
+from console.jobs.preemption import takings
+from console.live.picture import picture
 
 HOST = agent("web-1")
 DUMP = {
@@ -88,6 +92,24 @@ def test_cancelling_tells_the_agent(dump: ProcessTemplate) -> None:
     assert (told.host.name, told.args) == ("web-1", {"job": str(job.pk), "attempt": 1})
 
 
+def test_a_preempted_process_is_ended_where_it_runs(dump: ProcessTemplate) -> None:
+    """At once, and not only when it next asks for its lease; the attempt that comes after it goes on."""
+    everything = {"cpu": picture.capacity("web-1")["cpu"]}
+    job = submit(demand=everything, preemptible=True)
+    relay_outbox()
+    Claim(str(job.pk), 1).run(HOST)
+    Submit("demo.add", demand=everything, priority=5).run(SYSTEM)
+    PlaceWaiting().run(SYSTEM)
+    (taking,) = takings()
+    Preempt(taking).run(SYSTEM)
+
+    relay_outbox()
+
+    told = Command.objects.get(verb="process.stop")
+    assert (told.host.name, told.args) == ("web-1", {"job": str(job.pk), "attempt": 1})
+    assert not Outbox.objects.filter(sent_at=None).exists()
+
+
 def test_an_attempt_that_nobody_began_is_told_again(dump: ProcessTemplate) -> None:
     """As a message is sent again."""
     submit()
@@ -152,11 +174,10 @@ def test_a_template_is_not_removed_while_a_job_may_need_it(dump: ProcessTemplate
 
 def test_a_schedule_hands_in_a_template(dump: ProcessTemplate) -> None:
     """It is checked as any job when the schedule is put."""
-    PutSchedule("nightly", "0 3 * * *", {"template": "db_dump", "parameters": {"database": "shop"}}).run(
-        SYSTEM
-    )
+    nightly = {"template": "db_dump", "parameters": {"database": "shop"}, "preemptible": True}
+    PutSchedule("nightly", "0 3 * * *", nightly).run(SYSTEM)
     with pytest.raises(Invalid):
-        PutSchedule("nightly", "0 3 * * *", {"template": "db_dump", "parameters": {}}).run(SYSTEM)
+        PutSchedule("nightly", "0 3 * * *", {**nightly, "parameters": {}}).run(SYSTEM)
 
 
 def test_templates_over_rest(dump: ProcessTemplate, api: Any) -> None:
