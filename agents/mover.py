@@ -70,9 +70,9 @@ class TreeMover:
         self._droppers.shutdown(cancel_futures=True)
 
     async def serve(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """{transfer, source, key, expires_s} -> {port, files, bytes, digest}; then one peer may fetch."""
-        source, key = _text(args, "source"), _key(args)
-        limits = Limits(self._clock() + _positive(args, "expires_s"), self._stopping, clock=self._clock)
+        """{transfer, source, key, expires_s, rate_bytes_s} -> {port, files, bytes, digest}; then one peer may fetch."""
+        source, key, rate = _text(args, "source"), _key(args), _rate(args)
+        limits = Limits(self._clock() + _positive(args, "expires_s"), self._stopping, rate, self._clock)
         if self._serving >= MAX_SERVING:
             raise Refusal(f"busy: {MAX_SERVING} transfers are being served")
         self._serving += 1
@@ -121,10 +121,10 @@ class TreeMover:
 
     async def fetch(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{transfer, shard, address, port, key, digest, bytes, rate_bytes_s} -> {files, bytes, digest}."""
-        shard, transfer, key = _text(args, "shard"), _text(args, "transfer"), _key(args)
+        shard, transfer = _text(args, "shard"), _text(args, "transfer")
+        key, rate = _key(args), _rate(args)
         where = _text(args, "address"), _whole(args, "port", 1, 65535)
         promised = Summary(0, _whole(args, "bytes", 0, 2**62), _text(args, "digest"))
-        rate = None if args.get("rate_bytes_s") is None else _positive(args, "rate_bytes_s")
         if not _HEX.fullmatch(promised.digest):
             raise Refusal("digest: 64 hex digits")
         if shard in self._fetching:
@@ -254,6 +254,10 @@ def _whole(args: dict[str, Any], name: str, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise Refusal(f"{name}: a whole number from {low} to {high}")
     return value
+
+
+def _rate(args: dict[str, Any]) -> float | None:
+    return None if args.get("rate_bytes_s") is None else _positive(args, "rate_bytes_s")
 
 
 def _positive(args: dict[str, Any], name: str) -> float:

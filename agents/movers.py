@@ -23,7 +23,7 @@ class ShardMover(Protocol):
     """Carries out what is told about shards of one kind. Errors: Refusal, whose text the console shows."""
 
     async def serve(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """{transfer, source, key, expires_s} -> {port, bytes, digest}."""
+        """{transfer, source, key, expires_s, rate_bytes_s} -> {port, bytes, digest}."""
 
     async def fetch(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{transfer, shard, address, port, key, digest, bytes, rate_bytes_s} -> {bytes, digest}."""

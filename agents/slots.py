@@ -25,12 +25,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.commands import Refusal
+from agents.pace import Pace
 from agents.redis_cluster import SLOTS, Cluster, Login, Master, all_of, opened
 from agents.slot_survey import size_of, survey
 
 #: MIGRATE stops a node's other work while it lasts: so much goes at once, and a tenth of a second of the rate.
 BATCH_KEYS = 100
 BATCH_BYTES = 512 * 1024
+BATCH_S = 0.1
 MIGRATE_MS = 10_000
 #: A batch that can't go now (a key is busy, a node was slow) is tried again so often, later each time.
 TRIES = 8
@@ -58,32 +60,24 @@ class Run:
         return hashlib.sha256(f"slots {self.first}-{self.last}".encode()).hexdigest()
 
 
-class Pace:
-    """Waits so that what goes stays within the rate, and ends at the deadline. rate_bytes_s: None for no bound."""
+class Course(Pace):
+    """A pace with an end: waits as long as it demands, until the deadline."""
 
     def __init__(
         self, deadline: float, rate_bytes_s: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._deadline, self._rate, self._clock = deadline, rate_bytes_s, clock
-        self._free_at = clock()
-        self.moved_bytes = 0
-
-    @property
-    def batch_bytes(self) -> float:
-        return min(BATCH_BYTES, self._rate / 10.0) if self._rate else BATCH_BYTES
+        super().__init__(rate_bytes_s, clock)
+        self._deadline = deadline
 
     def check(self) -> None:
         """Raises Refusal once time is up."""
         if self._clock() >= self._deadline:
             raise Refusal("expired before it was done")
 
-    async def went(self, count: int) -> None:
+    async def gone(self, count: int) -> None:
         """Count bytes and wait as long as the rate demands."""
-        self.moved_bytes += count
-        if self._rate:
-            # Time that was not used is not saved up: a burst afterwards would be above the rate.
-            self._free_at = max(self._free_at, self._clock()) + count / self._rate
-            await asyncio.sleep(max(0.0, min(self._free_at, self._deadline) - self._clock()))
+        wait_s = self.went(count)
+        await asyncio.sleep(max(0.0, min(wait_s, self._deadline - self._clock())))
         self.check()
 
 
@@ -116,18 +110,18 @@ class SlotMover:
             raise Refusal("rate_bytes_s: a number above 0")
         if shard in self._fetching:
             raise Refusal(f"shard {shard!r} is already being fetched")
-        task = asyncio.ensure_future(self._fetch(run, Pace(deadline, rate, self._clock)))
+        task = asyncio.ensure_future(self._fetch(run, Course(deadline, rate, self._clock)))
         self._fetching[shard] = task
         task.add_done_callback(lambda _: self._fetching.pop(shard, None))
         return await task
 
-    async def _fetch(self, run: Run, pace: Pace) -> dict[str, Any]:
+    async def _fetch(self, run: Run, course: Course) -> dict[str, Any]:
         async with opened(run.seeds, self._login) as cluster:
             own = self._own(cluster)
             for slot in run.slots:
-                await bring(cluster, slot, own, pace)
-            await agree(cluster, run, own, pace)
-            return {"bytes": pace.moved_bytes, "digest": run.digest}
+                await bring(cluster, slot, own, course)
+            await agree(cluster, run, own, course)
+            return {"bytes": course.moved_bytes, "digest": run.digest}
 
     async def verify(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
         """{seeds, slots} -> {bytes, digest}: the digest where the master here owns all of them and none is open."""
@@ -152,11 +146,11 @@ class SlotMover:
             own = cluster.at(self._address, self._name())
             if own is None:
                 return {}  # It is no master any more: what was open here is not.
-            pace = Pace(deadline, None, self._clock)
+            course = Course(deadline, None, self._clock)
             for slot in run.slots:
                 others = cluster.masters.values()
                 if slot in own.importing or any(each.migrating.get(slot) == own.id for each in others):
-                    await bring(cluster, slot, own, pace)
+                    await bring(cluster, slot, own, course)
         return {}
 
     async def survey(self, args: dict[str, Any], deadline: float) -> dict[str, Any]:
@@ -186,11 +180,11 @@ class SlotMover:
         return own
 
 
-async def bring(cluster: Cluster, slot: int, own: Master, pace: Pace) -> None:
+async def bring(cluster: Cluster, slot: int, own: Master, course: Course) -> None:
     """Make own the owner of the slot, wherever that stopped before. Raises Refusal."""
     giver = cluster.owner(slot)
     if giver is not own:
-        pace.check()
+        course.check()
         if giver.migrating.get(slot) != own.id:
             await _has_room(cluster, slot, giver, own)
         if own.importing.get(slot) != giver.id:
@@ -203,9 +197,11 @@ async def bring(cluster: Cluster, slot: int, own: Master, pace: Pace) -> None:
         more = True
         while more:
             keys = await cluster.say(giver, "CLUSTER", "GETKEYSINSLOT", slot, BATCH_KEYS)
-            for batch, size in await _batches(cluster, giver, keys, pace.batch_bytes):
+            for batch, size in await _batches(
+                cluster, giver, keys, course.batch_bytes(BATCH_S, 1, BATCH_BYTES)
+            ):
                 await _migrate(cluster, giver, own, words, batch)
-                await pace.went(size)
+                await course.gone(size)
             # None is made there any more: fewer than were asked for are the last.
             more = len(keys) == BATCH_KEYS
     if giver is not own or any(
@@ -217,11 +213,11 @@ async def bring(cluster: Cluster, slot: int, own: Master, pace: Pace) -> None:
         own.slots.add(slot)
 
 
-async def agree(cluster: Cluster, run: Run, own: Master, pace: Pace) -> None:
+async def agree(cluster: Cluster, run: Run, own: Master, course: Course) -> None:
     """See that all masters know the owner. One that gave a slot away may have claimed it once more, with a newer epoch
     since it took another one meanwhile: then a newer one still settles it. Raises Refusal."""
     for attempt in range(1, TRIES + 1):
-        pace.check()
+        course.check()
         await cluster.look()
         own = cluster.masters[own.id]
         if not own.slots.issuperset(run.slots):

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from agents.identity import sync_directory
 from agents.manifest import Entry, WrongTree, check_path, check_target, open_file, walk
+from agents.pace import Pace
 
 KEY_LENGTH = 64
 MAX_HEADER_BYTES = 16 * 1024
@@ -31,6 +32,9 @@ TURN_S = 1.0
 SILENCE_S = 20.0
 VERDICT_S = 86_400.0
 _CHUNK_BYTES = 256 * 1024
+#: At a set rate so much at once that other traffic on the link waits no longer than this for it.
+_CHUNK_S = 0.02
+_LEAST_CHUNK_BYTES = 2048
 _LENGTH = struct.Struct("!I")
 
 
@@ -50,10 +54,10 @@ class Limits:
     ) -> None:
         self._deadline = deadline
         self.stopping = stopping
-        self._rate_bytes_s = rate_bytes_s
         self._clock = clock
-        self._began = clock()
-        self._moved_bytes = 0
+        self._pace = Pace(rate_bytes_s, clock)
+        #: What goes at once.
+        self.chunk_bytes = self._pace.batch_bytes(_CHUNK_S, _LEAST_CHUNK_BYTES, _CHUNK_BYTES)
 
     def check(self) -> None:
         """Raise TransferFailed once time is up or it is to stop: with the agent, or since it is not wanted any more."""
@@ -65,14 +69,13 @@ class Limits:
     def moved(self, count: int) -> None:
         """Count bytes and wait as long as the rate demands."""
         self.check()
-        self._moved_bytes += count
-        if self._rate_bytes_s:
-            for _ in range(3600):
-                ahead_s = self._moved_bytes / self._rate_bytes_s - (self._clock() - self._began)
-                if ahead_s <= 0:
-                    return
-                self.stopping.wait(min(ahead_s, TURN_S))
-                self.check()
+        wait_s = self._pace.went(count)
+        until = self._clock() + wait_s
+        for _ in range(int(wait_s / TURN_S) + 2):
+            if (left_s := until - self._clock()) <= 0.0:
+                return
+            self.stopping.wait(min(left_s, TURN_S))
+            self.check()
 
 
 class Wire:
@@ -137,7 +140,7 @@ def send_tree(connection: Wire, root: Path, limits: Limits) -> None:
 def _send_file(connection: Wire, file: Path, size: int, limits: Limits) -> None:
     left = size
     with os.fdopen(open_file(file), "rb", buffering=0) as stream:
-        while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
+        while left and (chunk := stream.read(min(left, limits.chunk_bytes))):
             connection.send(chunk)
             limits.moved(len(chunk))
             left -= len(chunk)
@@ -203,7 +206,7 @@ def _receive_file(connection: Wire, target: Path, entry: Entry, limits: Limits) 
     left = entry.size
     with os.fdopen(os.open(target, flags, 0o600), "wb", buffering=0) as stream:
         while left:
-            chunk = connection.receive(min(left, _CHUNK_BYTES))
+            chunk = connection.receive(min(left, limits.chunk_bytes))
             left -= len(chunk)
             view = memoryview(chunk)
             while view:

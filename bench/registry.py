@@ -97,6 +97,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B4.three.{figure}" for figure in ("bytes", "iops", "net", "moved_pct", "seconds")),
         "B4.drain_host.moved_ratio", "B4.scale.seconds", "B4.scale.mib",
     ),
+    "bench.shards.moving": ("B4.link_share", "B4.traffic_p99_rise"),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED

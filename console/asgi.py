@@ -7,10 +7,12 @@ import os
 import sys
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -20,6 +22,7 @@ from django.urls import path
 from agents.wire import LINK_PATH
 from console.live import feed, link
 from console.live.consumers import LiveConsumer
+from console.live.threads import Threads
 from console.search.index import index
 from console.underway.watch import watch
 
@@ -27,10 +30,29 @@ from console.underway.watch import watch
 # another thread computes. At Python's 5 ms, a transaction of eight statements stood still for 40.
 sys.setswitchinterval(0.0005)
 
+
+class Pages(ASGIHandler):
+    """Django's handler, with the whole way of a request through middleware and view on one thread, in one go.
+
+    As it comes, each middleware goes to a thread by itself and back, a score of times a request, and waits for the
+    interpreter at each; and the thread is a new one for each request, as is its connection to the database.
+    """
+
+    _threads = Threads(40, "pages")
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """For views and middleware that block, whatever could wait."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """On one of the pages' threads."""
+        return await self._threads.run(self.get_response, request)
+
+
 websocket_routes = [path("ws/live/", LiveConsumer.as_asgi())]
 browsers = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": Pages(),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_routes))),
     }
 )

@@ -38,6 +38,8 @@ class Host:
         self.address = address
         #: The cgroup's path below each hierarchy's mount point; "" where there is none.
         self.cgroup = ""
+        #: The machine's end of its link; "" where it has none of its own.
+        self.port = ""
         self.frozen = False
         self._record = record
         self._pids: list[tuple[int, int]] = []
@@ -165,6 +167,7 @@ class NamespaceHost(Host):
     def __init__(self, spec: HostSpec, address: str, record: Record, index: int, group: Cgroup) -> None:
         super().__init__(spec, address, record)
         self.cgroup = group.path
+        self.port = network.port_name(record.rack, index)
         self.namespace = record.namespace(spec.name)
         self._index = index
         self._group = group

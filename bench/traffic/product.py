@@ -23,7 +23,7 @@ NODE_PORT: Final = 8000
 
 
 class Product:
-    """An async context manager. doors: (address, port) of each engine.
+    """An async context manager. doors: (address, port) of each engine. client: of the control plane's API.
 
     gateway: where hosts reach the control plane. port: of the hosts' servers. settings: of the service. balancers:
     hosts that have an engine each; without any, it is the one beside the control plane. report_s: the least time
@@ -82,18 +82,18 @@ class Product:
 
     async def weights(self) -> dict[str, float]:
         """Each host's weight at present, as the console shows it."""
-        shown = await asyncio.to_thread(self._client.service, SERVICE)
+        shown = await asyncio.to_thread(self.client.service, SERVICE)
         return {each["host"]: float(each["engine"]["weight"]) for each in shown["endpoints"]}
 
     async def _start(self, **settings: str) -> Steelyard:
         plane = await self._stack.enter_async_context(ControlPlane(self._gateway, **settings))
         self._url = plane.url
-        self._client = self._stack.enter_context(Steelyard(plane.url, plane.token))
-        return self._client
+        self.client = self._stack.enter_context(Steelyard(plane.url, plane.token))
+        return self.client
 
     async def _endpoint(self, verb: str, host: Host) -> None:
         body = {"endpoint": f"{host.name}:{self._port}"}
-        await asyncio.to_thread(self._client.post, f"services/{SERVICE}/{verb}-endpoint/", body)
+        await asyncio.to_thread(self.client.post, f"services/{SERVICE}/{verb}-endpoint/", body)
 
     async def _join(self, client: Steelyard) -> None:
         """An agent for each host; returns when all have reported. Raises TimeoutError."""

@@ -25,6 +25,7 @@ from bench.rack.unequal import UNEQUAL
 from bench.traffic.peers import Peers
 from bench.traffic.product import Product
 from bench.traffic.ways import WAYS, Server
+from clients.rest import Steelyard
 from console.engines.envoy.doors import Door
 from console.engines.envoy.engine import EnvoyEngine
 from console.engines.envoy.process import EnvoyProcess
@@ -44,7 +45,7 @@ class Stage:
     specs: the hosts, by default the six unequal ones; the picker that knows is told their cores. limited: servers
     live under the hosts' quotas. settings: of our service. balancers: hosts with an engine of ours and an Envoy of
     the peers' each, instead of one of either beside the control plane; HAProxy and perfect_picker are not there then.
-    report_s: the least time between two reports of an agent.
+    alone: only ours is there. report_s: the least time between two reports of an agent.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Stage:
         limited: bool = True,
         settings: Mapping[str, Any] | None = None,
         balancers: Sequence[HostSpec] = (),
+        alone: bool = False,
         report_s: float = 0.0,
     ) -> None:
         self._specs, self._limited, self._settings = specs, limited, settings or {}
-        self._balancers, self._report_s = balancers, report_s
+        self._balancers, self._alone, self._report_s = balancers, alone, report_s
         self._stack = AsyncExitStack()
         self._servers: dict[str, psutil.Process] = {}
         self._peers: list[Peers] = []
@@ -65,7 +67,7 @@ class Stage:
         self.hosts: list[Host] = []
 
     async def __aenter__(self) -> Self:
-        folder = Path(tempfile.mkdtemp(prefix="steelyard-stage-"))
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="steelyard-stage-"))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
             specs = [*self._specs, *self._balancers]
@@ -78,7 +80,9 @@ class Stage:
                     await host.adopt(server.pid)
                 self._servers[host.name] = psutil.Process(server.pid)
             await self._open_ours(rack.gateway, folder, balancers)
-            if balancers:
+            if self._alone:
+                pass  # whoever asks for that compares ours with itself
+            elif balancers:
                 for host in balancers:
                     await self._open_peers(host.address, folder / f"peers-{host.name}", host)
             else:
@@ -116,6 +120,15 @@ class Stage:
     async def weights(self) -> dict[str, float]:
         """Each host's weight in ours at present."""
         return await self._ours.weights()
+
+    @property
+    def client(self) -> Steelyard:
+        """Of our control plane's API."""
+        return self._ours.client
+
+    def data(self, host: Host) -> Path:
+        """Where the host's agent keeps what is its own."""
+        return self._folder / host.name
 
     def spent(self) -> dict[str, float]:
         """Cpu seconds of each host's server so far."""

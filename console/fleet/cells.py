@@ -1,12 +1,14 @@
 """The cells of the table of hosts as the server draws it. In every template (settings.TEMPLATES).
 
-Made by functions, one a column: fifty rows are drawn at once, and a template that asks of each cell which column it
-stands in took four fifths of the page's time.
+A row is one text with its values filled in at once: fifty rows are drawn for a page, and a template that asks of each
+cell which column it stands in took four fifths of the page's time, a text for each cell a third of what was left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from django import template
@@ -25,62 +27,52 @@ if TYPE_CHECKING:
 register = template.Library()
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of one column. html: with a {} for each of its values, which are escaped unless they are safe."""
+
+    html: str
+    values: Callable[[HostSeen], Sequence[object]]
+
+
 @register.simple_tag
 def host_cells(seen: HostSeen, columns: Iterable[Column]) -> SafeString:
     """The row of one host, but for its tick."""
-    return format_html_join("", "{}", ((CELLS[column.key](seen),) for column in columns))
+    cells = [CELLS[column.key] for column in columns]
+    values = chain.from_iterable(cell.values(seen) for cell in cells)
+    return format_html("".join(cell.html for cell in cells), *values)
 
 
-def _name(seen: HostSeen) -> SafeString:
-    path = f"{reverse('hosts')}{seen.name}/"
-    return format_html('<th scope="row"><a href="{}">{}</a></th>', path, seen.name)
-
-
-def _state(seen: HostSeen) -> SafeString:
-    words = format_html_join(" ", '<span class="state {}">{}</span>', ((word, word) for word in seen.words))
-    return format_html('<td><live-state host="{}">{}</live-state></td>', seen.name, words)
-
-
-def _load(seen: HostSeen) -> SafeString:
-    return format_html("<td>{}</td>", load_strip(seen.strip, seen.name, seen.words[0]))
-
-
-def _worst(seen: HostSeen) -> SafeString:
-    worst = percent(seen.strip.worst)
-    return format_html('<td class="n"><live-worst host="{}">{}</live-worst></td>', seen.name, worst)
-
-
-def _address(seen: HostSeen) -> SafeString:
-    return format_html('<td class="wide">{}</td>', seen.host.address)
+def _words(seen: HostSeen) -> SafeString:
+    return format_html_join(" ", '<span class="state {}">{}</span>', ((word, word) for word in seen.words))
 
 
 def _labels(seen: HostSeen) -> SafeString:
-    labels = format_html_join("", '<span class="label">{}={}</span>', seen.host.labels.items())
-    return format_html('<td class="wide"><div class="labels">{}</div></td>', labels)
+    return format_html_join("", '<span class="label">{}={}</span>', seen.host.labels.items())
 
 
-def _age(seen: HostSeen) -> SafeString:
-    return format_html('<td class="n"><live-age host="{}">{}</live-age></td>', seen.name, age(seen.age_s))
-
-
-def _share(key: str) -> Callable[[HostSeen], SafeString]:
-    def cell(seen: HostSeen) -> SafeString:
-        share = percent(seen.shares[key])
-        return format_html(
-            '<td class="n wide"><live-share host="{}" of="{}">{}</live-share></td>', seen.name, key, share
-        )
-
-    return cell
+def _share(key: str) -> Cell:
+    return Cell(
+        f'<td class="n wide"><live-share host="{{}}" of="{key}">{{}}</live-share></td>',
+        lambda seen: (seen.name, percent(seen.shares[key])),
+    )
 
 
 #: By the column's key.
-CELLS: Mapping[str, Callable[[HostSeen], SafeString]] = {
-    "name": _name,
-    "state": _state,
-    "load": _load,
-    "worst": _worst,
+CELLS: Mapping[str, Cell] = {
+    "name": Cell(
+        '<th scope="row"><a href="{}{}/">{}</a></th>', lambda seen: (reverse("hosts"), seen.name, seen.name)
+    ),
+    "state": Cell('<td><live-state host="{}">{}</live-state></td>', lambda seen: (seen.name, _words(seen))),
+    "load": Cell("<td>{}</td>", lambda seen: (load_strip(seen.strip, seen.name, seen.words[0]),)),
+    "worst": Cell(
+        '<td class="n"><live-worst host="{}">{}</live-worst></td>',
+        lambda seen: (seen.name, percent(seen.strip.worst)),
+    ),
     **{column.key: _share(column.key) for column in SHARES},
-    "address": _address,
-    "labels": _labels,
-    "age": _age,
+    "address": Cell('<td class="wide">{}</td>', lambda seen: (seen.host.address,)),
+    "labels": Cell('<td class="wide"><div class="labels">{}</div></td>', lambda seen: (_labels(seen),)),
+    "age": Cell(
+        '<td class="n"><live-age host="{}">{}</live-age></td>', lambda seen: (seen.name, age(seen.age_s))
+    ),
 }

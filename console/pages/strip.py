@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from console.live.frames import BARS
@@ -90,8 +90,10 @@ def load_strip(strip: Strip, host: str = "", word: str = "", size: str = "") -> 
     """The element. host: whose live figures it follows; word: of the host's state; size: a class of its style."""
     given = {"host": host, "class": size, "used": strip.used, "reserved": strip.reserved, "state": word}
     needed = {key: value for key, value in given.items() if value or key in ("used", "reserved")}
-    attributes = format_html_join("", ' {}="{}"', needed.items())
-    return format_html("<load-strip{}><span>{}</span></load-strip>", attributes, strip.text)
+    attributes = "".join(f' {key}="{{}}"' for key in needed)
+    return format_html(
+        f"<load-strip{attributes}><span>{{}}</span></load-strip>", *needed.values(), strip.text
+    )
 
 
 def _worst(shares: Mapping[str, float | None], resources: tuple[str, ...]) -> float | None:

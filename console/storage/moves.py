@@ -127,6 +127,7 @@ def _begin(replica: Replica, epoch: int) -> None:
             "source": source,
             "key": secrets.token_hex(32),
             "expires_s": _life_s(replica),
+            "rate_bytes_s": _rate(replica),
         },
         epoch=epoch,
         life_s=SERVE_LIFE_S,

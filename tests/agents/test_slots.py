@@ -18,7 +18,7 @@ from redis_nodes import Nodes, running
 from agents.commands import Refusal
 from agents.redis_cluster import Cluster, Login, opened, read_nodes
 from agents.slot_survey import KEYS, SLOT_STATS, runs_of, survey
-from agents.slots import Pace, SlotMover
+from agents.slots import SlotMover
 
 ADDRESSES = ["127.0.78.1", "127.0.78.2", "127.0.78.3"]
 #: Each test has a tag, and thereby a slot, of its own, which the third node does not have at first.
@@ -310,18 +310,6 @@ async def test_what_is_wrong_is_said(nodes: Nodes, tag: str, tmp_path: Path) -> 
         )
     with pytest.raises(Refusal, match="expired"):
         await mover(nodes, 2).fetch(run(nodes, slot, slot), time.monotonic() - 1.0)
-
-
-async def test_time_that_was_not_used_is_not_saved_up() -> None:
-    """After a pause the rate is what it was before it."""
-    now = [0.0]
-    pace = Pace(1e9, 100.0, lambda: now[0])
-    now[0] = 50.0
-
-    waited = asyncio.create_task(pace.went(1))
-    await waited
-
-    assert pace._free_at == pytest.approx(50.01)
 
 
 def test_nodes_are_read_as_they_are_written() -> None:
