@@ -45,7 +45,7 @@ def cluster_map(request: HttpRequest) -> HttpResponse:
 
     ?group=, ?colour= and ?size= are what it shows, ?host= whose siblings: a measure's name or a label's key.
     """
-    hosts = [HostSeen(host) for host in Host.objects.prefetch_related("ledger")[:LISTED]]
+    hosts = HostSeen.several(list(Host.objects.all()[:LISTED]))
     group = text_of(request, "group") if "group" in request.GET else _usual_group()
     colour = text_of(request, "colour") or "worst"
     size = text_of(request, "size")

@@ -50,7 +50,11 @@ def ordered(found: QuerySet[Host], sort: str) -> QuerySet[Host] | InOrder:
     values = _values(key)
     if values is None:
         return found
-    names = list(found.order_by("name").values_list("name", flat=True))
+    # All of them are known already, and reading ten thousand names costs as much as drawing the page.
+    narrowed = found.query.has_filters()
+    names = (
+        list(found.order_by("name").values_list("name", flat=True)) if narrowed else sorted(picture.names())
+    )
     known = sorted((name for name in names if name in values), key=values.__getitem__, reverse=descending)
     return InOrder(found, known + [name for name in names if name not in values])
 

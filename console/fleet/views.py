@@ -23,9 +23,9 @@ from console.pages.frame import page
 @page()
 def hosts(request: HttpRequest) -> HttpResponse:
     """The hosts, 50 a page, or with the script all of them live; filters, order and columns are one URL's."""
-    context = listed(request, HOSTS)
+    context = listed(request, HOSTS, Host.objects.all())
     context |= {
-        "hosts": [HostSeen(host) for host in context["rows"]],
+        "hosts": HostSeen.several(list(context["rows"])),
         "states": STATES,
         "total": Host.objects.count(),
         "live": preferences_of(request.user).get("hosts") == "live",

@@ -88,12 +88,13 @@ def strip_of(
 @register.simple_tag
 def load_strip(strip: Strip, host: str = "", word: str = "", size: str = "") -> SafeString:
     """The element. host: whose live figures it follows; word: of the host's state; size: a class of its style."""
-    given = {"host": host, "class": size, "used": strip.used, "reserved": strip.reserved, "state": word}
-    needed = {key: value for key, value in given.items() if value or key in ("used", "reserved")}
+    # What is made of figures, and the words of the bars, need no escaping.
+    figures = {"used": SafeString(strip.used), "reserved": SafeString(strip.reserved)}
+    given = {"host": host, "class": size, **figures, "state": word}
+    needed = {key: value for key, value in given.items() if value or key in figures}
     attributes = "".join(f' {key}="{{}}"' for key in needed)
-    return format_html(
-        f"<load-strip{attributes}><span>{{}}</span></load-strip>", *needed.values(), strip.text
-    )
+    element = f"<load-strip{attributes}><span>{{}}</span></load-strip>"
+    return format_html(element, *needed.values(), SafeString(strip.text))
 
 
 def _worst(shares: Mapping[str, float | None], resources: tuple[str, ...]) -> float | None:
