@@ -7,7 +7,7 @@ message in a shared queue is none of that.
 from __future__ import annotations
 
 from bench.figures import Compared, in_turn
-from bench.jobs.scene import Piece, Run, Scene
+from bench.jobs.scene import Piece, Scene, ended_per_s
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 
@@ -29,14 +29,9 @@ async def run(settings: Settings) -> list[Row]:
             lambda: scene.shared(pieces, PATIENCE_S),
         )
     note = f"{count:,} jobs handed in at once, four hosts of two processes each, SQLite, synchronous=FULL"
-    rates = Compared.of([_rate(each) for each in ours], [_rate(each) for each in peer])
+    rates = Compared.of([ended_per_s(each) for each in ours], [ended_per_s(each) for each in peer])
     costs = Compared.of([1000 * each.control_cpu_s / count for each in ours])
     return [
         row("B5.jobs_per_s", rates, "jobs/s", RATE, peer=PEER, packages=PACKAGES, note=note),
         row("B5.dispatch_ms", costs, "ms of cpu", COST, packages=PACKAGES, note=note),
     ]
-
-
-def _rate(run: Run) -> float:
-    """Ended a second."""
-    return sum(each is not None for each in run.took) / run.seconds

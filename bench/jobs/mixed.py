@@ -6,19 +6,21 @@ whoever is free the next one; ours knows what a host has left.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
 import numpy as np
 
 from bench.figures import Compared, in_turn
-from bench.jobs.scene import MIB, SPECS, Piece, Run, Scene
-from bench.rack.specs import fit_cores
+from bench.jobs.scene import MIB, Piece, Run, Scene, ended_per_s
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 
-JOBS, JOBS_FAST = 400, 24
+JOBS, JOBS_FAST = 300, 24
+#: Of what the workers do of the same mixture through the shared queue when they are never without work.
 LOAD = 0.8
+CALIBRATING, CALIBRATING_FAST = 100, 12
 PATIENCE_S = 60.0
 PEER = "Celery's own shared queue"
 PACKAGES = ("celery", "kombu", "django", "pysqlite3")
@@ -26,7 +28,7 @@ PACKAGES = ("celery", "kombu", "django", "pysqlite3")
 #: (tenant, its part of the jobs, what one does); cpu seconds are those of a whole core.
 MIX = (
     ("web", 0.50, {"cpu_s": 0.02}),
-    ("web", 0.20, {"cpu_s": 0.4}),
+    ("web", 0.20, {"cpu_s": 0.4, "cores": 0.25}),
     ("science", 0.20, {"cpu_s": 0.05, "memory_bytes": 160 * MIB, "hold_s": 1.0}),
     ("science", 0.10, {"cpu_s": 0.02, "io_bytes": 8 * MIB}),
 )
@@ -38,8 +40,11 @@ JAIN = Limit("at least 0.95", least=0.95)
 
 async def run(settings: Settings) -> list[Row]:
     count = settings.pick(JOBS, JOBS_FAST)
-    pieces = mixture(count, sum(spec.cores for spec in fit_cores(SPECS)) * LOAD, random.Random(1))
+    at_once = settings.pick(CALIBRATING, CALIBRATING_FAST)
     async with Scene() as scene:
+        full_per_s = ended_per_s(await scene.shared(mixture(at_once, math.inf, random.Random(2)), PATIENCE_S))
+        settings.say(f"  the workers do {full_per_s:.2f} of these jobs a second")
+        pieces = mixture(count, LOAD * full_per_s, random.Random(1))
         ours, peer = await in_turn(
             settings.rounds,
             lambda: scene.ours(pieces, PATIENCE_S),
@@ -60,13 +65,12 @@ async def run(settings: Settings) -> list[Row]:
     ]
 
 
-def mixture(count: int, cores: float, rng: random.Random) -> list[Piece]:
-    """Jobs in Poisson arrivals that together ask for so many cores."""
+def mixture(count: int, rate_per_s: float, rng: random.Random) -> list[Piece]:
+    """Jobs in Poisson arrivals, so many a second; inf: all at once."""
     kinds = rng.choices(MIX, weights=[each[1] for each in MIX], k=count)
-    mean_cpu_s = sum(part * does.get("cpu_s", 0.0) for _, part, does in MIX)
     at_s, pieces = 0.0, []
     for tenant, _, does in kinds:
-        at_s += rng.expovariate(cores / mean_cpu_s)
+        at_s += rng.expovariate(1.0) / rate_per_s
         pieces.append(Piece(at_s, tenant, **does))  # type: ignore[arg-type]
     return pieces
 
