@@ -43,7 +43,8 @@ PROCESSES = 2
 
 @dataclass(frozen=True)
 class Piece:
-    """One job: when it is handed in (s), whose it is, what it does, and the cores that it says it needs."""
+    """One job: when it is handed in (s), whose it is, what it does; and the cores and processes of a worker that it
+    says it needs."""
 
     at_s: float
     tenant: str
@@ -53,9 +54,11 @@ class Piece:
     io_bytes: int = 0
     #: A body that does little still has to be started.
     cores: float = 0.05
+    processes: float = 1.0
 
     def demand(self) -> dict[str, float]:
-        return {"cpu": self.cores, "memory": float(8 * MIB + self.memory_bytes), "processes": 1.0}
+        memory = float(8 * MIB + self.memory_bytes)
+        return {"cpu": self.cores, "memory": memory, "processes": self.processes}
 
     def arguments(self, run: str, number: int) -> list[Any]:
         return [run, number, self.cpu_s, self.memory_bytes, self.hold_s, self.io_bytes]

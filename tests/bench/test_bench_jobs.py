@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from bench.jobs.mixed import jain, mixture
+from bench.jobs.mixed import MIX, jain, mixture
 from bench.jobs.scene import Piece, Run
 
 
@@ -16,6 +16,8 @@ def test_the_mixture_comes_as_often_as_is_asked_for() -> None:
     pieces = mixture(20_000, 5.0, random.Random(5))
 
     assert len(pieces) / pieces[-1].at_s == pytest.approx(5.0, rel=0.05)
+    assert [piece.at_s for piece in pieces] == sorted(piece.at_s for piece in pieces)
+    assert {piece.tenant for piece in pieces} == {tenant for tenant, _, _ in MIX}
     assert sum(piece.tenant == "web" for piece in pieces) / len(pieces) == pytest.approx(0.7, abs=0.02)
     assert {piece.at_s for piece in mixture(50, math.inf, random.Random(5))} == {0.0}
     assert pieces == mixture(20_000, 5.0, random.Random(5))
