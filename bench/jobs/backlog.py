@@ -80,8 +80,8 @@ async def run(settings: Settings) -> list[Row]:
         settings.say(f"  {kind}: p50 {percentile(sorted(seconds[kind]), 50) * 1000:.0f}, p99 {ms:.0f} ms")
     worst = max(slowest, key=slowest.__getitem__)
     note = (
-        f"{count:,} jobs of {len(TENANTS)} tenants wait, {HOSTS} full hosts reporting; {asked} requests a round, one after the "
-        f"other; slowest: {worst}, {slowest[worst]:.0f} ms; SQLite in WAL, synchronous=FULL"
+        f"{count:,} jobs of {len(TENANTS)} tenants wait, {HOSTS} full hosts reporting; {asked} requests a round, one "
+        f"after the other; slowest: {worst}, {slowest[worst]:.0f} ms; SQLite in WAL, synchronous=FULL"
     )
     packages = ("django", "djangorestframework", "django-rest-knox", "uvicorn", "pysqlite3")
     return [row("B5.backlog_p99_ms", Compared.of(samples), "ms", LIMIT, packages=packages, note=note)]
@@ -98,8 +98,7 @@ def job_of(rng: random.Random) -> dict[str, Any]:
 
 
 def asks(count: int, waiting: list[str], rng: random.Random) -> list[Ask]:
-    """So many requests in MIX's proportions, shuffled. Each one that is cancelled leaves `waiting`, whoever is handed in
-    joins it."""
+    """So many requests in MIX's proportions, shuffled. Who is cancelled leaves `waiting`, who is handed in joins it."""
     total = sum(MIX.values())
     kinds = [kind for kind, part in MIX.items() for _ in range(max(1, round(count * part / total)))]
     rng.shuffle(kinds)
@@ -139,7 +138,12 @@ def _fill(plane: ControlPlane, hosts: Sequence[str], jobs: Sequence[dict[str, An
     """No host has a core left, and these jobs wait."""
     with Steelyard(plane.url, plane.token, timeout_s=60) as client:
         for host in hosts:
-            held = {"kind": "job", "name": f"resident-{host}", "demand": {"cpu": CAPACITY["cpu"]}, "pin_hosts": [host]}
+            held = {
+                "kind": "job",
+                "name": f"resident-{host}",
+                "demand": {"cpu": CAPACITY["cpu"]},
+                "pin_hosts": [host],
+            }
             client.place(held)
         for start in range(0, len(jobs), TOGETHER):
             client.post("jobs/many/", {"jobs": jobs[start : start + TOGETHER]})
