@@ -91,8 +91,8 @@ class Scene:
     Envoy.
     """
 
-    def __init__(self, specs: Sequence[HostSpec] = SPECS, *, serves: bool = False) -> None:
-        self._specs, self._serves = fit_cores(specs), serves
+    def __init__(self, *, serves: bool = False) -> None:
+        self._serves = serves
         self._servers: dict[str, int] = {}
         self._stack = AsyncExitStack()
 
@@ -110,7 +110,7 @@ class Scene:
         await self._stack.aclose()
 
     async def _enter(self) -> None:
-        rack = await self._stack.enter_async_context(Rack(self._specs, prefix="jobs"))
+        rack = await self._stack.enter_async_context(Rack(fit_cores(SPECS), prefix="jobs"))
         self.kind, self.reason = rack.kind, rack.reason
         settings = {"STEELYARD_BROKER_LISTEN": f"{rack.gateway}:0"}
         self.plane = await self._stack.enter_async_context(ControlPlane(rack.gateway, **settings))
