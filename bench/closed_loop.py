@@ -34,6 +34,12 @@ def post(url: str, path: str, token: str, body: bytes) -> bytes:
     return head.encode("ascii") + body
 
 
+def get(url: str, path: str, token: str) -> bytes:
+    """The bytes of an authenticated GET."""
+    head = f"GET {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nAuthorization: Token {token}\r\n\r\n"
+    return head.encode("ascii")
+
+
 async def drive(url: str, request: bytes, clients: int, seconds: float, status: int = 201) -> Loop:
     """Run the loop. Raises Unexpected for any other status, ConnectionError where the server breaks off."""
     parts = urlsplit(url)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from urllib.parse import quote, urlsplit
 
-from bench.closed_loop import Unexpected
+from bench.closed_loop import Unexpected, get
 from bench.crowd import crowd, name_of
 from bench.figures import Compared
 from bench.load.client import Connection
@@ -68,12 +68,9 @@ async def _type(plane: ControlPlane, texts: tuple[str, ...]) -> list[float]:
     seconds = []
     try:
         for typed in (text[:length] for text in texts for length in range(1, len(text) + 1)):
-            request = (
-                f"GET /api/v1/search/?q={quote(typed)}&typing=true HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-                f"Authorization: Token {plane.token}\r\n\r\n"
-            )
+            request = get(plane.url, f"/api/v1/search/?q={quote(typed)}&typing=true", plane.token)
             began = time.perf_counter()
-            answer = await connection.ask(request.encode("ascii"))
+            answer = await connection.ask(request)
             seconds.append(time.perf_counter() - began)
             if answer.status != 200:
                 raise Unexpected(f"the search answered {answer.status} to {typed!r}")

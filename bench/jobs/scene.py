@@ -22,7 +22,9 @@ from bench.machine import cpu_s
 from bench.plane import ControlPlane, NotStarted
 from bench.rack.rack import Host, HostSpec, Rack
 from bench.rack.specs import fit_cores
+from bench.traffic.stage import PORT, serve, until_serving
 from clients.rest import Steelyard
+from console.supervisor.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = "bench.shared"
@@ -86,9 +88,15 @@ def ended_per_s(run: Run) -> float:
 
 
 class Scene:
-    """A control plane and a rack of hosts, each with an agent and one Celery worker on both queues."""
+    """A control plane and a rack of hosts, each with an agent and one Celery worker on both queues.
 
-    def __init__(self) -> None:
+    serves: each host has a server too, under the same limits, and url(path) is a service of all of them, through our
+    Envoy.
+    """
+
+    def __init__(self, *, serves: bool = False) -> None:
+        self._serves = serves
+        self._servers: dict[str, int] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -117,6 +125,8 @@ class Scene:
         tokens = await self.plane.host_tokens(len(rack))
         hosts = [self._furnish(host, token, folder) for host, token in zip(rack, tokens, strict=True)]
         await asyncio.gather(*hosts)
+        if self._serves:
+            await self._open(rack, folder)
         self._app = Celery("bench-sender", broker=self._broker)
         self._app.conf.update(task_serializer="json", task_ignore_result=True)
         self._stack.callback(self._app.close)
@@ -149,6 +159,29 @@ class Scene:
         await host.adopt(worker.pid)
         await self._until_reporting(host.name, own / "agent.log")
         await host.adopt(agent.pid)
+
+    async def _open(self, rack: Rack, folder: Path) -> None:
+        """A server on each host, and a service that has them all."""
+        for host in rack:
+            server = await serve(host, folder)
+            await host.adopt(server.pid)
+            self._servers[host.name] = server.pid
+        self._door = (rack.gateway, free_port(rack.gateway))
+        service = {
+            "name": "work", "protocol": "http", "listen": f"{rack.gateway}:{self._door[1]}",
+            "endpoints": [f"{host.name}:{PORT}" for host in rack],
+        }  # fmt: skip
+        await asyncio.to_thread(self._client.create_service, service)
+        await until_serving(*self._door)
+
+    def url(self, path: str) -> str:
+        """A path of the service."""
+        address, port = self._door
+        return f"http://{address}:{port}{path}"
+
+    def spent(self) -> dict[str, float]:
+        """Cpu seconds of each host's server so far."""
+        return {name: cpu_s(pid) for name, pid in self._servers.items()}
 
     async def _until_reporting(self, name: str, log: Path) -> None:
         until = time.monotonic() + START_S

@@ -75,7 +75,7 @@ class Stage:
             hosts = list(rack)
             self.hosts, balancers = hosts[: len(self._specs)], hosts[len(self._specs) :]
             for host in self.hosts:
-                server = await _serve(host, folder)
+                server = await serve(host, folder)
                 if self._limited:
                     await host.adopt(server.pid)
                 self._servers[host.name] = psutil.Process(server.pid)
@@ -175,20 +175,22 @@ class Stage:
     async def _open(self, name: str, *doors: tuple[str, int]) -> None:
         """These doors are that way's as well, as soon as they answer."""
         for address, port in doors:
-            await _until_serving(address, port)
+            await until_serving(address, port)
         self.doors.setdefault(name, []).extend(doors)
 
 
-async def _serve(host: Host, folder: Path) -> Process:
+async def serve(host: Host, folder: Path) -> Process:
+    """Start the host's server, not yet under the host's limits."""
     own = folder / host.name
-    own.mkdir(parents=True)
+    own.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "bench.rack.backend", "--address", host.address, "--port", str(PORT)]
     return await host.start(
         [*command, "--name", host.name], log=own / "server.log", cwd=ROOT, limited=False, ready="ready"
     )
 
 
-async def _until_serving(address: str, port: int) -> None:
+async def until_serving(address: str, port: int) -> None:
+    """Until a door answers. Raises TimeoutError."""
     async with asyncio.timeout(SERVING_S):
         while True:
             try:

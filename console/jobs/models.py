@@ -43,6 +43,8 @@ class Job(models.Model):
     #: A host has it, and its agent or the broker knows of it.
     ON_HOST = (State.PLACED, State.DISPATCHED, State.RUNNING)
     ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+    #: All others, by name: indices begin with the state, and who asks for what is not ended reads all that has.
+    UNENDED = (State.BLOCKED, State.QUEUED, *ON_HOST, State.SET_ASIDE)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     task = models.CharField(max_length=200)

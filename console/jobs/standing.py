@@ -40,8 +40,8 @@ class Standing:
 def standings(snapshot: Snapshot) -> list[Standing]:
     """Every tenant that has jobs or was given a weight, whose turn it is first."""
     counts: dict[str, dict[str, int]] = {}
-    rows = Job.objects.exclude(state__in=Job.ENDED).order_by()
-    for tenant, state, count in rows.values_list("tenant", "state").annotate(Count("pk")):
+    rows = Job.objects.filter(state__in=Job.UNENDED).order_by()
+    for tenant, state, count in rows.values_list("tenant", "state").annotate(count=Count("*")):
         counts.setdefault(tenant, {})[state] = count
     has = held()
     known = terms({*counts, *has, *Tenant.objects.values_list("name", flat=True)})

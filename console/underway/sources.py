@@ -145,7 +145,7 @@ def rollouts() -> Iterable[Task]:
 
 def jobs() -> Iterable[Task]:
     """The oldest jobs that run, and how many run and wait beside them."""
-    unfinished = Job.objects.exclude(state__in=Job.ENDED)
+    unfinished = Job.objects.filter(state__in=Job.UNENDED)
     counts = dict(unfinished.order_by().values_list("state").annotate(Count("pk")))
     if not counts:
         return
