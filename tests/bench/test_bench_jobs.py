@@ -53,7 +53,7 @@ def test_what_is_asked_of_a_backlog_is_mixed_and_names_jobs_that_are_there() -> 
     """In the mix's proportions; each cancelled once, and nobody looked at who was cancelled before."""
     rng = random.Random(5)
     waiting = [job_of(rng)["id"] for _ in range(50)]
-    there, gone = set(waiting), set()
+    there, gone = set(waiting), set[str]()
     asked = asks(400, waiting, rng)
 
     assert {kind: 400 * part // 100 for kind, part in MIX.items()} == Counter(each.kind for each in asked)
