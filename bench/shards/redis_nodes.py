@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import redis
-from redis.cluster import ClusterNode, RedisCluster
+from redis.cluster import RedisCluster
 
 SLOTS = 16_384
 START_S = 30.0
@@ -38,7 +39,7 @@ class Nodes:
 
     def client(self) -> Any:
         """An application's client, which follows the slots."""
-        return RedisCluster(startup_nodes=[ClusterNode(self.addresses[0], self.port)], password=PASSWORD)
+        return RedisCluster(host=self.addresses[0], port=self.port, password=PASSWORD)
 
     def owners(self) -> dict[str, set[int]]:
         """The slots by address, as every node says. Raises NotSettled where they differ."""
@@ -96,7 +97,7 @@ def join(nodes: Nodes, owning: int) -> None:
     share = -(-SLOTS // owning)
     for number, address in enumerate(nodes.addresses):
         with nodes.node(address) as node:
-            _until(lambda node=node: _answers(node), "a node does not start")
+            _until(partial(_answers, node), "a node does not start")
             node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             if number < owning:
                 last = min((number + 1) * share, SLOTS) - 1
@@ -105,13 +106,7 @@ def join(nodes: Nodes, owning: int) -> None:
                 node.execute_command("CLUSTER", "MEET", nodes.addresses[0], nodes.port, nodes.port + 1)
     for address in nodes.addresses:
         with nodes.node(address) as node:
-            _until(
-                lambda node=node: (
-                    b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO")
-                    and len(node.execute_command("CLUSTER", "SHARDS")) == len(nodes.addresses)
-                ),
-                "the cluster does not come together",
-            )
+            _until(partial(_is_whole, node, len(nodes.addresses)), "the cluster does not come together")
 
 
 def _answers(node: Any) -> bool:
@@ -119,6 +114,12 @@ def _answers(node: Any) -> bool:
         return bool(node.ping())
     except redis.ConnectionError:
         return False
+
+
+def _is_whole(node: Any, count: int) -> bool:
+    """Whether it knows all others, and an owner of each slot."""
+    is_ok = b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO")
+    return is_ok and len(node.execute_command("CLUSTER", "SHARDS")) == count
 
 
 def _until(true: Callable[[], bool], what: str) -> None:
