@@ -1,6 +1,7 @@
 """What is where in a Redis or Valkey Cluster: runs of slots, how large each is and what it takes of its node.
 
-Size: MEMORY USAGE of up to SAMPLED keys of each slot, times its keys; exact for slots that have no more.
+Size: MEMORY USAGE of SAMPLED keys of each slot, and of more where a slot has more than the others, times its keys;
+exact for slots that have no more.
 Load: by CLUSTER SLOT-STATS where the server counts it (Valkey 8 with cluster-slot-stats-enabled, Redis 8.2), else what
 the node takes, shared out among its slots by their keys. Which of the two is said. Both are rates over a window.
 """
@@ -8,6 +9,7 @@ the node takes, shared out among its slots by their keys. Which of the two is sa
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,11 @@ from typing import Any
 from agents.commands import Refusal
 from agents.redis_cluster import SLOTS, Cluster, Master
 
+#: Of each slot at least, and of a node's slots on average: what one hash tag has may be as much as hundreds of slots,
+#: and then a few of its keys would say how full the node is.
 SAMPLED = 8
+#: Of one slot at most: it is one answer, and the rest says little more.
+MOST_SAMPLED = 1_000
 SLOT_STATS, KEYS = "slot-stats", "keys"
 #: More do not go into one answer.
 MOST_RUNS = 2_000
@@ -96,7 +102,10 @@ async def size_of(cluster: Cluster, master: Master, slot: int) -> int:
 
 async def _sizes(cluster: Cluster, master: Master, has: Mapping[int, int]) -> dict[int, int]:
     """Bytes by slot. has: its keys, of those that have any."""
-    keys = await cluster.say_all(master, [("CLUSTER", "GETKEYSINSLOT", slot, SAMPLED) for slot in has])
+    wanted = sampled_of(has)
+    keys = await cluster.say_all(
+        master, [("CLUSTER", "GETKEYSINSLOT", slot, count) for slot, count in wanted.items()]
+    )
     asked = [
         (slot, key) for slot, found in zip(has, keys, strict=True) if isinstance(found, list) for key in found
     ]
@@ -106,6 +115,12 @@ async def _sizes(cluster: Cluster, master: Master, has: Mapping[int, int]) -> di
         if isinstance(size, int):
             sampled.setdefault(slot, []).append(size)
     return {slot: round(sum(each) * has[slot] / len(each)) for slot, each in sampled.items()}
+
+
+def sampled_of(has: Mapping[int, int]) -> dict[int, int]:
+    """How many keys to ask of each slot: its part of SAMPLED a slot, and SAMPLED in any case. has: its keys."""
+    part = SAMPLED * len(has) / max(sum(has.values()), 1)
+    return {slot: min(max(SAMPLED, math.ceil(part * count)), MOST_SAMPLED) for slot, count in has.items()}
 
 
 async def _keys(cluster: Cluster, master: Master, counted: _Counted) -> dict[int, int]:

@@ -98,6 +98,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "B4.drain_host.moved_ratio", "B4.scale.seconds", "B4.scale.mib",
     ),
     "bench.shards.moving": ("B4.link_share", "B4.traffic_p99_rise"),
+    "bench.shards.slots": ("B4.redis.mem_max_mean", "B4.redis.ops_max_mean"),
     "bench.hashing": tuple(
         f"B2.hash.{picker}.{weights}.{figure}"
         for picker, weights in HASHED

@@ -16,7 +16,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
@@ -25,6 +25,7 @@ from bench.load.summary import Record, summarise
 from bench.rack.specs import HostSpec
 from bench.registry import Settings
 from bench.results import Limit, Row, row
+from bench.shards.carrying import LOOK_S, carry_out
 from bench.traffic.stage import OURS, Stage
 from bench.traffic.turns import WARM_S, take
 
@@ -36,7 +37,7 @@ SHARE: Final = 0.2
 TREES: Final = 8
 MOVING_S, MOVING_FAST_S = 24.0, 8.0
 PATH: Final = f"/bytes?n={ANSWER_BYTES}"
-LOOK_S, WINDOW_S = 0.1, 1.0
+WINDOW_S = 1.0
 PATIENCE_S: Final = 180.0
 
 
@@ -120,7 +121,7 @@ class Scene:
         try:
             await asyncio.sleep(WARM_S)
             begins = time.monotonic() - began
-            await self._carry_out(plan["id"])
+            await carry_out(self._stage.client, plan["id"], PATIENCE_S)
             ends = time.monotonic() - began
             records = await requests
         finally:
@@ -133,25 +134,13 @@ class Scene:
         undo = await asyncio.to_thread(self._stage.client.post, f"rebalances/{plan}/undo/", {})
         watching = asyncio.create_task(self._busiest())
         try:
-            await self._carry_out(undo["id"])
+            await carry_out(self._stage.client, undo["id"], PATIENCE_S)
         finally:
             watching.cancel()
             (seen,) = await asyncio.gather(watching, return_exceptions=True)
         if isinstance(seen, BaseException):
             raise seen
         return seen
-
-    async def _carry_out(self, plan: int) -> None:
-        client = self._stage.client
-        await asyncio.to_thread(client.post, f"rebalances/{plan}/apply/", {})
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                shown: dict[str, Any] = await asyncio.to_thread(client.get, f"rebalances/{plan}/")
-                if shown["state"] == "done":
-                    break
-                await asyncio.sleep(LOOK_S)
-        if odd := [each for each in shown["moves"] if each["state"] != "done"]:
-            raise RuntimeError(f"not moved: {odd}")
 
     async def _copying(self) -> bool:
         shards = (await asyncio.to_thread(self._stage.client.shards))["results"]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
+from bench.joining import join
 from bench.plane import ControlPlane
 from bench.rack.rack import Host
 from bench.traffic.nodes import NetworkDoor, add_nodes
 from clients.rest import Steelyard
 from console.supervisor.ports import free_port
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SERVICE: Final = "work"
-REPORTING_S: Final = 30.0
 #: Where engines on hosts of their own listen.
 NODE_PORT: Final = 8000
 
@@ -58,7 +56,8 @@ class Product:
                 client = await self._start()
                 self.doors = [(self._gateway, free_port(self._gateway))]
                 listen = f"{self._gateway}:{self.doors[0][1]}"
-            await self._join(client)
+            interval = ("--interval", f"{self._report_s:g}")
+            await join(client, self._hosts, self._folder, lambda _: interval)
             body = {
                 "name": SERVICE, "protocol": "http", "listen": listen, "settings": self._settings,
                 "endpoints": [f"{host.name}:{self._port}" for host in self._hosts],
@@ -87,35 +86,9 @@ class Product:
 
     async def _start(self, **settings: str) -> Steelyard:
         plane = await self._stack.enter_async_context(ControlPlane(self._gateway, **settings))
-        self._url = plane.url
         self.client = self._stack.enter_context(Steelyard(plane.url, plane.token))
         return self.client
 
     async def _endpoint(self, verb: str, host: Host) -> None:
         body = {"endpoint": f"{host.name}:{self._port}"}
         await asyncio.to_thread(self.client.post, f"services/{SERVICE}/{verb}-endpoint/", body)
-
-    async def _join(self, client: Steelyard) -> None:
-        """An agent for each host; returns when all have reported. Raises TimeoutError."""
-        for host in self._hosts:
-            token = await asyncio.to_thread(client.create_host_token, host_name=host.name)
-            await self._report(host, token["token"])
-        async with asyncio.timeout(REPORTING_S):
-            while not await self._all_report(client):
-                await asyncio.sleep(0.2)
-
-    async def _all_report(self, client: Steelyard) -> bool:
-        found = (await asyncio.to_thread(client.hosts))["results"]
-        return len(found) == len(self._hosts) and all(each["report_age_s"] is not None for each in found)
-
-    async def _report(self, host: Host, token: str) -> None:
-        own, net = self._folder / host.name, f"{host.spec.net_bytes_s:.0f}"
-        await host.start(
-            [
-                sys.executable, "-m", "agents", "join", self._url, "--token", token, "--name", host.name,
-                "--address", host.address, "--data", str(own), "--cgroup", host.cgroup,
-                "--capacity", f"net_in={net}", "--capacity", f"net_out={net}",
-                "--interval", f"{self._report_s:g}",
-            ],
-            log=own / "agent.log", cwd=ROOT, limited=False,
-        )  # fmt: skip

@@ -59,7 +59,7 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         "host_id", "resource", "capacity", "reserved"
     ):
         lines.setdefault(host_id, {})[resource] = (capacity, reserved)
-    fills, masters = _of(pool)
+    fills, masters, rates = _of(pool)
     hosts = [
         host for host in Host.objects.all()
         if lines.get(host.pk, {}).get(fills, (0.0, 0.0))[0] > 0 and (masters is None or host.name in masters)
@@ -91,7 +91,8 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     ]  # fmt: skip
     # What each asks for now; a replica that outgrew its host is promised less there.
     asked = [demand_of(each.shard, leader=each.leader) for each in chosen]
-    names = [fills, *(name for name in RESOURCES if name != fills and any(each.get(name) for each in asked))]
+    more = (name for name in RESOURCES if name != fills and (rates or name in CAPACITIES))
+    names = [fills, *(name for name in more if any(each.get(name) for each in asked))]
     names = [name for name in names if all(lines[host.pk].get(name, (0.0, 0.0))[0] > 0 for host in hosts)]
     demand = _table(asked, names)
     promised = _table([each.placement.demand for each in chosen], names)
@@ -111,7 +112,12 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
         Shards(
             resources=tuple(
                 _resource(
-                    name, [lines[host.pk][name] for host in hosts], hosts, home, promised[:, number], full
+                    name,
+                    [lines[host.pk][name] for host in hosts],
+                    _measured(name, fills, hosts),
+                    home,
+                    promised[:, number],
+                    full,
                 )
                 for number, name in enumerate(names)
             ),
@@ -133,13 +139,21 @@ def see(drain: Collection[str], full: float, pool: str = "") -> Seen:
     )
 
 
-def _of(pool: str) -> tuple[str, Collection[str] | None]:
-    """What the pool's shards fill, and the hosts that have a master of its cluster; None where any host will do."""
+def _of(pool: str) -> tuple[str, Collection[str] | None, bool]:
+    """What the pool's shards fill; the hosts that have a master of its cluster, None where any host will do; whether it
+    is known what each shard takes of rates. Shared out by keys it is not: nodes then differ by their hot keys, which
+    stay, while others would be moved for them again and again."""
     found = StoragePool.objects.filter(pk=pool).first()
     if found is None or found.mover != StoragePool.Mover.REDIS:
-        return "disk", None
+        return "disk", None, True
     cluster = SlotCluster.objects.filter(pool=found).first()
-    return found.keeps_in, {node["host"] for node in cluster.nodes} if cluster else set()
+    if cluster is None:
+        return found.keeps_in, set(), False
+    return (
+        found.keeps_in,
+        {node["host"] for node in cluster.nodes},
+        cluster.load_from == SlotCluster.SLOT_STATS,
+    )
 
 
 def _table(
@@ -150,20 +164,25 @@ def _table(
 
 
 def _resource(
-    name: str, lines: Sequence[tuple[float, float]], hosts: Sequence[Host],
+    name: str, lines: Sequence[tuple[float, float]], measured: Sequence[float],
     home: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
     promised: np.ndarray[tuple[int, ...], np.dtype[np.float64]], full: float,
 ) -> Resource:  # fmt: skip
-    """base is what others than these replicas hold: of what fills up the larger of promised and measured."""
+    """base is what others than these replicas hold: the larger of promised and measured."""
     capacity, holds = (np.array(column) for column in zip(*lines, strict=True))
     ours = np.bincount(home, weights=promised, minlength=len(lines))
-    ceiling = None
-    if name in CAPACITIES:
-        ceiling = full
-        holds = np.maximum(holds, [picture.used(host.name).get(name, 0.0) for host in hosts])
-    return Resource(
-        name, np.arange(len(lines), dtype=np.int32), capacity, np.maximum(holds - ours, 0.0), ceiling
-    )
+    base = np.maximum(np.maximum(holds, measured) - ours, 0.0)
+    ceiling = full if name in CAPACITIES else None
+    return Resource(name, np.arange(len(lines), dtype=np.int32), capacity, base, ceiling)
+
+
+def _measured(name: str, fills: str, hosts: Sequence[Host]) -> list[float]:
+    """What hosts use of what fills up; 0 where that does not count. Of slots it does not: a node's process keeps the
+    memory of what it gave away, and would be taken for full and emptied ever further. What is measured is heeded when
+    a move begins."""
+    if name not in CAPACITIES or fills == "memory":
+        return [0.0] * len(hosts)
+    return [picture.used(host.name).get(name, 0.0) for host in hosts]
 
 
 def _apart(host: Host, level: str) -> str:

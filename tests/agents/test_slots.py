@@ -17,7 +17,7 @@ from redis_nodes import Nodes, running
 
 from agents.commands import Refusal
 from agents.redis_cluster import Cluster, Login, opened, read_nodes
-from agents.slot_survey import KEYS, SLOT_STATS, runs_of, survey
+from agents.slot_survey import KEYS, SLOT_STATS, runs_of, sampled_of, survey
 from agents.slots import SlotMover
 
 ADDRESSES = ["127.0.78.1", "127.0.78.2", "127.0.78.3"]
@@ -212,7 +212,7 @@ async def test_what_fills_up_meanwhile_is_served_until_there_is_room(
 ) -> None:
     """Out of memory in the middle of a slot: every key is there meanwhile, and a drop comes to its end once it can."""
     slot = slot_of(tag)
-    there = fill(nodes, tag, 40, size=2000)
+    there = fill(nodes, tag, 40, size=20_000)
 
     async def always(*_: Any) -> None:
         """It looked as if there were room."""
@@ -220,7 +220,9 @@ async def test_what_fills_up_meanwhile_is_served_until_there_is_room(
     monkeypatch.setattr("agents.slots._has_room", always)
     monkeypatch.setattr("agents.slots.BATCH_KEYS", 4)
     with nodes.node(ADDRESSES[2]) as node:
-        node.config_set("maxmemory", node.info("memory")["used_memory"] + 100_000)
+        node.config_set(
+            "maxmemory", node.info("memory")["used_memory"] + 1_000_000
+        )  # Connections take some too.
         with pytest.raises(Refusal, match="OOM"):
             await mover(nodes, 2).fetch(run(nodes, slot, slot), soon())
         assert 0 < node.execute_command("CLUSTER", "COUNTKEYSINSLOT", slot) < 40
@@ -254,6 +256,35 @@ async def test_the_survey_says_sizes_and_loads(nodes: Nodes, tag: str) -> None:
         assert full[:2] == [slot, slot] and full[3] == 8
         assert full[4] == sum(node.memory_usage(f"{tag}{number}") for number in range(8))
     assert full[5] > 0
+
+
+async def test_a_large_slot_is_measured_by_more_of_its_keys(nodes: Nodes, tag: str) -> None:
+    """One hash tag among small slots: what it takes does not hang on the few of its keys that are looked at first."""
+    slot = slot_of(tag)
+    there = {
+        f"{tag}{number}".encode(): b"x" * (100_000 if number % 10 == 0 else 100) for number in range(100)
+    }
+    with nodes.client() as client:
+        client.mset_nonatomic(there)
+        client.mset_nonatomic(
+            {each: b"x" for each in map("key-{}".format, range(300)) if slot_of(each) != slot}
+        )
+
+    async with opened([(ADDRESSES[0], nodes.port)], nodes.login) as cluster:
+        said = await survey(cluster, 4096, [slot, slot + 1], 0.1, time.monotonic)
+
+    (large,) = [each for each in said["runs"] if each[0] == slot]
+    with nodes.node(said["nodes"][large[2]][0]) as node:
+        assert large[4] == sum(node.memory_usage(name) for name in there)
+
+
+def test_how_many_keys_are_asked_for() -> None:
+    """A few of each slot, of a slot with more than the others as many as is its part, and never too many at once."""
+    assert sampled_of({}) == {}
+    assert sampled_of(dict.fromkeys(range(5), 10000)) == dict.fromkeys(range(5), 8)
+    mixed = sampled_of({**dict.fromkeys(range(99), 1_000), 99: 20_000})
+    assert (mixed[0], mixed[99]) == (8, 135)
+    assert sampled_of({**dict.fromkeys(range(999), 1), 999: 100_000})[999] == 1_000
 
 
 async def test_a_server_that_counts_by_slot_is_believed(tmp_path: Path, tag: str) -> None:

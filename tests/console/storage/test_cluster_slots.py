@@ -21,6 +21,7 @@ from storage_moving import EPOCH, Rig, in_thread
 
 from agents import slots
 from agents.commands import Refusal
+from agents.slot_survey import SLOT_STATS
 from agents.slots import SlotMover
 from console.actions import SYSTEM, Conflict, Invalid
 from console.events.models import Event
@@ -162,6 +163,35 @@ async def test_a_plan_evens_memory_out_while_clients_go_on(rig: Rig, nodes: Node
     undo = await in_thread(UndoMovePlan(plan.pk).run, SYSTEM)
     back = await in_thread(lambda: set(undo.moves.values_list("shard", "source", "target")))
     assert back == await in_thread(lambda: set(plan.moves.values_list("shard", "target", "source")))
+
+
+async def test_loads_that_are_shared_out_by_keys_are_not_planned_with(rig: Rig, nodes: Nodes) -> None:
+    """They are no slot's own: for what one hot key does, others would be moved, and the next plan would find the same
+    again. What the servers count by slot is made even."""
+    fill(nodes)
+    await look(rig)
+    await in_thread(Shard.objects.filter(source_host__name="r2").update, cpu=0.01)
+
+    shared_out = await in_thread(ProposePlan(pool="cache", even=1.2).run, SYSTEM)
+    await in_thread(SlotCluster.objects.update, load_from=SLOT_STATS)
+    counted = await in_thread(ProposePlan(pool="cache", even=1.2).run, SYSTEM)
+
+    assert {"memory"} == set(shared_out.before)
+    assert counted.before["cpu"] > counted.after["cpu"] > 0.0
+
+
+async def test_memory_that_a_node_keeps_is_no_reason_to_move_more(
+    rig: Rig, nodes: Nodes, cluster: Any
+) -> None:
+    """What its process does not give back after slots have left is measured, and would have it emptied ever further."""
+    fill(nodes)
+    await look(rig)
+    before = await in_thread(ProposePlan(pool="cache", even=1.2).run, SYSTEM)
+
+    await in_thread(lambda: cluster.report("r1", memory=15.0 * MIB))
+    kept = await in_thread(ProposePlan(pool="cache", even=1.2).run, SYSTEM)
+
+    assert before.before == kept.before
 
 
 async def test_a_move_that_fails_half_way_leaves_whole_slots(rig: Rig, nodes: Nodes) -> None:
