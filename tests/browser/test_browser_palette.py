@@ -142,6 +142,16 @@ def test_hostile_texts_are_texts(page: str, stack: Any, browser: Any) -> None:
     assert browser.faults() == []
 
 
+def test_what_was_just_made_is_found(page: str, stack: Any, browser: Any) -> None:
+    """The index was read a moment before it was made: it is asked for again, without another key."""
+    stack.run("search", "web")
+    stack.run("shard", "create", "newborn", "--size", "1Mi", "--source", "web-1:/srv/newborn")
+
+    type_in(browser, "newborn", "newborn")
+
+    assert browser.faults() == []
+
+
 def test_a_late_answer_is_not_shown(page: str, browser: Any) -> None:
     """The answer to what was typed before comes after the present one: it is not heard."""
     browser.script("""

@@ -523,7 +523,7 @@ def templates_by_hand(product: Product, steelyard: Steelyard) -> None:
     assert product.ended(job)["result"]["output"] == "hello\n"
     assert "say" in {each["name"] for each in steelyard.json("template", "list")}
     steelyard("template", "remove", "say")
-    assert steelyard.json("template", "list") == []
+    assert "say" not in {each["name"] for each in steelyard.json("template", "list")}
 
 
 def commands() -> set[str]:
