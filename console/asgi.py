@@ -34,7 +34,7 @@ sys.setswitchinterval(0.0005)
 class Pages(ASGIHandler):
     """Django's handler, with the whole way of a request through middleware and view on one thread, in one go.
 
-    As it comes, each middleware goes to a thread by itself and back, a score of times a request, and waits for the
+    As it comes, a request goes to a thread and back again and again (eight times for the login page), and waits for the
     interpreter at each; and the thread is a new one for each request, as is its connection to the database.
     """
 

@@ -18,8 +18,9 @@ from typing import Any, Self
 import redis.asyncio as redis
 from celery import Celery
 
+from bench.joining import join
 from bench.machine import cpu_s
-from bench.plane import ControlPlane, NotStarted
+from bench.plane import ControlPlane
 from bench.rack.rack import Host, HostSpec, Rack
 from bench.rack.specs import fit_cores
 from bench.traffic.stage import PORT, serve, until_serving
@@ -122,31 +123,20 @@ class Scene:
         self._stack.push_async_callback(self._seen.aclose)
         self._client = self._stack.enter_context(Steelyard(self.plane.url, self.plane.token, timeout_s=60))
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="steelyard-jobs-")))
-        tokens = await self.plane.host_tokens(len(rack))
-        hosts = [self._furnish(host, token, folder) for host, token in zip(rack, tokens, strict=True)]
-        await asyncio.gather(*hosts)
+        # As many as each worker has: what finds none free waits for the first host that has, and behind no other body.
+        processes = ("--capacity", f"processes={PROCESSES}")
+        agents = await join(self._client, list(rack), folder, lambda _: processes)
+        await asyncio.gather(*(self._furnish(host, folder / host.name) for host in rack))
+        for host, agent in zip(rack, agents, strict=True):
+            await host.adopt(agent.pid)
         if self._serves:
             await self._open(rack, folder)
         self._app = Celery("bench-sender", broker=self._broker)
         self._app.conf.update(task_serializer="json", task_ignore_result=True)
         self._stack.callback(self._app.close)
 
-    async def _furnish(self, host: Host, token: str, folder: Path) -> None:
-        """Each process starts outside the limits and comes under them once it is ready."""
-        own = folder / host.name
-        own.mkdir()
-        limits = ["--cgroup", host.cgroup] if host.cgroup else [
-            "--capacity", f"cpu={host.spec.cores}", "--capacity", f"memory={host.spec.memory_bytes}",
-        ]  # fmt: skip
-        # As many as its worker has: what finds none free waits for the first host that has, and behind no other body.
-        limits += ["--capacity", f"processes={PROCESSES}"]
-        agent = await host.start(
-            [
-                sys.executable, "-m", "agents", "join", self.plane.url, "--token", token, "--name", host.name,
-                "--address", host.address, "--data", str(own), *limits,
-            ],
-            log=own / "agent.log", cwd=ROOT, limited=False,
-        )  # fmt: skip
+    async def _furnish(self, host: Host, own: Path) -> None:
+        """A worker, which starts outside the limits and comes under them once it is ready, as all on the host does."""
         worker = await host.start(
             [
                 sys.executable, "-m", "celery", "-A", "bench.jobs.tasks", "worker", "-P", "prefork", "-c",
@@ -157,8 +147,6 @@ class Scene:
             log=own / "worker.log", cwd=ROOT, limited=False, ready="ready", ready_timeout_s=START_S,
         )  # fmt: skip
         await host.adopt(worker.pid)
-        await self._until_reporting(host.name, own / "agent.log")
-        await host.adopt(agent.pid)
 
     async def _open(self, rack: Rack, folder: Path) -> None:
         """A server on each host, and a service that has them all."""
@@ -182,15 +170,6 @@ class Scene:
     def spent(self) -> dict[str, float]:
         """Cpu seconds of each host's server so far."""
         return {name: cpu_s(pid) for name, pid in self._servers.items()}
-
-    async def _until_reporting(self, name: str, log: Path) -> None:
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            found = (await asyncio.to_thread(self._client.hosts, name=name))["results"]
-            if found and found[0]["report_age_s"] is not None:
-                return
-            await asyncio.sleep(0.2)
-        raise NotStarted(f"the agent of {name} does not report: {log.read_text()[-500:]}")
 
     async def ours(self, pieces: Sequence[Piece], patience_s: float) -> Run:
         """Hand the pieces in as jobs, those that come at the same moment in one call."""

@@ -189,8 +189,6 @@ async def _cluster(hosts: Sequence[Host]) -> AsyncIterator[Nodes]:
 async def _join_agents(client: Steelyard, hosts: Sequence[Host], place: Path) -> None:
     password = place / "password"
     password.write_text(PASSWORD)
-    for host in hosts:
-        (place / host.name).mkdir()
     await join_agents(
         client, hosts, place,
         lambda host: ("--redis-node", f"{host.address}:{PORT}", "--redis-password-file", str(password)),

@@ -80,14 +80,8 @@ class Stage:
                     await host.adopt(server.pid)
                 self._servers[host.name] = psutil.Process(server.pid)
             await self._open_ours(rack.gateway, folder, balancers)
-            if self._alone:
-                pass  # whoever asks for that compares ours with itself
-            elif balancers:
-                for host in balancers:
-                    await self._open_peers(host.address, folder / f"peers-{host.name}", host)
-            else:
-                await self._open_perfect(rack.gateway, folder)
-                await self._open_peers(rack.gateway, folder / "peers")
+            if not self._alone:
+                await self._open_others(rack.gateway, folder, balancers)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -146,6 +140,14 @@ class Stage:
         product = Product(self.hosts, gateway, PORT, folder, self._settings, balancers, self._report_s)
         self._ours = await self._stack.enter_async_context(product)
         await self._open(OURS, *product.doors)
+
+    async def _open_others(self, gateway: str, folder: Path, balancers: Sequence[Host]) -> None:
+        """What ours is compared with."""
+        for host in balancers:
+            await self._open_peers(host.address, folder / f"peers-{host.name}", host)
+        if not balancers:
+            await self._open_perfect(gateway, folder)
+            await self._open_peers(gateway, folder / "peers")
 
     async def _open_perfect(self, gateway: str, folder: Path) -> None:
         """Our own picker in an Envoy of its own, told the hosts' speeds once and for all."""

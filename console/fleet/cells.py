@@ -2,7 +2,7 @@
 
 A row is one text with its values filled in at once, and what is made of numbers here needs no escaping: fifty rows are
 drawn for a page, and a template that asks of each cell which column it stands in took four fifths of the page's time, a
-text for each cell and escaping all of it half of what was left.
+text for each cell and escaping all of it much of what was left.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from console.pages.frame import page
 @page()
 def hosts(request: HttpRequest) -> HttpResponse:
     """The hosts, 50 a page, or with the script all of them live; filters, order and columns are one URL's."""
+    # Without their ledgers, which several() reads.
     context = listed(request, HOSTS, Host.objects.all())
     context |= {
         "hosts": HostSeen.several(list(context["rows"])),

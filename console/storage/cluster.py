@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.slot_survey import SLOT_STATS
 from balancer_core.shards import Goal, Resource, Shards, mean, numbered
 from console.actions import Invalid
 from console.fleet.models import Host
@@ -152,7 +153,7 @@ def _of(pool: str) -> tuple[str, Collection[str] | None, bool]:
     return (
         found.keeps_in,
         {node["host"] for node in cluster.nodes},
-        cluster.load_from == SlotCluster.SLOT_STATS,
+        cluster.load_from == SLOT_STATS,
     )
 
 

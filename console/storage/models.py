@@ -113,9 +113,6 @@ class SlotCluster(models.Model):
     look: the command that looks; looked_at: when it was given, None to have it given now.
     """
 
-    #: Of load_from: what each slot takes is counted by its server, and not shared out.
-    SLOT_STATS = "slot-stats"
-
     pool = models.OneToOneField(StoragePool, on_delete=models.CASCADE, related_name="cluster")
     nodes = models.JSONField(default=list)
     load_from = models.CharField(max_length=16, blank=True)
