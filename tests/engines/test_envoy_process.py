@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from pathlib import Path
@@ -29,6 +30,24 @@ async def test_an_orphan_is_ended_before_a_new_envoy_starts(short_folder: Path) 
     assert successor.pid is None
     with pytest.raises(AdminUnreachable):
         await get(str(successor.admin_socket), "/server_info")
+
+
+async def test_a_start_that_is_cut_short_leaves_no_envoy(short_folder: Path) -> None:
+    """Whoever is told to stop before it has taken over a running Envoy ends that Envoy too."""
+    folder = short_folder / "cut"
+    running = EnvoyProcess(folder, "n1", short_folder / "xds.sock")
+    await running.start()
+    successor = EnvoyProcess(folder, "n1", short_folder / "xds.sock")
+    taking_over = asyncio.create_task(successor.start(adopt=True))
+    await asyncio.sleep(0)  # it has begun, and asks whether Envoy can load the picker
+
+    taking_over.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking_over
+    await successor.stop()
+
+    assert await asyncio.wait_for(running.wait(), 5) == 0
+    assert not (folder / "envoy.pid").exists()
 
 
 async def test_two_envoys_live_on_one_machine(short_folder: Path) -> None:

@@ -134,20 +134,20 @@ class EnvoyProcess:
         return await self._process.wait()
 
     async def stop(self, grace_s: float = 5.0) -> None:
-        """SIGTERM, and SIGKILL if it is still there after grace_s. Safe to call twice."""
-        if self._adopted is not None:
-            await self.end_predecessor(2 * grace_s)
-            self._adopted = None
-            self._pid_path.unlink(missing_ok=True)
-        if self._process is None:
-            return
-        if self._process.returncode is None:
+        """SIGTERM, and SIGKILL if it is still there after grace_s. Safe to call twice.
+
+        Ends an adopted one too, and one that a start() which was cut short would have adopted.
+        """
+        if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             try:
                 await asyncio.wait_for(self._process.wait(), grace_s)
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+        else:
+            await self.end_predecessor(2 * grace_s)
+        self._adopted = None
         self._pid_path.unlink(missing_ok=True)
 
     async def _poll(self, path: str, timeout_s: float) -> None:
