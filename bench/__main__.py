@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bench import curves, machine, results
-from bench.page import page
+from bench import machine, results
+from bench.page import MANY, page
 from bench.picture import draw
 from bench.registry import Settings, UnknownBenchmark, chosen, runner
 from bench.table import show
@@ -44,9 +44,10 @@ def keep(rows: Sequence[dict[str, Any]], file: Path, pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     for row in kept:
         (pictures / f"{row['id']}.svg").write_text(draw(row))
-    against_load = curves.draw(kept)
-    if against_load is not None:
-        (pictures / f"{curves.NAME}.svg").write_text(against_load)
+    for many in MANY:
+        drawn = many.draw(kept)
+        if drawn is not None:
+            (pictures / f"{many.NAME}.svg").write_text(drawn)
     (pictures / "README.md").write_text(page(kept))
 
 

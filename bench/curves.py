@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
+from bench.drawing import opening, shape
 from bench.table import amount
 
-#: The picture's name, and the rows that it is made of.
+#: The picture's name, what it shows, and the rows that it is made of.
 NAME: Final = "B1.p99"
+SHOWS: Final = "p99 against load"
 _ROW: Final = re.compile(r"B1\.p99\.(\d+)\.vs_(\w+)")
 #: How each way is named and drawn. Lines differ in dash and mark as well as in colour.
 WAYS: Final = {
@@ -28,14 +30,6 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 800, 400, 56, 290, 44, 48
 LABEL_PX: Final = 18.0
 #: Where the axis of p99 may begin and end, and its lines, in ms.
 _STEPS: Final = [step * 10.0**decade for decade in range(-3, 7) for step in (1, 2, 5)]
-_STYLE: Final = (
-    "text{font:13px system-ui,sans-serif;fill:#1f2328}.quiet{fill:#59636e}.grid{stroke:#d1d9e0}"
-    ".line{fill:none;stroke-width:1.8;stroke:#59636e}.mark{fill:#59636e}"
-    ".ours.line{stroke:#0b6e99;stroke-width:3}.ours.mark{fill:#0b6e99}text.ours{font-weight:600}"
-    ".lead{stroke:#8c959f;stroke-width:.7}"
-    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9198a1}.grid{stroke:#3d444d}"
-    ".line{stroke:#9198a1}.mark{fill:#9198a1}.ours.line{stroke:#4cb3dd}.ours.mark{fill:#4cb3dd}}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +62,8 @@ def draw(rows: Iterable[dict[str, Any]]) -> str | None:
     if any(row["fast"] for row in rows):
         title += " (short rounds)"
     axes = _Axes.around(found)
-    label = f'width="{WIDTH}" height="{HEIGHT}" aria-label={quoteattr(_sentence(found))}'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" {label}>',
-        f"<style>{_STYLE}</style>",
+        *opening(WIDTH, HEIGHT, _sentence(found)),
         f'<text x="0" y="18" font-weight="600">{title}</text>',
         f'<text x="{LEFT}" y="{HEIGHT - 8}" class="quiet">load, % of what the hosts can serve; p99 in ms</text>',
         *axes.lines(),
@@ -131,18 +123,8 @@ def _line(curve: Curve, axes: _Axes) -> list[str]:
     parts = [f'<polyline class="{whose} line" stroke-dasharray="{dash}" points="{drawn}"/>']
     for (x, y), (load, value) in zip(at, curve.points, strict=True):
         title = f"<title>{escape(name)}: {amount(value)} ms at {load} %</title>"
-        parts.append(f'<path class="{whose} mark" d="{_mark(mark, x, y)}">{title}</path>')
+        parts.append(f'<path class="{whose} mark" d="{shape(mark, x, y)}">{title}</path>')
     return parts
-
-
-def _mark(kind: str, x: float, y: float) -> str:
-    match kind:
-        case "circle":
-            return f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z"
-        case "square":
-            return f"M{x - 3.5:.1f} {y - 3.5:.1f}h7v7h-7z"
-        case _:
-            return f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"
 
 
 def _labels(found: Sequence[Curve], axes: _Axes) -> list[str]:

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench import curves
+from bench.shards import frontier_picture
 from bench.table import amount, bound
 
+#: The pictures of many rows at once.
+MANY = (curves, frontier_picture)
 HEAD = """# Figures
 
 Made from `bench/results.json` by every `make bench`; what a row means is in [bench/README.md](../../bench/README.md).
@@ -21,10 +24,10 @@ TABLE = """
 
 
 def page(rows: Iterable[dict[str, Any]]) -> str:
-    """Markdown: the picture of p99 against load where there is one, then a line a row."""
+    """Markdown: the pictures of many rows, where there are such rows, then a line a row."""
     rows = list(rows)
-    picture = "\n![p99 against load](B1.p99.svg)\n" if curves.curves(rows) else ""
-    return HEAD + picture + TABLE + "".join(_line(row) for row in rows)
+    pictures = "".join(f"\n![{many.SHOWS}]({many.NAME}.svg)\n" for many in MANY if many.draw(rows))
+    return HEAD + pictures + TABLE + "".join(_line(row) for row in rows)
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -49,6 +49,13 @@ TAILS = (
 STEERED = ("clairvoyant", "vs_rr", "vs_two_choices", "vs_lr_weights", "vs_wrr_weights", "vs_perfect_picker")
 RECOVERED = ("antagonist", "antagonist_small", "greedy", "stuck", "thin_link")
 
+#: Balancers of shards whose evenness ours is asked for: of bytes alone, of three resources at once.
+FRONTIER = (
+    "bytes.ceph_5", "bytes.ceph_1", "bytes.rebalancer_squares", "bytes.equilibrium", "bytes.rebalancer_variance",
+    "bytes.equilibrium_free", "three.rebalancer_variance", "three.rebalancer_two", "three.rebalancer_60",
+    "three.rebalancer_180", "three.rebalancer_540",
+)  # fmt: skip
+
 #: module -> the rows it comes to. Modules are imported when they run: the core's need no servers.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "bench.traffic.tails": (
@@ -97,6 +104,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *(f"B4.three.{figure}" for figure in ("bytes", "iops", "net", "moved_pct", "seconds")),
         "B4.drain_host.moved_ratio", "B4.scale.seconds", "B4.scale.mib",
     ),
+    "bench.shards.frontier": tuple(f"B4.frontier.{peer}" for peer in FRONTIER),
     "bench.shards.moving": ("B4.link_share", "B4.traffic_p99_rise"),
     "bench.shards.slots": ("B4.redis.mem_max_mean", "B4.redis.ops_max_mean"),
     "bench.hashing": tuple(

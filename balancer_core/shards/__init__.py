@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer_core.shards.frontier import frontier
 from balancer_core.shards.goal import Goal, mean, peak
 from balancer_core.shards.order import NO_DOMAIN, NO_ROOM, Limits, Schedule, Step
 from balancer_core.shards.planner import CHUNK, Plan, plan, retrace
@@ -21,6 +22,7 @@ __all__ = [
     "Schedule",
     "Shards",
     "Step",
+    "frontier",
     "holdable",
     "mean",
     "numbered",

@@ -66,7 +66,7 @@ def solve(cluster: dict[str, Any], goal: Goal | None, seconds: float, drained: s
     return Planned(verdict, took, mib, made.sentence)
 
 
-def _alone(*asked: Any) -> Planned:
+def solve_alone(*asked: Any) -> Planned:
     """In a process of its own, so that what it holds is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(solve, *asked).result()
@@ -77,7 +77,7 @@ def _row(identity: str, value: float, unit: str, limit: Limit, note: str) -> Row
 
 
 def _bytes_only(cluster: dict[str, Any], settings: Settings) -> list[Row]:
-    found = _alone(cluster, BYTES_ONLY, settings.pick(BYTES_S, 1.0))
+    found = solve_alone(cluster, BYTES_ONLY, settings.pick(BYTES_S, 1.0))
     verdict = found.verdict
     note = "322 disks; Rebalancer: 1.0015 and 4.75 % in 20 s; Equilibrium: 959 moves, 1.0053 in 64 s"
     return [
@@ -89,7 +89,7 @@ def _bytes_only(cluster: dict[str, Any], settings: Settings) -> list[Row]:
 
 
 def _three(cluster: dict[str, Any], settings: Settings) -> list[Row]:
-    found = _alone(cluster, THREE, settings.pick(THREE_S, 2.0))
+    found = solve_alone(cluster, THREE, settings.pick(THREE_S, 2.0))
     verdict = found.verdict
     note = "322 disks, hot shards; Rebalancer with three goals: 1.058, 1.518, 1.055, 37.8 % moved in 540 s"
     return [
@@ -109,7 +109,7 @@ def _three(cluster: dict[str, Any], settings: Settings) -> list[Row]:
 
 def _drain(cluster: dict[str, Any], settings: Settings) -> list[Row]:
     host = cluster["hosts"][0]["host"]
-    found = _alone(cluster, None, settings.pick(DRAIN_S, 0.5), host)
+    found = solve_alone(cluster, None, settings.pick(DRAIN_S, 0.5), host)
     was, left = found.verdict.on_drained
     note = (
         f"{host}, {was / 1024:.1f} TiB, {left:.0f} GiB left; bytes at {found.verdict.peaks['gib']:.3f} x mean"
@@ -121,7 +121,7 @@ def _drain(cluster: dict[str, Any], settings: Settings) -> list[Row]:
 
 def _scale(settings: Settings) -> list[Row]:
     hosts, shards = settings.pick(LARGE, (100, 5_000))
-    found = _alone(synthetic(hosts, shards), Goal((1.05, 2.0, 2.0)), settings.pick(SCALE_S, 1.0))
+    found = solve_alone(synthetic(hosts, shards), Goal((1.05, 2.0, 2.0)), settings.pick(SCALE_S, 1.0))
     peaks = ", ".join(f"{name} {peak:.3f}" for name, peak in found.verdict.peaks.items())
     note = f"{hosts:,} hosts, {shards:,} shards, made here; {peaks}; {100 * found.verdict.share:.1f} % moved"
     return [

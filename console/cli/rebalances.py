@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from balancer_core.amounts import format_amount
 from console.cli.client import api, out, show
 from console.cli.options import Json, Why
 
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Plans of moves for shards: propose
 Plan = Annotated[int, typer.Argument(help="The plan's number.")]
 
 SHOWN = ("id", "state", "takes_s", "created_by", "sentence")
+POINTS = ("even", "moves", "moved", "of_all", "takes_s", "fullest", "is")
 MOVES = ("number", "shard", "source", "target", "state", "error")
 
 
@@ -97,5 +99,20 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if plan["frontier"]:
+        out.print("What evenness costs; the other aims were searched briefly:", highlight=False)
+        show([_point(each) for each in plan["frontier"]], False, *POINTS)
     if plan["moves"]:
         show(plan["moves"], False, *MOVES)
+
+
+def _point(point: dict[str, Any]) -> dict[str, Any]:
+    """What an aim comes to, as a line of the table."""
+    return {
+        **point,
+        "even": None if point["even"] is None else f"{point['even']:g}",
+        "moved": format_amount(point["bytes"], "bytes"),
+        "of_all": f"{point['share']:.1%}",
+        "fullest": {name: f"{peak:.2f}" for name, peak in point["after"].items()},
+        "is": "this plan" if point["chosen"] else "",
+    }

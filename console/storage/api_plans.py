@@ -42,6 +42,20 @@ class MovePlanRequest(StrictSerializer):
     full = serializers.FloatField(default=0.9, help_text="No move fills a disk above this share.")
 
 
+class FrontierPoint(serializers.Serializer):
+    """What an aim would come to, found by a brief search; of the plan itself what it comes to."""
+
+    even = serializers.FloatField(allow_null=True, help_text="The aim; null: to move only what must leave.")
+    moves = serializers.IntegerField()
+    bytes = serializers.FloatField(help_text="That move.")
+    share = serializers.FloatField(help_text="Of all bytes.")
+    takes_s = serializers.FloatField()
+    after = serializers.DictField(
+        child=serializers.FloatField(), help_text="Of each resource: the fullest host over the mean."
+    )
+    chosen = serializers.BooleanField(help_text="Whether it is this plan.")
+
+
 class ShardMoveShown(serializers.ModelSerializer):
     number = serializers.IntegerField()
     shard = serializers.CharField(source="shard.name")
@@ -69,10 +83,14 @@ class MovePlanShown(serializers.ModelSerializer):
 
 
 class MovePlanWhole(MovePlanShown):
+    frontier = FrontierPoint(
+        many=True,
+        help_text="Bytes beside evenness, the fewest bytes first; empty where there is nothing to choose.",
+    )
     moves = ShardMoveShown(many=True)
 
     class Meta(MovePlanShown.Meta):
-        fields = [*MovePlanShown.Meta.fields, "moves"]
+        fields = [*MovePlanShown.Meta.fields, "frontier", "moves"]
 
 
 WHOLE = MovePlan.objects.prefetch_related("moves__shard")

@@ -149,8 +149,9 @@ def _above(seen: Seen) -> tuple[str, float] | None:
 def _act(pool: StoragePool, found: Finding, epoch: int, now: datetime) -> bool:
     even = pool.threshold - pool.margin if found.uneven else None
     propose = ProposePlan(
-        even=even, pool=pool.name, bytes_s=pool.bytes_s, full=FULL, automatic=True, why=found.sentence
-    )
+        even=even, pool=pool.name, bytes_s=pool.bytes_s, full=FULL, automatic=True, why=found.sentence,
+        compare=pool.automatic == StoragePool.Automatic.PROPOSE,
+    )  # fmt: skip
     made = propose.search()
     if not made.moves or not (found.must or _gains(made, found, pool.margin)):
         _say(

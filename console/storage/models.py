@@ -234,7 +234,8 @@ class MovePlan(models.Model):
     whose moves these take back.
     bytes_s: what the moves of one host may take of its network, all together. per_host, together: moves at once of
     a host, of the cluster. full: no move fills a host's disk above this share. takes_s: as planned. before, after:
-    for each resource the fullest host over the mean.
+    for each resource the fullest host over the mean. frontier: what other aims would come to, this one among them
+    (console.storage.search); empty where there is nothing to choose.
     """
 
     class State(models.TextChoices):
@@ -252,6 +253,7 @@ class MovePlan(models.Model):
     asked = models.JSONField()
     before = models.JSONField()
     after = models.JSONField()
+    frontier = models.JSONField(default=list)
     bytes_s = models.FloatField()
     per_host = models.PositiveIntegerField()
     together = models.PositiveIntegerField()

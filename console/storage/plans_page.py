@@ -21,6 +21,7 @@ from console.pages.frame import act, offer, page
 from console.pages.lists import rows_of
 from console.storage.actions.plans import PLAN_ACTIONS, ProposePlan
 from console.storage.actions.undo import UndoMovePlan
+from console.storage.frontier_chart import HEIGHT, WIDTH, chart
 from console.storage.listing import MOVE_PLANS
 from console.storage.models import Move, MovePlan, StoragePool
 
@@ -32,8 +33,8 @@ EVEN = (
     ("1.05", "even"),
     ("1.01", "as even as can be"),
 )
-#: Megabytes a second that a host's moves take together, unless another number is asked for.
-USUAL_MB_S = 50
+#: The form's numbers where nothing is asked for; mb_s: megabytes a second that a host's moves take together.
+USUAL = {"even": "", "mb_s": "50", "per_host": "2", "together": "16", "full": "0.9"}
 MOST_SUGGESTED = 500
 
 
@@ -54,7 +55,7 @@ def rebalances(request: HttpRequest) -> HttpResponse:
     context = listed(request, MOVE_PLANS)
     context |= {
         "even": EVEN,
-        "usual_mb_s": USUAL_MB_S,
+        "usual": USUAL,
         "pools": StoragePool.objects.values_list("name", flat=True)[:MOST_SUGGESTED],
         "names": Host.objects.values_list("name", flat=True)[:MOST_SUGGESTED],
         "offer": offer(request, ProposePlan, "propose", "Propose"),
@@ -66,7 +67,7 @@ def _asked(request: HttpRequest) -> ProposePlan:
     """Raises Invalid for what is no number."""
     drain = request.POST.get("drain", "").replace("\x00", "").replace(",", " ").split()
     numbers = {}
-    for field, usual in (("even", ""), ("mb_s", str(USUAL_MB_S)), ("per_host", "2"), ("together", "16")):
+    for field, usual in USUAL.items():
         text = request.POST.get(field, usual).strip() or usual
         try:
             numbers[field] = float(text) if text else None
@@ -79,6 +80,7 @@ def _asked(request: HttpRequest) -> ProposePlan:
         bytes_s=(numbers["mb_s"] or 0.0) * 1e6,
         per_host=_whole(numbers["per_host"], 16),
         together=_whole(numbers["together"], 1000),
+        full=numbers["full"] or 0.0,
     )
 
 
@@ -108,11 +110,28 @@ def rebalance(request: HttpRequest, plan: int) -> HttpResponse:
         "ended": ended,
         "states": [(state, states[state]) for state in Move.State.values if states[state]],
         "count": sum(states.values()),
+        "chart": chart(found.before, found.frontier),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "again": _again(found),
+        "instead": offer(request, ProposePlan, "propose", "Propose instead"),
         "peaks": [(name, found.before[name], found.after.get(name, 0.0)) for name in found.before],
         "rows": rows_of(request, found.moves.select_related("shard")),
         "events": Event.objects.filter(subject_kind="rebalance", subject=str(found.pk))[:20],
     }
     return render(request, "storage/rebalance.html", context)
+
+
+def _again(plan: MovePlan) -> dict[str, str]:
+    """The form's fields that ask for the same once more, but for how even."""
+    return {
+        "drain": " ".join(plan.asked.get("drain", [])),
+        "pool": plan.pool,
+        "mb_s": f"{plan.bytes_s / 1e6:.9g}",
+        "per_host": str(plan.per_host),
+        "together": str(plan.together),
+        "full": f"{plan.full:.9g}",
+    }
 
 
 @page(Role.OPERATOR, "POST")

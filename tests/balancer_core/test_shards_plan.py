@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from shards_cases import RACK, Judge, cluster, clusters
 
 from balancer_core.rebalance import chunks
-from balancer_core.shards import Goal, InvalidShards, Limits, Plan, Shards, holdable, peak, plan, retrace
+from balancer_core.shards import (
+    Goal,
+    InvalidShards,
+    Limits,
+    Plan,
+    Shards,
+    frontier,
+    holdable,
+    peak,
+    plan,
+    retrace,
+)
 
 LIMITS = Limits(bytes_s=10.0, per_host=2, together=4)
 EVEN = Goal((1.05, math.inf))
@@ -221,3 +232,29 @@ def test_no_pieces_and_no_room_are_refused() -> None:
         with pytest.raises(InvalidShards) as refused:
             holdable(rooms, pieces)
         assert refused.value.field == field
+
+
+@given(
+    costs=st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 1)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_plans_that_another_betters_are_not_worth_a_look(costs: list[tuple[int, int, int, int]]) -> None:
+    """The frontier: what is kept is bettered by none, what is left out by one that is kept."""
+    some = made(cluster(2, 2, [[10]], [[0]]))
+    plans = [
+        replace(some, moved=float(moved), after=(1.0 + 0.1 * one, 1.0 + 0.1 * two), stay=(0,) * stay)
+        for moved, one, two, stay in costs
+    ]
+
+    kept = frontier(plans)
+
+    def betters(one: int, other: int) -> bool:
+        return all(mine <= theirs for mine, theirs in zip(costs[one], costs[other], strict=True))
+
+    assert [costs[number][0] for number in kept] == sorted(costs[number][0] for number in kept)
+    for number in range(len(plans)):
+        bettered = any(betters(other, number) for other in kept if other != number)
+        assert bettered != (number in kept)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from bench.registry import FRONTIER
 from bench.shards.clusters import posed, synthetic
+from bench.shards.frontier import PEERS
+from bench.shards.frontier_picture import PANELS, draw, pairs
 from bench.shards.judge import Move, Refused, judge
 
 
@@ -70,3 +75,36 @@ def test_clusters_made_here_are_legal_and_the_same_again() -> None:
     assert made == synthetic(50, 200, copies=3)
     assert judge(made, [], full=0.95, per_host=1).moves == 0
     assert posed(made).demand.shape == (600, 3)
+
+
+def test_every_peer_of_the_frontier_has_its_row_and_its_point() -> None:
+    """The registry names them all; the picture says ours and theirs in words, each panel by itself."""
+    rows = [
+        {"id": f"B4.frontier.{name}", "ours": 1.5, "peer_value": peer.moved_pct}
+        for name, peer in PEERS.items()
+    ]
+
+    assert list(FRONTIER) == list(PEERS)
+    for panel in PANELS:
+        found = pairs(rows, panel)
+        assert len(found) == sum(name.startswith(f"{panel}.") for name in PEERS)
+        assert [pair.peer.excess for pair in found] == sorted(
+            (pair.peer.excess for pair in found), reverse=True
+        )
+    root = ET.fromstring(draw(rows) or "")
+    spoken = root.get("aria-label") or ""
+    assert all(f"{peer.name} {peer.moved_pct:g} %" in spoken for peer in PEERS.values())
+    assert draw([{"id": "B4.link_share", "ours": 1.0, "peer_value": None}]) is None
+
+
+def test_names_of_peers_that_are_as_even_lie_below_each_other() -> None:
+    """In the picture of all rows no two names of a panel meet."""
+    rows = [
+        {"id": f"B4.frontier.{name}", "ours": 1.5, "peer_value": peer.moved_pct}
+        for name, peer in PEERS.items()
+    ]
+    root = ET.fromstring(draw(rows) or "")
+    for panel in PANELS:
+        names = {pair.peer.name for pair in pairs(rows, panel)}
+        places = sorted(float(each.get("y", "nan")) for each in root if each.text in names)
+        assert min(below - above for above, below in pairwise(places)) >= 14

@@ -59,6 +59,25 @@ def _queue(client: Steelyard) -> str:
     return "/jobs/queue/"
 
 
+def _rebalance(client: Steelyard) -> str:
+    """A proposal for shards that others keep and that grew unevenly, beside what other aims come to."""
+    client.put("storage-pools/archive/", {"mover": "none", "parity": 0})
+    names = [f"archive-{number:02}" for number in range(40)]
+    for name in names:
+        client.create_shard({"name": name, "bytes": 2**28, "source_host": "demo-1", "pool": "archive"})
+    copies: list[str] = []
+    for _ in range(60):
+        found = client.get("shards/", limit=1000)["results"]
+        copies = [copy["state"] for shard in found for copy in shard["replicas"]]
+        if set(copies) == {"ready"}:
+            break
+        time.sleep(0.5)
+    for number, name in enumerate(names):
+        grown = {"bytes": (1 + number % 7) * 2**28, "read_bytes_s": 1e5 * 1.6 ** (number % 11)}
+        client.patch(f"shards/{name}/", grown)
+    return f"/rebalances/{client.post('rebalances/', {'even': 1.1, 'pool': 'archive'})['id']}/"
+
+
 def _draining(client: Steelyard) -> str:
     client.drain("demo-5")
     return "/underway/"
@@ -92,6 +111,7 @@ DEMO: Sequence[Shot] = (
     Shot("policies", "/settings/policies/"),
     Shot("roles", "/settings/"),
     Shot("tables", "/tables/"),
+    Shot("rebalance", _rebalance),
     Shot("pools", "/storage-pools/default/"),
     Shot("api", "/api/"),
     Shot("add-host", "/hosts/add/"),

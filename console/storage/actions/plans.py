@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,28 +10,17 @@ from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
 from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance
-from balancer_core.rebalance import Budget, chunks
-from balancer_core.shards import CHUNK, Limits, Plan, plan
+from balancer_core.shards import Limits, Plan
 from console.actions import Action, Actor, Conflict, Invalid, NotAllowed, Unknown
 from console.live.bells import ring_shards
 from console.storage.actions.pools import pool_called
-from console.storage.cluster import Seen, goal_of, see
+from console.storage.cluster import Seen, see
 from console.storage.models import Move, MovePlan, StoragePool
+from console.storage.search import Point, find_frontier, find_plan
 
-#: Somebody waits for the proposal: so long at most, and no more than so many tries a replica.
-SEARCH_S = 2.0
-TRIES = 10_000
-LEAST_LOOKS = 10
-SEED = 1
 MOST_MOVES = 20_000
 #: The evenness that is asked for, as the fullest host over the mean.
 FINEST, COARSEST = 1.005, 10.0
-
-
-def _within(seconds: float, replicas: int) -> Budget:
-    """So many seconds, less where a few replicas are tried often enough before."""
-    start, looks = time.monotonic(), chunks(LEAST_LOOKS + TRIES * replicas // CHUNK)
-    return lambda: max((time.monotonic() - start) / seconds, looks())
 
 
 @dataclass
@@ -43,7 +31,8 @@ class ProposePlan(Action[MovePlan]):
     that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all.
     bytes_s: of each host's network, for all its moves; per_host, together: moves at once. full: no move fills a disk
     above this share, nor above its pool's low watermark.
-    automatic, why: where the controller makes it for its pool.
+    automatic, why: where the controller makes it for its pool. compare: whether somebody is to choose, and sees what
+    other aims come to.
     """
 
     drain: list[str] = field(default_factory=list)
@@ -55,7 +44,9 @@ class ProposePlan(Action[MovePlan]):
     full: float = 0.9
     automatic: bool = False
     why: str = ""
+    compare: bool = True
     _made: Plan | None = field(default=None, init=False)
+    _frontier: list[Point] = field(default_factory=list, init=False)
 
     NAME = "rebalance.propose"
 
@@ -82,9 +73,9 @@ class ProposePlan(Action[MovePlan]):
             # away meanwhile may claim them again: what moves slots by hand goes one by one, too.
             self._limits = Limits(self.bytes_s, per_host=1, together=1)
         self._seen = see(self.drain, self.full, self.pool)
-        shards = self._seen.shards
-        budget = _within(SEARCH_S, len(shards.home))
-        self._made = plan(shards, goal_of(self._seen, self.even), budget, SEED, self._limits)
+        self._made = find_plan(self._seen, self.even, self._limits)
+        if self.compare:
+            self._frontier = find_frontier(self._seen, self.even, self._made, self._limits)
         return self._made
 
     def execute(self, actor: Actor) -> MovePlan:
@@ -92,7 +83,9 @@ class ProposePlan(Action[MovePlan]):
         if made is None:
             raise AssertionError("run() searches first")
         asked = {"drain": sorted(self.drain), "even": self.even}
-        proposed = MovePlan(pool=self.pool, automatic=self.automatic, asked=asked, created_by=actor.name)
+        proposed = MovePlan(
+            pool=self.pool, automatic=self.automatic, asked=asked, created_by=actor.name, frontier=self._frontier
+        )  # fmt: skip
         after = keep(proposed, seen, made, self._limits, self.why)
         self.record(actor, "rebalance", str(proposed.pk), after=after, reason=self.why)
         return proposed

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from control_rig import GIB
 from django.utils import timezone
+from storage_uneven import gather, heap, put
 
 from console.actions import SYSTEM
 from console.controller.lease import Fenced
 from console.controller.models import Lease
 from console.events.models import Event
 from console.fleet.models import Host
-from console.placements import ledger
-from console.placements.models import Placement
 from console.storage import automatic
 from console.storage.actions.plans import ProposePlan
 from console.storage.actions.pools import PutPool
@@ -31,30 +30,8 @@ NOON = timezone.now()
 def uneven(cluster: Any) -> Any:
     """Four hosts of 100 GiB; eight shards of one copy and 5 GiB all lie on the first."""
     Lease.objects.create(role="controller", holder="me", epoch=EPOCH, renewals=0)
-    for number in range(4):
-        cluster.add(f"h{number}", disk=100 * GIB)
-    put()
-    for number in range(8):
-        CreateShard(f"s{number}", int(5 * GIB), "h0", "tree", pool="p").run(SYSTEM)
-    Replica.objects.update(state="ready")
-    gather("h0")
+    heap(cluster)
     return cluster
-
-
-def put(**says: Any) -> None:
-    PutPool(
-        "p",
-        **{"parity": 0, "automatic": "carry-out", "threshold": 1.3, "margin": 0.1, "hold_s": 600.0, **says},
-    ).run(SYSTEM)
-
-
-def gather(host: str, count: int = 8) -> None:
-    """Have so many of the shards lie on this host."""
-    target = Host.objects.get(name=host)
-    for placement in Placement.objects.filter(name__startswith="s").order_by("name")[:count]:
-        ledger.release({placement.host_id: placement.demand})
-        assert ledger.reserve(target.pk, placement.demand)
-        Placement.objects.filter(pk=placement.pk).update(host=target)
 
 
 def look(after_s: float) -> int:
@@ -141,6 +118,7 @@ def test_a_proposal_waits_for_a_person(uneven: Any) -> None:
     assert look(600) == 1
     first = MovePlan.objects.get(automatic=True)
     assert (first.state, MovePlan.objects.filter(pk=mine.pk).count()) == ("proposed", 1)
+    assert first.frontier  # what other aims come to is for whoever decides
     MovePlan.objects.filter(pk=first.pk).update(created_at=NOON + timedelta(seconds=600))
 
     assert [look(700), look(1300), look(2600)] == [0, 0, 0]
