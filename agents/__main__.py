@@ -30,6 +30,7 @@ from pathlib import Path
 
 from agents import agent, wire
 from agents.amounts import WrongInput, parse_capacity, parse_labels
+from agents.bodies import RESOURCES
 from agents.commands import Refusal
 from agents.identity import DataDirectory, Identity
 from agents.link import Unauthorised, link_url, local_address
@@ -86,7 +87,15 @@ def read_options(options: argparse.Namespace) -> Identity:
         redis_node=_redis_node(options),
         redis_user=options.redis_user,
         redis_password_file=_absolute(options.redis_password_file),
+        job_limits=_job_limits(options.job_limits),
     )
+
+
+def _job_limits(text: str) -> list[str]:
+    named = [] if text == "none" else text.split(",")
+    if unknown := set(named) - set(RESOURCES):
+        raise WrongInput(f"--job-limits: {min(unknown)!r} is none of {', '.join(RESOURCES)}; or say none")
+    return named
 
 
 def _redis_node(options: argparse.Namespace) -> str:
@@ -180,6 +189,10 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument(
         "--redis-password-file", metavar="FILE", help="where its password is; it is read when it is needed"
     )
+    join.add_argument(
+        "--job-limits", metavar="WHAT", default=",".join(RESOURCES),
+        help="what a job says it needs that bounds its body: cpu,memory (default), cpu, memory or none",
+    )  # fmt: skip
     verbs.add_parser("run", parents=[common], help="run; the host has joined before")
     return parser
 

@@ -14,6 +14,7 @@ import psutil
 from agents import limits, wire
 from agents.amounts import WrongInput
 from agents.backoff import Backoff
+from agents.bodies import Bodies
 from agents.commands import CommandDesk
 from agents.identity import DataDirectory, Identity, new_credential
 from agents.link import Link
@@ -139,8 +140,10 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
         interval_s=identity.interval_s,
     )
     processes.adopt()
+    bodies = Bodies(group, identity.job_limits)
+    bodies.sweep()
     try:
-        async with Runner(directory.worker_socket, link.ask).listen():
+        async with Runner(directory.worker_socket, link.ask, bodies).listen():
             await link.run()
     finally:
         movers.close()

@@ -1,16 +1,23 @@
-"""A control group for one run, with what it was promised as its limits, where this agent may make one."""
+"""Control groups with limits of cpu and memory, for runs and for workers' processes, where this agent may make them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from agents.limits import Cgroup, CgroupV1
+from agents.limits import Cgroup, CgroupV1, CgroupV2
 
 _PERIOD_US = 100_000
 #: The kernel takes no smaller quota.
 _LEAST_QUOTA_US = 1_000
+#: What says that there is no limit, by file.
+_UNBOUND = {
+    "cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "-1", "cpu.max": "max", "memory.max": "max",
+}  # fmt: skip
+#: Where it is said how much is held that is no file's, and how often the kernel has killed: files and their lines.
+_HELD = {"memory.stat": ("total_rss", "anon")}
+_KILLS = {"memory.oom_control": ("oom_kill",), "memory.events": ("oom_kill",)}
 
 
 def make(parent: Cgroup | None, name: str, demand: Mapping[str, float]) -> list[Path]:
@@ -61,3 +68,53 @@ def remove(directories: list[Path]) -> bool:
         except OSError:
             return False
     return True
+
+
+def enter(directory: Path, pid: int) -> bool:
+    """Have a process, and what it starts from now on, be in a group. False where that may not be or it has gone."""
+    try:
+        (directory / "cgroup.procs").write_text(str(pid))
+    except OSError:
+        return False
+    return True
+
+
+def unbind(directory: Path) -> None:
+    """Take a group's limits away, where they can be."""
+    for name, nothing in _UNBOUND.items():
+        if (directory / name).exists():
+            with contextlib.suppress(OSError):
+                (directory / name).write_text(nothing)
+
+
+def memory_held(directories: Iterable[Path]) -> float:
+    """Bytes that a group holds now and can't give back; 0 where it is not known."""
+    return max(map(float, _said(directories, _HELD)), default=0.0)
+
+
+def kills(directories: Iterable[Path]) -> int:
+    """How often the kernel has killed in a group for its memory."""
+    return sum(map(int, _said(directories, _KILLS)))
+
+
+def below(parent: Cgroup | None, prefix: str) -> list[Path]:
+    """The directories of groups directly below a group that are called so."""
+    homes: set[Path] = set()
+    if isinstance(parent, CgroupV1):
+        homes = set(parent.directories.values())
+    elif isinstance(parent, CgroupV2):
+        homes = {parent.directory}
+    return [found for home in homes for found in home.glob(f"{prefix}*") if found.is_dir()]
+
+
+def _said(directories: Iterable[Path], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """The values of these lines of these files, where they are there."""
+    for directory in directories:
+        for name, lines in wanted.items():
+            try:
+                text = (directory / name).read_text()
+            except OSError:
+                continue
+            yield from (
+                value for key, _, value in (line.partition(" ") for line in text.splitlines()) if key in lines
+            )

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from agents.amounts import WrongInput
+from agents.bodies import RESOURCES
 
 _FILE = "agent.json"
 _EPOCH_FILE = "epoch"
@@ -36,6 +37,7 @@ class Identity(msgspec.Struct, kw_only=True):
     redis_node: str = ""
     redis_user: str = ""
     redis_password_file: str = ""
+    job_limits: list[str] = list(RESOURCES)
     credential: str = ""
     token_digest: str = ""
     pending_credential: str = ""

@@ -12,19 +12,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any, Protocol
 
 from agents.amounts import WrongInput
+from agents.bodies import Bodies
 from agents.wire import JobAnswer
 
 MAX_WORKERS = 256
-#: What a worker may say, and with which fields of wire.JobEvent.
+#: What a worker may say, and with which fields: those of wire.JobEvent, and limits, which is for this agent alone.
 _FIELDS = {
-    "claim": (), "report": ("share", "note", "lines"), "succeeded": ("result", "used"), "failed": ("error",),
+    "claim": ("limits",), "report": ("share", "note", "lines"), "succeeded": ("result", "used"), "failed": ("error",),
 }  # fmt: skip
 #: A line carries one event; with its envelope it must fit a frame of the wire.
 MAX_LINE_BYTES = 48 * 1024
@@ -48,15 +51,23 @@ class WrongLine(ValueError):
 Lease = tuple[str, int]
 
 
-class Runner:
-    """Serves the socket at `path` (0600: only the agent's own user may run its jobs)."""
+class Connection:
+    """A worker's. pid: of its process; 0 where that can't be seen from here."""
 
-    def __init__(self, path: Path, ask: Ask, renew_s: float = RENEW_S) -> None:
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+
+class Runner:
+    """Serves the socket at `path` (0600: only the agent's own user may run its jobs). bodies: whom it bounds."""
+
+    def __init__(self, path: Path, ask: Ask, bodies: Bodies, renew_s: float = RENEW_S) -> None:
         self._path = path
         self._ask = ask
+        self._bodies = bodies
         self._renew_s = renew_s
         #: (job, attempt) to the connection that holds it.
-        self._leases: dict[Lease, object] = {}
+        self._leases: dict[Lease, Connection] = {}
         self._workers = 0
         self._closing = False
         self._losses: set[asyncio.Task[object]] = set()
@@ -78,8 +89,9 @@ class Runner:
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = object()
+        connection = Connection(pid_of(writer.get_extra_info("socket")))
         self._workers += 1
+        self._bodies.opened(connection.pid)
         try:
             if self._workers <= MAX_WORKERS:
                 with contextlib.suppress(ConnectionError):
@@ -88,9 +100,10 @@ class Runner:
             self._workers -= 1
             writer.close()
             self._mourn(connection)
+            self._bodies.closed(connection.pid)
 
     async def _converse(
-        self, connection: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while True:
             try:
@@ -111,8 +124,9 @@ class Runner:
             writer.write(_reply(ref, accepted, reason))
             await writer.drain()
 
-    async def _relay(self, connection: object, event: dict[str, Any]) -> tuple[bool, str]:
+    async def _relay(self, connection: Connection, event: dict[str, Any]) -> tuple[bool, str]:
         lease = (event["job"], event["attempt"])
+        limits = event.pop("limits", {})
         claiming = event["event"] == "claim"
         if claiming:
             if self._leases.get(lease, connection) is not connection:
@@ -125,6 +139,10 @@ class Runner:
         ends = event["event"] in ("succeeded", "failed")
         if (claiming and not answer.accepted) or (ends and answer.accepted):
             self._leases.pop(lease, None)
+        if claiming and answer.accepted:
+            self._bodies.begin(connection.pid, lease, limits)
+        elif ends:
+            self._bodies.end(connection.pid, lease)
         return answer.accepted, answer.reason
 
     async def _keep_renewing(self) -> None:
@@ -134,23 +152,23 @@ class Runner:
             await asyncio.sleep(self._renew_s)
             await asyncio.gather(*(self._renew(*held) for held in list(self._leases.items())))
 
-    async def _renew(self, lease: Lease, holder: object) -> None:
+    async def _renew(self, lease: Lease, holder: Connection) -> None:
         # A claim that is still being asked for is renewed too: its own answer comes first.
         answer = await self._ask(*lease, "renew")
         if not answer.accepted and self._leases.get(lease) is holder:
             # The attempt was given up. Its worker hears of it when it reports its end.
             del self._leases[lease]
 
-    def _mourn(self, connection: object) -> None:
+    def _mourn(self, connection: Connection) -> None:
         """Say "lost" for what a closed connection still held; nobody waits for the answers."""
         if self._closing:
             return
         for lease in [lease for lease, holder in self._leases.items() if holder is connection]:
             del self._leases[lease]
             job, attempt = lease
-            task: asyncio.Task[object] = asyncio.ensure_future(
-                self._ask(job, attempt, "lost", error="the worker's process is gone")
-            )
+            why = self._bodies.died_of(connection.pid, lease)
+            error = "the worker's process is gone" + (why and f": {why}")
+            task: asyncio.Task[object] = asyncio.ensure_future(self._ask(job, attempt, "lost", error=error))
             self._losses.add(task)
             task.add_done_callback(self._losses.discard)
 
@@ -171,13 +189,22 @@ def read_line(line: bytes) -> tuple[int, dict[str, Any]]:
     if event not in _FIELDS:
         raise WrongLine(f"event: one of {', '.join(_FIELDS)}")
     more = {name: said[name] for name in _FIELDS[event] if said.get(name) is not None}
-    for name, kind in (("error", str), ("note", str), ("lines", str), ("used", dict)):
+    for name, kind in (("error", str), ("note", str), ("lines", str), ("used", dict), ("limits", dict)):
         if not isinstance(more.get(name, kind()), kind):
             raise WrongLine(f"{name}: a {'text' if kind is str else 'mapping'}")
-    for amount in (*more.get("used", {}).values(), more.get("share", 0.0)):
+    for amount in (*more.get("used", {}).values(), *more.get("limits", {}).values(), more.get("share", 0.0)):
         if isinstance(amount, bool) or not isinstance(amount, int | float):
-            raise WrongLine("used, share: numbers")
+            raise WrongLine("used, limits, share: numbers")
+    if not all(0.0 <= amount < math.inf for amount in more.get("limits", {}).values()):
+        raise WrongLine("limits: finite amounts from 0")
     return said["ref"], {"job": job, "attempt": attempt, "event": event, **more}
+
+
+def pid_of(connection: socket.socket) -> int:
+    """The process at the other end of a unix socket."""
+    credentials = struct.Struct("3i")
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+    return int(credentials.unpack(told)[0])
 
 
 def bind_private(path: Path) -> socket.socket:

@@ -35,6 +35,8 @@ from clients.reporting import reporting
 
 ATTEMPT_HEADER = "steelyard_attempt"
 JOB_HEADER = "steelyard_job"
+#: What bounds the body where the agent may, by resource: what the job itself says that it needs.
+LIMITS_HEADER = "steelyard_limits"
 #: The workers' remote command that ends the body of one attempt; its arguments are job and attempt (clients.stopping).
 STOP_COMMAND = "steelyard_stop_attempt"
 _SEEN = "steelyard_seen"
@@ -88,7 +90,8 @@ def _guard(task: Task, claims: Claims) -> None:
         job = None if request.is_eager else read_job(request)
         if job is None:
             return body(*args, **kwargs)
-        return _run(claims, *job, functools.partial(body, *args, **kwargs))
+        limits = _header(request, LIMITS_HEADER)
+        return _run(claims, *job, limits or {}, functools.partial(body, *args, **kwargs))
 
     setattr(call, _GUARDED, True)
     cls.__call__ = call
@@ -96,24 +99,28 @@ def _guard(task: Task, claims: Claims) -> None:
 
 def read_job(request: Any) -> tuple[str, int] | None:
     """The job and attempt that a message stands for, or None when it is no placed job."""
-    headers = request.headers if isinstance(request.headers, Mapping) else {}
-    attempt = headers.get(ATTEMPT_HEADER, getattr(request, ATTEMPT_HEADER, None))
+    attempt = _header(request, ATTEMPT_HEADER)
     if type(attempt) is not int:
         return None
-    job = headers.get(JOB_HEADER, getattr(request, JOB_HEADER, None))
-    return str(job or request.id), attempt
+    return str(_header(request, JOB_HEADER) or request.id), attempt
 
 
-def _run(claims: Claims, job: str, attempt: int, body: Callable[[], Any]) -> Any:
+def _header(request: Any, name: str) -> Any:
+    """Celery gives the headers of a message as they are, or as attributes of the request."""
+    headers = request.headers if isinstance(request.headers, Mapping) else {}
+    return headers.get(name, getattr(request, name, None))
+
+
+def _run(claims: Claims, job: str, attempt: int, limits: Mapping[str, float], body: Callable[[], Any]) -> Any:
     """Claim, run, report. Raises Ignore where the attempt is not ours, Reject where nobody could be asked."""
     try:
-        claim = claims.claim(job, attempt)
+        claim = claims.claim(job, attempt, limits)
         if not claim.accepted:
             raise Ignore(f"job {job} attempt {attempt} is not to run here: {claim.reason}")
         try:
             meter = Meter()
             try:
-                with claims.held(job, attempt), reporting(claims, job, attempt):
+                with claims.held(job, attempt, limits), reporting(claims, job, attempt):
                     result = body()
             finally:
                 used = meter.used()

@@ -56,9 +56,10 @@ class Claims:
         self._clock = clock
         self._local = threading.local()
 
-    def claim(self, job: str, attempt: int) -> Answer:
-        """May the body run here, now? Raises AgentUnreachable."""
-        return self._ask({"job": job, "attempt": attempt, "event": "claim"})
+    def claim(self, job: str, attempt: int, limits: Mapping[str, float] | None = None) -> Answer:
+        """May the body run here, now? limits: what bounds it, by resource, where the agent may. Raises
+        AgentUnreachable."""
+        return self._ask({"job": job, "attempt": attempt, "event": "claim", "limits": dict(limits or {})})
 
     def succeeded(
         self, job: str, attempt: int, result: Any, used: Mapping[str, float] | None = None
@@ -79,9 +80,9 @@ class Claims:
         )
 
     @contextlib.contextmanager
-    def held(self, job: str, attempt: int) -> Iterator[None]:
+    def held(self, job: str, attempt: int, limits: Mapping[str, float] | None = None) -> Iterator[None]:
         """While the block runs, tell an agent that was restarted of the claim, so that it renews it."""
-        keeper = _Keeper(self._line(), lambda: self.claim(job, attempt), self._line)
+        keeper = _Keeper(self._line(), lambda: self.claim(job, attempt, limits), self._line)
         try:
             yield
         finally:

@@ -124,8 +124,10 @@ class Scene:
         self._client = self._stack.enter_context(Steelyard(self.plane.url, self.plane.token, timeout_s=60))
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="steelyard-jobs-")))
         # As many as each worker has: what finds none free waits for the first host that has, and behind no other body.
-        processes = ("--capacity", f"processes={PROCESSES}")
-        agents = await join(self._client, list(rack), folder, lambda _: processes)
+        # Where nothing else is on the hosts, cpu is left to whoever can use it.
+        limits = "cpu,memory" if self._serves else "memory"
+        options = ("--capacity", f"processes={PROCESSES}", "--job-limits", limits)
+        agents = await join(self._client, list(rack), folder, lambda _: options)
         await asyncio.gather(*(self._furnish(host, folder / host.name) for host in rack))
         for host, agent in zip(rack, agents, strict=True):
             await host.adopt(agent.pid)

@@ -24,7 +24,7 @@ _OF_JOB = (
 
 #: What messages say, in the model's order, and what of it is JSON.
 _OF_MESSAGE = (
-    "id", "task", "args", "kwargs", "template", "demand", "message", "state", "attempt", "copy_attempt",
+    "id", "task", "args", "kwargs", "template", "demand", "learned", "message", "state", "attempt", "copy_attempt",
 )  # fmt: skip
 _SPOKEN = ("args", "kwargs", "demand", "message")
 
@@ -94,9 +94,23 @@ def jobs_to_send(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
         [key_in(key) for key in keys],
     )
     found = {}
-    for key, task, args, kwargs, template, demand, message, *of_attempt, placement, host, name in rows:
+    for (
+        key,
+        task,
+        args,
+        kwargs,
+        template,
+        demand,
+        learned,
+        message,
+        *of_attempt,
+        placement,
+        host,
+        name,
+    ) in rows:
         spoken = (
-            json.loads(args), json.loads(kwargs), template, json.loads(demand), message and json.loads(message),
+            json.loads(args), json.loads(kwargs), template, json.loads(demand), bool(learned),
+            message and json.loads(message),
         )  # fmt: skip
         job = Job.from_db(DEFAULT_DB_ALIAS, _OF_MESSAGE, (key_out(key), task, *spoken, *of_attempt))
         job.placement = Placement.from_db(DEFAULT_DB_ALIAS, ("id", "host_id"), (key_out(placement), host))

@@ -19,6 +19,7 @@ class Job(models.Model):
 
     template: of a job that an agent runs as a process; its parameters are kwargs, and no message is sent.
 
+    learned: whether demand is what past runs of the task used; what the job says itself bounds its body.
     attempt counts placements of this job: a claim or a result of an older attempt is refused.
     tries: how often its body may run and fail. failures, losses: how often it did, and how often its worker was lost.
     message: what of an application's own Celery message goes with it (clients.celery); None of a job handed in here.
@@ -52,6 +53,7 @@ class Job(models.Model):
     kwargs = models.JSONField(default=dict)
     template = models.CharField(max_length=63, blank=True)
     demand = models.JSONField()
+    learned = models.BooleanField(default=False)
     labels = models.JSONField(default=dict)
     policy = models.CharField(max_length=64)
     tenant = models.CharField(max_length=63, default=DEFAULT_TENANT)

@@ -12,6 +12,7 @@ from console.controller.models import Lease
 from console.fleet.actions.commands import give
 from console.fleet.models import Host
 from console.jobs.actions.templates import template_called
+from console.jobs.messages import limits_of
 from console.jobs.models import Job
 
 #: An agent that was away for longer is given it again, or another host is.
@@ -28,7 +29,7 @@ def run_of(job: Job, attempt: int) -> dict[str, Any]:
         "attempt": attempt,
         "template": msgspec.to_builtins(template),
         "parameters": job.kwargs,
-        "demand": job.demand,
+        "demand": limits_of(job),
     }
 
 

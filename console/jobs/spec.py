@@ -84,7 +84,7 @@ class Spec:
         """The job, checked and not written yet. Raises Invalid, and InvalidLoad where no cluster could be asked."""
         if self.template:
             self._fill_in()
-        if not self.demand:
+        if learned := not self.demand:
             self.demand = demand_of(self.task)
         self._check()
         job = Job(
@@ -94,6 +94,7 @@ class Spec:
             kwargs=self.kwargs,
             template=self.template,
             demand=self.demand,
+            learned=learned,
             labels=self.labels,
             policy=self.policy,
             tenant=self.tenant,

@@ -32,6 +32,7 @@ class EngineShown(serializers.Serializer):
     rate_per_s = serializers.FloatField()
     desired = serializers.IntegerField(help_text="Resources that it shall have.")
     applied = serializers.IntegerField(help_text="Of these, those that it acknowledged.")
+    lacks_s = serializers.FloatField(help_text="For how long it has not had all of them.")
     on_trial = serializers.BooleanField(help_text="It tries out what the others do not have yet.")
     refused = serializers.CharField(help_text="What it refuses at present, in its words.")
     last_refusal = serializers.CharField()

@@ -112,10 +112,10 @@ class ServiceSeen(msgspec.Struct, frozen=True):
 class EngineSeen(msgspec.Struct, frozen=True):
     """One engine: whether it listens to us, and what it refuses at present.
 
-    desired: resources that it shall have; applied: how many of them it has; on_trial: it tries out what the others
-    do not have yet. picker: who chooses endpoints there, and why that one. last_refusal: ever, in its words.
-    acked, nacked: its answers. cache: what is wrong with what it keeps for a start without us. report_age_s: None
-    while it has said nothing; uptime_s: of the Envoy, None while none runs.
+    desired: resources that it shall have; applied: how many of them it has; lacks_s: for how long it has not had all;
+    on_trial: it tries out what the others do not have yet. picker: who chooses endpoints there, and why that one.
+    last_refusal: ever, in its words. acked, nacked: its answers. cache: what is wrong with what it keeps for a start
+    without us. report_age_s: None while it has said nothing; uptime_s: of the Envoy, None while none runs.
     """
 
     node: str
@@ -129,6 +129,7 @@ class EngineSeen(msgspec.Struct, frozen=True):
     picker_reason: str = ""
     desired: int = 0
     applied: int = 0
+    lacks_s: float = 0.0
     on_trial: bool = False
     last_refusal: str = ""
     acked: int = 0

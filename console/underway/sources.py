@@ -28,6 +28,8 @@ MOST = 20
 MOST_JOBS = 5
 #: A message that was not sent in so long is more than a relay at work.
 OWED_S = 15.0
+#: Weights are sent all the while, and taken within a moment: an engine is being configured where it takes longer.
+LACKS_S = 3.0
 
 
 def gather() -> list[Task]:
@@ -125,7 +127,7 @@ def rollouts() -> Iterable[Task]:
         if engine.refused:
             yield Task(f"engine {engine.node}", "failed", f"{engine.node} refuses its configuration", path,
                        engine.refused[:160], notice=True, log=log)  # fmt: skip
-        elif engine.on_trial or engine.applied < engine.desired:
+        elif engine.on_trial or engine.lacks_s >= LACKS_S:
             yield Task(
                 key=f"engine {engine.node}",
                 kind="running",

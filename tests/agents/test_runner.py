@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agents.amounts import WrongInput
+from agents.bodies import Bodies
 from agents.runner import MAX_LINE_BYTES, Runner, bind_private
 from agents.wire import JobAnswer
 
@@ -79,7 +80,7 @@ async def judge() -> Judge:
 @pytest.fixture
 async def path(judge: Judge, short_dir: Path) -> AsyncIterator[Path]:
     """The socket of a runner that listens."""
-    async with Runner(short_dir / "worker.sock", judge).listen():
+    async with Runner(short_dir / "worker.sock", judge, Bodies(None)).listen():
         yield short_dir / "worker.sock"
 
 
@@ -160,6 +161,8 @@ async def test_an_end_may_come_on_another_connection(path: Path, judge: Judge) -
         b'{"ref": 1, "job": "j", "attempt": 0, "event": "claim"}', b"[" * 20_000,
         b'{"ref": 1, "job": "j", "attempt": 1, "event": "lost"}',
         b'{"ref": 1, "job": "j", "attempt": 1, "event": "failed", "error": 5}',
+        b'{"ref": 1, "job": "j", "attempt": 1, "event": "claim", "limits": {"cpu": "all"}}',
+        b'{"ref": 1, "job": "j", "attempt": 1, "event": "claim", "limits": {"cpu": -1}}',
     ],
 )  # fmt: skip
 async def test_a_wrong_line_is_answered_with_a_reason(path: Path, judge: Judge, line: bytes) -> None:
@@ -194,7 +197,7 @@ def test_a_path_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
 
 async def test_a_held_claim_is_renewed_until_it_ends(judge: Judge, short_dir: Path) -> None:
     """The control plane hears of every claim that is held, and of none that has ended."""
-    async with Runner(short_dir / "worker.sock", judge, renew_s=0.02).listen():
+    async with Runner(short_dir / "worker.sock", judge, Bodies(None), renew_s=0.02).listen():
         worker = await Worker.at(short_dir / "worker.sock")
         await worker.say("claim", job="ends")
         await worker.say("claim", job="goes-on", attempt=2)
@@ -211,7 +214,7 @@ async def test_a_held_claim_is_renewed_until_it_ends(judge: Judge, short_dir: Pa
 async def test_a_claim_whose_renewal_is_refused_is_forgotten(judge: Judge, short_dir: Path) -> None:
     """The attempt is over: it is renewed no more, and a worker that dies has not lost it."""
     judge.refuse = {"renew"}
-    async with Runner(short_dir / "worker.sock", judge, renew_s=0.02).listen():
+    async with Runner(short_dir / "worker.sock", judge, Bodies(None), renew_s=0.02).listen():
         worker = await Worker.at(short_dir / "worker.sock")
         await worker.say("claim", job="given-up")
         await judge.wait_for(("given-up", 1, "renew"))

@@ -30,6 +30,7 @@ with warnings.catch_warnings():
 
 from placed_app import traces
 
+from agents.bodies import Bodies
 from agents.runner import Runner
 from agents.wire import JobAnswer
 from clients.celery import STOP_COMMAND, install, queue_of
@@ -67,7 +68,7 @@ class Agent:
         return JobAnswer(ref=0, accepted=not refused, reason="told so" if refused else "")
 
     def start(self) -> None:
-        self._life = Runner(self.path, self.ask).listen()
+        self._life = Runner(self.path, self.ask, Bodies(None)).listen()
         asyncio.run_coroutine_threadsafe(self._life.__aenter__(), self._loop).result(10)
 
     def stop(self) -> None:

@@ -39,6 +39,12 @@ def fail(message: str) -> None:
     raise ValueError(message)
 
 
+@app.task(name="stack.take")
+def take(megabytes: int) -> int:
+    """Hold so much memory for a moment."""
+    return len(bytearray(megabytes * 2**20))
+
+
 @app.task(name="stack.wait")
 def wait(trace: str, flag: str) -> str:
     """Leave a trace of having begun, then run until a file appears; returns the host."""

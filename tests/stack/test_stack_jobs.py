@@ -68,6 +68,19 @@ def test_a_job_that_aborts_is_set_aside_and_others_go_on(product: Product, gamma
     assert product.drift() == {}
 
 
+def test_a_job_that_says_too_little_harms_itself(product: Product, gamma: StackHost) -> None:
+    """It is killed for the memory that it did not say, and its loss says so; who says it is not."""
+    says = {"demand": {"cpu": 0.5, "memory": 64 * 2**20}, **ON_GAMMA}
+    lies = product.submit("stack.take", 400, **says)
+
+    def reasons() -> list[str]:
+        return [each["reason"] for each in product.client.events(subject_kind="job", subject=lies)["results"]]
+
+    eventually(lambda: any("killed for more memory than the 64 MiB" in each for each in reasons()), 60)
+    product.client.post(f"jobs/{lies}/cancel/")
+    assert product.ended(product.submit("stack.take", 50, **says))["state"] == "succeeded"
+
+
 def test_cancelling_a_job_ends_its_body(product: Product, gamma: StackHost, tmp_path: Path) -> None:
     """Its process is ended long before it would be by itself, and the worker takes the next job."""
     trace, never = tmp_path / "trace", str(tmp_path / "never")

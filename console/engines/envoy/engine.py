@@ -44,7 +44,8 @@ class StaleTarget(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """One node. ads: what it took and refused. desired, applied: of how many resources, and how many of them it has.
+    """One node. ads: what it took and refused. desired, applied: of how many resources, and how many of them it has;
+    lacks_s: for how long it has not had all of them.
 
     on_trial: it tries out what the others do not have yet. report: its last word; report_age_s: since then.
     refusal: the last one ever, in Envoy's words. acked, refused: answers that it gave, over all its streams.
@@ -53,6 +54,7 @@ class EngineState:
     ads: NodeState
     desired: int
     applied: int
+    lacks_s: float
     on_trial: bool
     report: NodeReport | None
     report_age_s: float | None
@@ -70,6 +72,8 @@ class _Known:
     refusal: str = ""
     acked: int = 0
     refused: int = 0
+    #: When it was last seen to have all that it shall have, or first at all.
+    whole_at: float | None = None
 
 
 class EnvoyEngine:
@@ -268,13 +272,17 @@ class EnvoyEngine:
         known, now = self._know(node), self._clock()
         wanted = self._of(node) if self._published else None
         keys = [(kind, name) for kind, named in wanted.versions.items() for name in named] if wanted else []
+        applied = sum(
+            wanted is not None and ads.acked.get(kind, {}).get(name) == wanted.version((kind, name))
+            for kind, name in keys
+        )
+        if applied == len(keys) or known.whole_at is None:
+            known.whole_at = now
         return EngineState(
             ads=ads,
             desired=len(keys),
-            applied=sum(
-                wanted is not None and ads.acked.get(kind, {}).get(name) == wanted.version((kind, name))
-                for kind, name in keys
-            ),
+            applied=applied,
+            lacks_s=now - known.whole_at,
             on_trial=self._rollout.canary == node,
             report=known.report,
             report_age_s=None if known.report is None else now - known.reported_at,

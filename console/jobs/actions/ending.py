@@ -90,7 +90,7 @@ class Retry(MultiAction[Job]):
             old.task,
             old.args,
             old.kwargs,
-            old.demand,
+            {} if old.learned else old.demand,
             old.labels,
             old.policy,
             old.tenant,

@@ -330,6 +330,20 @@ def test_the_relay_puts_the_message_into_the_hosts_queue(host: Any) -> None:
     assert len(messages()) == 1
 
 
+def test_only_what_a_job_says_itself_bounds_its_body(host: Any) -> None:
+    """What was learned, or guessed, is what some runs exceed; also where such a job is handed in anew."""
+    said = Submit("demo.add", demand={"cpu": 0.5, "memory": 2.0**20, "disk": 8.0}).run(SYSTEM)
+    left_out = Submit("demo.add").run(SYSTEM)
+    relay_outbox()
+
+    limits = {each["headers"]["id"]: each["headers"]["steelyard_limits"] for each in messages()}
+
+    assert limits == {str(said.pk): {"cpu": 0.5, "memory": 2.0**20}, str(left_out.pk): {}}
+    Cancel(left_out.pk).run(SYSTEM)
+    Cancel(said.pk).run(SYSTEM)
+    assert [Retry(each.pk).run(SYSTEM).learned for each in (left_out, said)] == [True, False]
+
+
 def test_an_applications_own_message_goes_with_its_job(host: Any) -> None:
     """Callbacks, limits and who waits for the result; but which job and task it is says the row."""
     headers = {

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -40,6 +41,7 @@ from console.traffic.view import (
     TrafficSeen,
     encode_traffic,
 )
+from console.underway.sources import rollouts
 
 EDGE = EngineSeen(
     "edge", connected=True, version="1.40.0", ready=True, uptime_s=61.0, picker="least_request",
@@ -87,6 +89,20 @@ def test_engines_are_listed_with_desired_and_applied(api: Any, word: TrafficSeen
     (edge,) = answer["results"]
     assert (edge["node"], edge["desired"], edge["applied"], edge["picker"]) == ("edge", 8, 7, "least_request")
     assert "cannot bind" in edge["last_refusal"]
+
+
+def test_an_engine_is_being_configured_where_that_takes_longer(
+    word: TrafficSeen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are on their way to it all the while: that is nothing to tell."""
+    now = {task.key for task in rollouts()}
+    lacking = msgspec.structs.replace(EDGE, lacks_s=3.5)
+    monkeypatch.setattr(feed, "feed", Said(msgspec.structs.replace(word, engines=[lacking])))
+
+    later = {task.key: task for task in rollouts()}
+
+    assert "engine edge" not in now
+    assert later["engine edge"].detail == "7 of 8 resources taken"
 
 
 def test_the_page_says_the_same_and_offers_the_door(
