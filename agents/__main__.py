@@ -91,8 +91,8 @@ def read_options(options: argparse.Namespace) -> Identity:
     )
 
 
-def _job_limits(text: str) -> list[str]:
-    named = [] if text == "none" else text.split(",")
+def _job_limits(text: str) -> tuple[str, ...]:
+    named = () if text == "none" else tuple(text.split(","))
     if unknown := set(named) - set(RESOURCES):
         raise WrongInput(f"--job-limits: {min(unknown)!r} is none of {', '.join(RESOURCES)}; or say none")
     return named
