@@ -169,6 +169,9 @@ class Cgroup:
 
 
 def remove_group(directory: Path) -> None:
-    """Remove one cgroup directory if it is there."""
+    """Remove one cgroup directory, if it is there, with those that agents made in it; all must be empty."""
     if directory.exists():
+        for below in directory.iterdir():
+            if below.is_dir():
+                remove_group(below)
         directory.rmdir()
