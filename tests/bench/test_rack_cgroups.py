@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.rack.cgroups import Cgroup, CgroupsMissing, Hierarchies, disable, enable, find_hierarchies
+from bench.rack.cgroups import (
+    Cgroup,
+    CgroupsMissing,
+    Hierarchies,
+    disable,
+    enable,
+    find_hierarchies,
+    remove_group,
+)
 from bench.rack.specs import HostSpec
 
 SPEC = HostSpec("a", cores=0.25, memory_bytes=64 << 20, net_bytes_s=1e6)
@@ -73,3 +81,13 @@ def test_v2_controllers_are_switched_on_and_off_again(tmp_path: Path) -> None:
 
     disable(hierarchies, added)
     assert (tmp_path / "cgroup.subtree_control").read_text() == "-cpu"
+
+
+def test_a_group_goes_with_those_that_agents_made_in_it(tmp_path: Path) -> None:
+    """The deepest first; one that is gone already is fine."""
+    (tmp_path / "host/steelyard-worker-7").mkdir(parents=True)
+
+    remove_group(tmp_path / "host")
+    remove_group(tmp_path / "host")
+
+    assert not (tmp_path / "host").exists()
