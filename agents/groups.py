@@ -8,7 +8,9 @@ from pathlib import Path
 
 from agents.limits import Cgroup, CgroupV1, CgroupV2
 
-_PERIOD_US = 100_000
+#: Short turns: who has used up its cpu in a turn stands still for the rest of it, and what else is on the host meets it
+#: for milliseconds, not for a tenth of a second.
+_PERIOD_US = 20_000
 #: The kernel takes no smaller quota.
 _LEAST_QUOTA_US = 1_000
 #: What says that there is no limit, by file.
