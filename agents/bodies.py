@@ -1,18 +1,17 @@
 """The bodies of jobs in workers' processes, bounded by what their jobs say that they need, where this agent may.
 
 A worker's process enters a control group of its own with the first claim that says what its job needs, and stays in it;
-the limits are those of what the process has claimed at the moment. What it takes beyond them it takes from itself:
-beyond its cpu it stands still for a moment, beyond its memory it is killed, and its attempt says so.
+the limits are those of what the process has claimed at the moment, and none where it has claimed nothing: it may run
+tasks that are no jobs. Beyond its cpu a body stands still for a moment, beyond its memory it is killed, and its attempt
+says so.
 
 Rules:
 1. Only what every claim of the process says bounds it: of two bodies in one process nobody can tell whose a byte is.
 2. What the process held before it claimed is not the job's, and the worker has some room of its own.
-3. Limits stay between two jobs: the next claim sets its own, and most jobs are like the one before.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -25,23 +24,18 @@ from agents.limits import Cgroup
 RESOURCES = ("cpu", "memory")
 #: For claiming, reporting and storing results, beside the body.
 ROOM_CORES, ROOM_BYTES = 0.05, 16 * 2**20
-#: A limit of memory is set anew where it would differ by more.
-_GRAIN_BYTES = 2**20
 _PREFIX = "steelyard-worker-"
-
-log = logging.getLogger("steelyard.agent")
 
 Lease = tuple[str, int]
 
 
 @dataclass
 class _Process:
-    """A worker's. claims: what each says. bounds: those that hold, as they were said. kills: how often the kernel had
-    killed in its group when it last claimed."""
+    """A worker's. claims: what each says. directories: of its group. kills: how often the kernel had killed in it when
+    it last claimed."""
 
     claims: dict[Lease, dict[str, float]] = field(default_factory=dict)
     directories: list[Path] = field(default_factory=list)
-    bounds: dict[str, float] = field(default_factory=dict)
     kills: int = 0
 
 
@@ -88,8 +82,7 @@ class Bodies:
         """It is over."""
         if (process := self._processes.get(pid)) is not None:
             process.claims.pop(lease, None)
-            if process.claims:
-                self._bind(pid, process)
+            self._bind(pid, process)
 
     def died_of(self, pid: int, lease: Lease) -> str:
         """Why a process that has gone has, where that is known; "" where not."""
@@ -102,24 +95,16 @@ class Bodies:
     def _bind(self, pid: int, process: _Process) -> None:
         """Have the limits be what all claims of the process say together."""
         said = list(process.claims.values())
-        common = set.intersection(*(set(each) for each in said))
+        common = set.intersection(*(set(each) for each in said)) if said else set()
         bounds = {name: sum(each[name] for each in said) for name in sorted(common)}
         if "cpu" in bounds:
             bounds["cpu"] += ROOM_CORES
         if "memory" in bounds:
             bounds["memory"] += ROOM_BYTES + groups.memory_held(process.directories)
-        if _same(bounds, process.bounds):
-            return
-        made = groups.make(self._parent, f"{_PREFIX}{pid}", bounds)
+        made = groups.make(self._parent, f"{_PREFIX}{pid}", bounds) if bounds else []
         for directory in made:
             if directory not in process.directories and groups.enter(directory, pid):
                 process.directories.append(directory)
         for directory in process.directories:
             if directory not in made:
                 groups.unbind(directory)
-        process.bounds = bounds
-
-
-def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    near = abs(one.get("memory", 0.0) - other.get("memory", 0.0)) <= _GRAIN_BYTES
-    return near and one.keys() == other.keys() and one.get("cpu") == other.get("cpu")

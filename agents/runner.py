@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,11 +52,11 @@ class WrongLine(ValueError):
 Lease = tuple[str, int]
 
 
+@dataclass(eq=False)
 class Connection:
     """A worker's. pid: of its process; 0 where that can't be seen from here."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    pid: int
 
 
 class Runner:

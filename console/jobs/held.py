@@ -94,25 +94,12 @@ def jobs_to_send(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, Job]:
         [key_in(key) for key in keys],
     )
     found = {}
-    for (
-        key,
-        task,
-        args,
-        kwargs,
-        template,
-        demand,
-        learned,
-        message,
-        *of_attempt,
-        placement,
-        host,
-        name,
-    ) in rows:
-        spoken = (
-            json.loads(args), json.loads(kwargs), template, json.loads(demand), bool(learned),
-            message and json.loads(message),
-        )  # fmt: skip
-        job = Job.from_db(DEFAULT_DB_ALIAS, _OF_MESSAGE, (key_out(key), task, *spoken, *of_attempt))
+    for key, *said, placement, host, name in rows:
+        spoken = [
+            json.loads(each) if column in _SPOKEN and each is not None else each
+            for column, each in zip(_OF_MESSAGE[1:], said, strict=True)
+        ]
+        job = Job.from_db(DEFAULT_DB_ALIAS, _OF_MESSAGE, (key_out(key), *spoken))
         job.placement = Placement.from_db(DEFAULT_DB_ALIAS, ("id", "host_id"), (key_out(placement), host))
         job.placement.host = Host.from_db(DEFAULT_DB_ALIAS, ("id", "name"), (host, name))
         found[job.pk] = job
