@@ -233,9 +233,9 @@ class MovePlan(models.Model):
     pool: whose shards move, "" for those of all. automatic: made by the controller for its pool. undoes: the plan
     whose moves these take back.
     bytes_s: what the moves of one host may take of its network, all together. per_host, together: moves at once of
-    a host, of the cluster. full: no move fills a host's disk above this share. takes_s: as planned. before, after:
-    for each resource the fullest host over the mean. frontier: what other aims would come to, this one among them
-    (console.storage.search); empty where there is nothing to choose.
+    a host, of the cluster. full: no move fills a host's disk above this share. takes_s: as planned, headers
+    included. before, after: for each resource the fullest host over the mean. frontier: what other aims would come to,
+    this one among them (console.storage.search); empty where there is nothing to choose.
     """
 
     class State(models.TextChoices):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Final, TypedDict
 
+from agents.pace import WIRE
 from balancer_core.rebalance import chunks
 from balancer_core.shards import CHUNK, Limits, Plan, frontier, plan
 from console.storage.cluster import Seen, goal_of
@@ -62,7 +63,7 @@ def find_frontier(seen: Seen, even: float | None, made: Plan, limits: Limits) ->
             moves=plans[number].moves,
             bytes=plans[number].moved,
             share=plans[number].moved / total if total else 0.0,
-            takes_s=plans[number].schedule.takes_s,
+            takes_s=plans[number].schedule.takes_s * WIRE,
             after=dict(zip(seen.resources, plans[number].after, strict=True)),
             chosen=number == 0,
         )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.utils import timezone
 
+from agents.pace import WIRE
 from balancer_core.errors import InvalidInput
 from balancer_core.lifecycle import MOVE_PLAN, InvalidTransition, advance
 from balancer_core.shards import Limits, Plan
@@ -109,7 +110,7 @@ def keep(
     proposed.full = seen.full
     proposed.before = dict(zip(seen.resources, made.before, strict=True))
     proposed.after = dict(zip(seen.resources, made.after, strict=True))
-    proposed.takes_s = made.schedule.takes_s
+    proposed.takes_s = made.schedule.takes_s * WIRE
     proposed.save()
     Move.objects.bulk_create(_moves(proposed, seen, made))
     return {"moves": made.moves, "bytes": made.moved, **proposed.asked}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from console_furnished import Browsers
+from control_rig import GIB
 from django.urls import reverse
 from storage_uneven import heap
 
@@ -33,6 +34,8 @@ def test_other_aims_stand_beside_the_plan(uneven: Any) -> None:
     assert (own["even"], own["moves"]) == (1.05, plan.moves.count())
     assert own["bytes"] == sum(move.shard.bytes for move in plan.moves.select_related("shard"))
     assert own["after"] == plan.after
+    # Two at once of the fullest host's six share its rate, and headers count.
+    assert own["takes_s"] == plan.takes_s == pytest.approx(plan.moves.count() * 5 * GIB / plan.bytes_s * 1.05)
     assert [None, 0] == [points[0]["even"], points[0]["moves"]]
     for less, more in pairwise(points):
         assert less["bytes"] < more["bytes"]
