@@ -36,7 +36,7 @@ def rebalance_propose(
         "per_host": per_host, "together": together, "full": full,
     }  # fmt: skip
     with api() as client:
-        _show_plan(client.post("rebalances/", asked), as_json)
+        show_plan(client.post("rebalances/", asked), as_json)
 
 
 @app.command("list")
@@ -50,7 +50,7 @@ def rebalance_list(as_json: Json = False) -> None:
 def rebalance_show(plan: Plan, as_json: Json = False) -> None:
     """One plan and how far its moves are."""
     with api() as client:
-        _show_plan(client.get(f"rebalances/{plan}/"), as_json)
+        show_plan(client.get(f"rebalances/{plan}/"), as_json)
 
 
 @app.command("apply")
@@ -81,7 +81,7 @@ def rebalance_cancel(plan: Plan, reason: Why = "", as_json: Json = False) -> Non
 def rebalance_undo(plan: Plan, reason: Why = "", as_json: Json = False) -> None:
     """Propose a plan that takes back what an ended one has moved; nothing moves yet."""
     with api() as client:
-        _show_plan(client.post(f"rebalances/{plan}/undo/", {"reason": reason}), as_json)
+        show_plan(client.post(f"rebalances/{plan}/undo/", {"reason": reason}), as_json)
 
 
 def _act(plan: int, verb: str, reason: str, as_json: bool) -> None:
@@ -89,7 +89,8 @@ def _act(plan: int, verb: str, reason: str, as_json: bool) -> None:
         show(client.post(f"rebalances/{plan}/{verb}/", {"reason": reason}), as_json, *SHOWN)
 
 
-def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
+def show_plan(plan: dict[str, Any], as_json: bool) -> None:
+    """Print a plan: what it does, what other aims would cost, its moves."""
     if as_json:
         show(plan, True)
         return

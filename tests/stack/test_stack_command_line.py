@@ -438,7 +438,6 @@ def shards_by_hand(product: Product, steelyard: Steelyard) -> None:
     steelyard.json("shard", "verify", "by-hand")
     eventually(lambda: all(each["verified_at"] for each in product.client.shard("by-hand")["replicas"]))
     host = product.ready("by-hand")["replicas"][0]["host"]
-    assert "What evenness costs" in steelyard.said("rebalance", "propose", "--drain", host)
     plan = str(steelyard.json("rebalance", "propose", "--drain", host)["id"])
     assert plan in {str(each["id"]) for each in steelyard.json("rebalance", "list")}
     assert steelyard.json("rebalance", "apply", plan, "--reason", "a test")["state"] == "running"

@@ -9,7 +9,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from console.cli import client
+from console.cli import client, rebalances
 from console.cli.options import known_id, read_text
 from console.cli.settings import read_document
 
@@ -61,3 +61,43 @@ def test_a_piped_table_keeps_a_row_on_its_line(monkeypatch: pytest.MonkeyPatch) 
         ["name", "why"],
         ["n" * 120, *["word"] * 60, "end"],
     ]
+
+
+def test_a_plan_stands_beside_what_other_aims_would_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes as people read them, and which of the lines is the plan itself."""
+    said = io.StringIO()
+    for module in (client, rebalances):
+        monkeypatch.setattr(module, "out", Console(file=said, soft_wrap=True, width=200))
+    point = {
+        "even": None,
+        "moves": 0,
+        "bytes": 0.0,
+        "share": 0.0,
+        "takes_s": 0.0,
+        "after": {"disk": 1.5},
+        "chosen": False,
+    }
+    own = {
+        **point,
+        "even": 1.05,
+        "moves": 6,
+        "bytes": 30 * 2.0**30,
+        "share": 0.75,
+        "after": {"disk": 1.0},
+        "chosen": True,
+    }
+    plan = {
+        "id": 7,
+        "state": "proposed",
+        "sentence": "6 of 8 replicas move.",
+        "frontier": [point, own],
+        "moves": [],
+    }
+
+    rebalances.show_plan(plan, False)
+
+    first, title, *table = said.getvalue().splitlines()
+    assert first == "Plan 7, proposed. 6 of 8 replicas move."
+    assert title.startswith("What evenness costs")
+    assert table[1].split() == ["-", "0", "0", "B", "0.0%", "0", "disk=1.50"]
+    assert table[2].split() == ["1.05", "6", "30", "GiB", "75.0%", "0", "disk=1.00", "this", "plan"]
