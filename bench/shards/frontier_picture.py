@@ -19,6 +19,8 @@ TITLE: Final = "What evenness costs, 322 disks: ours asked for what each peer ca
 AXES: Final = "% of all bytes moved; up: the fullest over the mean, above the least that is possible, %"
 WIDTH, HEIGHT, LEFT, TOP, FOOT, BETWEEN = 860, 380, 62, 62, 48, 60
 LABEL_PX: Final = 15.0
+#: Of a panel's width.
+PLOT: Final = 0.55
 #: Above the least that is possible; the axis has a line for each.
 STEPS: Final = (0.001, 0.01, 0.1, 1.0)
 
@@ -55,7 +57,8 @@ def draw(rows: Iterable[dict[str, Any]]) -> str | None:
     ]
     wide = (WIDTH - LEFT - BETWEEN * (len(PANELS) - 1)) / len(PANELS)
     for number, (panel, title) in enumerate(PANELS.items()):
-        parts += _panel(LEFT + number * (wide + BETWEEN), wide - 8, title, found[panel])
+        # Names stand beside the plot.
+        parts += _panel(LEFT + number * (wide + BETWEEN), PLOT * wide, title, found[panel])
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -84,15 +87,12 @@ def _panel(left: float, wide: float, title: str, found: Sequence[Pair]) -> list[
         theirs, height = x(pair.peer.moved_pct), y(pair.peer.excess)
         # Names of peers that are as even as each other stand below each other.
         last = max(last + LABEL_PX, height + 4.5)
-        beside = (
-            f'x="{theirs + 8:.1f}"' if theirs < left + wide / 2 else f'x="{theirs - 8:.1f}" text-anchor="end"'
-        )
         title = f"<title>{escape(pair.peer.name)}: {amount(pair.peer.moved_pct)} %</title>"
         ends = f'x1="{x(pair.ours_pct):.1f}" y1="{height:.1f}" x2="{theirs:.1f}" y2="{height:.1f}"'
         parts += [
             f'<line class="lead" {ends}/>',
             f'<path class="peer mark" d="{shape("square", theirs, height)}">{title}</path>',
-            f'<text class="quiet" {beside} y="{last:.1f}">{escape(pair.peer.name)}</text>',
+            f'<text class="quiet" x="{theirs + 8:.1f}" y="{last:.1f}">{escape(pair.peer.name)}</text>',
         ]
     ours = [(x(pair.ours_pct), y(pair.peer.excess)) for pair in found]
     drawn = " ".join(f"{across:.1f},{up:.1f}" for across, up in ours)
