@@ -70,17 +70,17 @@ class Bodies:
     def begin(self, pid: int, lease: Lease, said: Mapping[str, float]) -> None:
         """A claim of the process was accepted. said: what its job needs, by resource."""
         bounded = {name: amount for name, amount in said.items() if name in self._resources}
-        known = self._processes.get(pid)
-        if self._parent is None or not pid or (known is None and not bounded):
+        process = self._known(pid)
+        if self._parent is None or not pid or (process is None and not bounded):
             return
-        process = self._processes.setdefault(pid, known or _Process())
+        process = self._processes.setdefault(pid, process or _Process())
         process.claims[lease] = bounded
         self._bind(pid, process)
         process.kills = groups.kills(process.directories)
 
     def end(self, pid: int, lease: Lease) -> None:
         """It is over."""
-        if (process := self._processes.get(pid)) is not None:
+        if (process := self._known(pid)) is not None:
             process.claims.pop(lease, None)
             self._bind(pid, process)
 
@@ -92,6 +92,12 @@ class Bodies:
             return ""
         return f"it was killed for more memory than the {said['memory'] / 2**20:,.0f} MiB that its job says"
 
+    def _known(self, pid: int) -> _Process | None:
+        """A process with a group: one of this agent's, or one that an agent before this one put there."""
+        if pid not in self._processes and (there := groups.with_process(self._parent, _name(pid), pid)):
+            self._processes[pid] = _Process(directories=there)
+        return self._processes.get(pid)
+
     def _bind(self, pid: int, process: _Process) -> None:
         """Have the limits be what all claims of the process say together."""
         said = list(process.claims.values())
@@ -101,10 +107,18 @@ class Bodies:
             bounds["cpu"] += ROOM_CORES
         if "memory" in bounds:
             bounds["memory"] += ROOM_BYTES + groups.memory_held(process.directories)
-        made = groups.make(self._parent, f"{_PREFIX}{pid}", bounds) if bounds else []
+        made = groups.make(self._parent, _name(pid), bounds) if bounds else []
         for directory in made:
-            if directory not in process.directories and groups.enter(directory, pid):
+            if directory in process.directories:
+                continue
+            if groups.enter(directory, pid):
                 process.directories.append(directory)
+            else:
+                groups.remove([directory])
         for directory in process.directories:
             if directory not in made:
                 groups.unbind(directory)
+
+
+def _name(pid: int) -> str:
+    return f"{_PREFIX}{pid}"

@@ -100,13 +100,25 @@ def kills(directories: Iterable[Path]) -> int:
 
 
 def below(parent: Cgroup | None, prefix: str) -> list[Path]:
-    """The directories of groups directly below a group that are called so."""
-    homes: set[Path] = set()
+    """The directories of groups directly below a group whose names begin so."""
+    return [found for home in _homes(parent) for found in home.glob(f"{prefix}*") if found.is_dir()]
+
+
+def with_process(parent: Cgroup | None, name: str, pid: int) -> list[Path]:
+    """The directories of the group of this name below parent that a process is in."""
+    found = []
+    for home in _homes(parent):
+        with contextlib.suppress(OSError):
+            if str(pid) in (home / name / "cgroup.procs").read_text().split():
+                found.append(home / name)
+    return found
+
+
+def _homes(parent: Cgroup | None) -> set[Path]:
+    """A group's directories, one a hierarchy."""
     if isinstance(parent, CgroupV1):
-        homes = set(parent.directories.values())
-    elif isinstance(parent, CgroupV2):
-        homes = {parent.directory}
-    return [found for home in homes for found in home.glob(f"{prefix}*") if found.is_dir()]
+        return set(parent.directories.values())
+    return {parent.directory} if isinstance(parent, CgroupV2) else set()
 
 
 def _said(directories: Iterable[Path], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:

@@ -149,9 +149,8 @@ def _above(seen: Seen) -> tuple[str, float] | None:
 def _act(pool: StoragePool, found: Finding, epoch: int, now: datetime) -> bool:
     even = pool.threshold - pool.margin if found.uneven else None
     propose = ProposePlan(
-        even=even, pool=pool.name, bytes_s=pool.bytes_s, full=FULL, automatic=True, why=found.sentence,
-        compare=pool.automatic == StoragePool.Automatic.PROPOSE,
-    )  # fmt: skip
+        even=even, pool=pool.name, bytes_s=pool.bytes_s, full=FULL, automatic=True, why=found.sentence
+    )
     made = propose.search()
     if not made.moves or not (found.must or _gains(made, found, pool.margin)):
         _say(
@@ -161,6 +160,8 @@ def _act(pool: StoragePool, found: Finding, epoch: int, now: datetime) -> bool:
             epoch,
         )
         return False
+    if pool.automatic == StoragePool.Automatic.PROPOSE:
+        propose.compare(made)
     with fenced(epoch):
         plan = propose.run(SYSTEM)
         verb = "proposed"

@@ -125,6 +125,25 @@ async def test_what_is_left_of_a_worker_is_removed(rig: Rig) -> None:
 
 
 @pytest.mark.rack
+async def test_the_next_agent_goes_on_with_what_is_bounded(rig: Rig) -> None:
+    """A body that is claimed again keeps what it holds, and is bound by its new agent, which frees its process."""
+    await rig.run("a", {"memory": 64 * MIB}, takes=60 * MIB)
+    pid, successor = rig.worker.pid, Bodies(limits.find(None))
+    successor.sweep()
+    held = groups.memory_held(rig.groups())
+
+    successor.begin(pid, ("b", 1), {"cpu": 0.3, "memory": 8 * MIB})
+    bound = quota_of(pid)
+    again = Bodies(limits.find(None))
+    again.end(pid, ("b", 1))
+
+    assert held > 0
+    assert rig.worker.returncode is None
+    assert bound == pytest.approx(0.3 + ROOM_CORES)
+    assert quota_of(pid) is None
+
+
+@pytest.mark.rack
 async def test_two_claims_of_one_process_share_what_both_say(short_dir: Path) -> None:
     """Threads: the sum of what each says, nothing of what one leaves open."""
     sleeper = await asyncio.create_subprocess_exec("sleep", "60")

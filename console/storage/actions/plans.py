@@ -32,8 +32,7 @@ class ProposePlan(Action[MovePlan]):
     that is aimed for; None to move only what must leave. pool: whose shards alone move, "" for all.
     bytes_s: of each host's network, for all its moves; per_host, together: moves at once. full: no move fills a disk
     above this share, nor above its pool's low watermark.
-    automatic, why: where the controller makes it for its pool. compare: whether somebody is to choose, and sees what
-    other aims come to.
+    automatic, why: where the controller makes it for its pool.
     """
 
     drain: list[str] = field(default_factory=list)
@@ -45,7 +44,6 @@ class ProposePlan(Action[MovePlan]):
     full: float = 0.9
     automatic: bool = False
     why: str = ""
-    compare: bool = True
     _made: Plan | None = field(default=None, init=False)
     _frontier: list[Point] = field(default_factory=list, init=False)
 
@@ -56,7 +54,7 @@ class ProposePlan(Action[MovePlan]):
             raise NotAllowed(f"{self.NAME} is not for {actor.kind} {actor.name}")
         # Outside of the transaction: nobody who writes should wait for the search.
         if self._made is None:
-            self.search()
+            self.compare(self.search())
         return super().run(actor)
 
     def search(self) -> Plan:
@@ -75,9 +73,11 @@ class ProposePlan(Action[MovePlan]):
             self._limits = Limits(self.bytes_s, per_host=1, together=1)
         self._seen = see(self.drain, self.full, self.pool)
         self._made = find_plan(self._seen, self.even, self._limits)
-        if self.compare:
-            self._frontier = find_frontier(self._seen, self.even, self._made, self._limits)
         return self._made
+
+    def compare(self, made: Plan) -> None:
+        """Work out what other aims come to beside what the search made, for whoever is to approve it."""
+        self._frontier = find_frontier(self._seen, self.even, made, self._limits)
 
     def execute(self, actor: Actor) -> MovePlan:
         seen, made = self._seen, self._made
