@@ -55,14 +55,16 @@ async def test_choices_by_chance_reach_everyone(rig: EnvoyRig, serve: Serve, bal
     assert found.total() == 200
 
 
-@pytest.mark.parametrize("table", ["maglev", "ring"])
-async def test_a_key_stays_and_few_move(rig: EnvoyRig, serve: Serve, table: Any) -> None:
-    """One user, one endpoint; when an endpoint goes, only its users move, and all come back with it."""
+# The quarter that has to, and with a ring a sixth of the others: Envoy's ring keeps its size, so that the hosts that
+# stay get more points on it. Many users, because few of them say little about parts.
+@pytest.mark.parametrize(("table", "most"), [("maglev", 0.4), ("ring", 0.5)])
+async def test_a_key_stays_and_few_move(rig: EnvoyRig, serve: Serve, table: Any, most: float) -> None:
+    """One user, one endpoint; when an endpoint goes, its users move, and few others; all come back with it."""
     # Unchecked, so that no endpoint comes late and takes keys with it.
     users_header = HashKey("header", "x-user")
     pool = Pool(balance="hash", hash=Hash(keys=(users_header,), table=table), check=Check("off"))
     web, backends = await _web(rig, serve, pool, 4)
-    users = [f"user-{number}" for number in range(40)]
+    users = [f"user-{number}" for number in range(400)]
 
     async def homes() -> dict[str, str]:
         async with httpx.AsyncClient() as client:
@@ -77,12 +79,18 @@ async def test_a_key_stays_and_few_move(rig: EnvoyRig, serve: Serve, table: Any)
 
     assert await eventually(gone)
     without = await homes()
+    await rig.publish(web)
+
+    async def back() -> bool:
+        return await homes() == first
+
+    assert await eventually(back)
     moved = {user for user in users if without[user] != first[user]}
 
     assert first == again
     assert set(first.values()) == {"web-0", "web-1", "web-2", "web-3"}
     assert {user for user in users if first[user] == "web-0"} <= moved
-    assert len(moved) <= 20
+    assert len(moved) <= most * len(users)
 
 
 async def test_the_first_key_that_is_there_decides(rig: EnvoyRig, serve: Serve) -> None:
