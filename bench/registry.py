@@ -120,7 +120,11 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     ),
     "bench.picking.throughput": ("B1.throughput",),
     "bench.jobs.dispatch": ("B5.jobs_per_s", "B5.dispatch_ms"),
-    "bench.jobs.mixed": tuple(f"B5.{figure}" for figure in ("makespan", "p95", "oom_kills", "jain")),
+    "bench.jobs.mixed": tuple(
+        f"B5.{figure}{ending}"
+        for ending in ("", ".vs_dask")
+        for figure in ("makespan", "p95", "oom_kills", "jain")
+    ),
     "bench.jobs.backlog": ("B5.backlog_p99_ms",),
     "bench.jobs.beside_traffic": ("B5.traffic_p99",),
     "bench.agent": ("B7.agent_rss", "B7.agent_cpu"),

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.figures import Compared
-from bench.jobs.scene import SPECS, Piece, Run, Scene
+from bench.jobs.piece import Piece
+from bench.jobs.scene import SPECS, Run, Scene
 from bench.load.summary import Summary
 from bench.rack.specs import fit_cores
 from bench.registry import Settings

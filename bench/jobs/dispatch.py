@@ -7,7 +7,8 @@ message in a shared queue is none of that.
 from __future__ import annotations
 
 from bench.figures import Compared, in_turn
-from bench.jobs.scene import Piece, Scene, ended_per_s
+from bench.jobs.piece import Piece
+from bench.jobs.scene import Scene, ended_per_s
 from bench.registry import Settings
 from bench.results import Limit, Row, row
 

@@ -1,4 +1,5 @@
-"""Hosts with workers that take jobs from us and from a shared queue, and running the same jobs through either."""
+"""Hosts with workers that take jobs from us and from a shared queue, and running the same jobs through us, through it
+or through Dask."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ from typing import Any, Self
 import redis.asyncio as redis
 from celery import Celery
 
+from bench.jobs.dask_side import DaskSide
+from bench.jobs.piece import MIB, Piece
 from bench.joining import join
 from bench.machine import cpu_s
 from bench.plane import ControlPlane
@@ -29,7 +32,6 @@ from console.supervisor.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = "bench.shared"
-MIB = 2**20
 START_S = 120.0
 PAUSE_S = 0.05
 
@@ -42,34 +44,6 @@ SPECS = [
     HostSpec("jobs-4", 0.12, 256 * MIB, 25e6),
 ]
 PROCESSES = 2
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One job: when it is handed in (s), whose it is, what it does; and the cores and processes of a worker that it
-    says it needs."""
-
-    at_s: float
-    tenant: str
-    cpu_s: float = 0.0
-    memory_bytes: int = 0
-    hold_s: float = 0.0
-    io_bytes: int = 0
-    #: A body that does little still has to be started.
-    cores: float = 0.05
-    processes: float = 1.0
-
-    def demand(self) -> dict[str, float]:
-        memory = float(8 * MIB + self.memory_bytes)
-        return {"cpu": self.cores, "memory": memory, "processes": self.processes}
-
-    def arguments(self, run: str, number: int) -> list[Any]:
-        return [run, number, self.cpu_s, self.memory_bytes, self.hold_s, self.io_bytes]
-
-    @property
-    def alone_s(self) -> float:
-        """How long it takes at least, on a whole core."""
-        return self.cpu_s + self.hold_s
 
 
 @dataclass(frozen=True)
@@ -115,6 +89,7 @@ class Scene:
 
     async def _enter(self) -> None:
         rack = await self._stack.enter_async_context(Rack(fit_cores(SPECS), prefix="jobs"))
+        self._rack = rack
         self.kind, self.reason = rack.kind, rack.reason
         settings = {"STEELYARD_BROKER_LISTEN": f"{rack.gateway}:0"}
         self.plane = await self._stack.enter_async_context(ControlPlane(rack.gateway, **settings))
@@ -123,6 +98,7 @@ class Scene:
         self._stack.push_async_callback(self._seen.aclose)
         self._client = self._stack.enter_context(Steelyard(self.plane.url, self.plane.token, timeout_s=60))
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="steelyard-jobs-")))
+        self._folder = folder
         # As many as each worker has: what finds none free waits for the first host that has, and behind no other body.
         # Where nothing else is on the hosts, cpu is left to whoever can use it.
         limits = "cpu,memory" if self._serves else "memory"
@@ -180,6 +156,11 @@ class Scene:
     async def shared(self, pieces: Sequence[Piece], patience_s: float) -> Run:
         """Publish the pieces to the queue that all workers share."""
         return await self._go(pieces, patience_s, self._publish)
+
+    async def dask(self, pieces: Sequence[Piece], patience_s: float) -> Run:
+        """Submit the pieces to Dask distributed, whose workers are on the hosts for this run."""
+        async with DaskSide(self._rack, self._folder, self._broker, PROCESSES) as side:
+            return await self._go(pieces, patience_s, side.submit)
 
     def _hand_in(self, run: str, batch: Sequence[tuple[int, Piece]]) -> None:
         jobs = [

@@ -13,7 +13,8 @@ from bench.jobs.backlog import MIX, PRIORITIES, TENANTS, asks, job_of
 from bench.jobs.beside_traffic import Beside, steady, told
 from bench.jobs.mixed import MIX as MIXED
 from bench.jobs.mixed import jain, mixture
-from bench.jobs.scene import Piece, Run
+from bench.jobs.piece import Piece
+from bench.jobs.scene import Run
 from bench.load.summary import Record, summarise
 
 
