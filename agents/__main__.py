@@ -24,6 +24,8 @@ import logging
 import math
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -88,6 +90,8 @@ def read_options(options: argparse.Namespace) -> Identity:
         redis_user=options.redis_user,
         redis_password_file=_absolute(options.redis_password_file),
         job_limits=_job_limits(options.job_limits),
+        worker=_worker(options),
+        worker_directory=_absolute(options.worker_directory),
     )
 
 
@@ -96,6 +100,21 @@ def _job_limits(text: str) -> tuple[str, ...]:
     if unknown := set(named) - set(RESOURCES):
         raise WrongInput(f"--job-limits: {min(unknown)!r} is none of {', '.join(RESOURCES)}; or say none")
     return named
+
+
+def _worker(options: argparse.Namespace) -> str:
+    command: str = options.worker
+    if options.worker_directory and not command:
+        raise WrongInput("--worker-directory: --worker says what is to run there")
+    try:
+        argv = shlex.split(command)
+    except ValueError as error:
+        raise WrongInput(f"--worker: {error}") from None
+    if options.worker_directory and not Path(options.worker_directory).is_dir():
+        raise WrongInput(f"--worker-directory {options.worker_directory}: there is no such directory")
+    if argv and shutil.which(argv[0]) is None:
+        raise WrongInput(f"--worker: {argv[0]} is no program that can be run here")
+    return command
 
 
 def _redis_node(options: argparse.Namespace) -> str:
@@ -193,6 +212,11 @@ def _parser() -> argparse.ArgumentParser:
         "--job-limits", metavar="WHAT", default=",".join(RESOURCES),
         help="what a job says it needs that bounds its body: cpu,memory (default), cpu, memory or none",
     )  # fmt: skip
+    join.add_argument(
+        "--worker", metavar="COMMAND", default="",
+        help="the Celery worker to start and to watch, without its queue: 'celery -A shop worker -c 4'",
+    )  # fmt: skip
+    join.add_argument("--worker-directory", metavar="DIR", help="where it runs (default: /)")
     verbs.add_parser("run", parents=[common], help="run; the host has joined before")
     return parser
 

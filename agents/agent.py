@@ -1,4 +1,4 @@
-"""The agent put together: identity, sampler, link, commands, workers' socket, movers, runs of processes."""
+"""The agent put together: identity, sampler, link, commands, the worker and its socket, movers, runs of processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agents.backoff import Backoff
 from agents.bodies import Bodies
 from agents.commands import CommandDesk
 from agents.identity import DataDirectory, Identity, new_credential
-from agents.link import Link
+from agents.link import Link, Unauthorised
 from agents.mover import TreeMover
 from agents.movers import Movers, NoMover
 from agents.processes import Processes
@@ -26,6 +26,7 @@ from agents.runner import Runner
 from agents.sampler import Sampler
 from agents.shards import ShardRoot
 from agents.slots import SlotMover
+from agents.worker import HostWorker
 
 
 @dataclass
@@ -128,12 +129,32 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
     verbs = {**movers.verbs, "slots.survey": slots.survey, **processes.verbs}
     desk = CommandDesk(verbs, time.monotonic, directory.load_epoch(), directory.save_epoch)
     membership = Membership(directory, identity, token, version)
+    worker = HostWorker(
+        identity.worker,
+        identity.worker_directory,
+        directory.worker,
+        directory.worker_socket,
+        lambda: identity.name,
+        Backoff(SystemRandom()),
+    )
+    joined = asyncio.Event()
+
+    def welcomed(welcome: wire.Welcome) -> None:
+        membership.welcomed(welcome)
+        joined.set()
+
+    async def keep_worker() -> None:
+        # Its name and its queue are the host's, which the control plane gives.
+        await joined.wait()
+        await worker.keep()
+
     link = Link(
         identity.url,
         bearer=membership.bearer,
         hello=lambda: membership.hello(sampler.capacity()),
-        welcomed=membership.welcomed,
+        welcomed=welcomed,
         samples=sampler,
+        worker=worker.told,
         desk=desk,
         backoff=Backoff(SystemRandom()),
         clock=time.monotonic,
@@ -142,10 +163,17 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
     processes.adopt()
     bodies = Bodies(group, identity.job_limits)
     bodies.sweep()
+    keeping = asyncio.ensure_future(keep_worker())
     try:
         async with Runner(directory.worker_socket, link.ask, bodies).listen():
             await link.run()
+    except Unauthorised:
+        # Nothing that it did would be taken any more.
+        worker.end()
+        raise
     finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         movers.close()
         await asyncio.shield(desk.close())
         await asyncio.shield(processes.close())

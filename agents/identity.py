@@ -38,6 +38,8 @@ class Identity(msgspec.Struct, kw_only=True):
     redis_user: str = ""
     redis_password_file: str = ""
     job_limits: tuple[str, ...] = RESOURCES
+    worker: str = ""
+    worker_directory: str = ""
     credential: str = ""
     token_digest: str = ""
     pending_credential: str = ""
@@ -62,6 +64,11 @@ class DataDirectory:
     @property
     def worker_socket(self) -> Path:
         return self.path / "worker.sock"
+
+    @property
+    def worker(self) -> Path:
+        """What is known of the worker that runs."""
+        return self.path / "worker.json"
 
     @property
     def runs(self) -> Path:

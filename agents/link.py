@@ -91,6 +91,7 @@ class Link:
         hello: Callable[[], wire.Hello],
         welcomed: Callable[[wire.Welcome], None],
         samples: Samples,
+        worker: Callable[[], wire.Worker | None],
         desk: CommandDesk,
         backoff: Backoff,
         clock: Callable[[], float],
@@ -101,6 +102,7 @@ class Link:
         self._hello = hello
         self._welcomed = welcomed
         self._samples = samples
+        self._worker = worker
         self._desk = desk
         self._backoff = backoff
         self._clock = clock
@@ -242,7 +244,10 @@ class Link:
             )
             if report is not None:
                 told = msgspec.structs.replace(
-                    report, parts=self._samples.parts(), quota=self._samples.quota()
+                    report,
+                    parts=self._samples.parts(),
+                    quota=self._samples.quota(),
+                    worker=self._worker(),
                 )
                 await socket.send(wire.encode(told))
             await asyncio.sleep(interval_s)

@@ -23,6 +23,8 @@ import msgspec
 PROTOCOL = 1
 LINK_PATH = "/agent/v1/link"
 MAX_FRAME_BYTES = 64 * 1024
+#: Characters of why a worker ended.
+LONGEST_WHY = 200
 #: Of mounts, of disks and of cards that a report tells one by one, and the longest name of one, in characters.
 MOST_PARTS = 16
 LONGEST_PART = 64
@@ -89,11 +91,22 @@ class Quota(msgspec.Struct, array_like=True, frozen=True):
     period_s: float
 
 
+class Worker(msgspec.Struct, array_like=True, frozen=True):
+    """The Celery worker that the agent starts and watches. running_s: None while there is none; processes: of its pool;
+    starts: how often this agent has started it; why: how the last one ended."""
+
+    running_s: float | None
+    processes: int
+    starts: int
+    why: str
+
+
 class Report(msgspec.Struct, tag="report", frozen=True):
     """What the host uses now. used: resource name to amount, same units as capacity.
 
     capacity is sent only when it changed since Hello or the last report that carried it. parts: with some reports;
-    older agents never send them, nor a quota. quota: None where nothing limits cpu in periods.
+    older agents never send them, nor a quota or a worker. quota: None where nothing limits cpu in periods. worker: None
+    where the agent has none to watch.
     """
 
     seq: int
@@ -102,6 +115,7 @@ class Report(msgspec.Struct, tag="report", frozen=True):
     capacity: dict[str, float] | None = None
     parts: Parts | None = None
     quota: Quota | None = None
+    worker: Worker | None = None
 
 
 class Outcome(msgspec.Struct, tag="outcome", frozen=True):

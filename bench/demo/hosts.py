@@ -1,8 +1,10 @@
-"""The demo's hosts: five, unequal, in two zones and three racks; each with an agent, a server and a worker."""
+"""The demo's hosts: five, unequal, in two zones and three racks; each with an agent, its worker, and a server."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
 import sys
 from asyncio.subprocess import Process
 from dataclasses import dataclass
@@ -27,12 +29,11 @@ SPECS = [
 
 @dataclass
 class DemoHost:
-    """One host and its three processes."""
+    """One host and what was started on it; its worker is the agent's."""
 
     host: Host
     agent: Process
     server: Process
-    worker: Process
 
     @property
     def name(self) -> str:
@@ -58,12 +59,17 @@ async def furnish(host: Host, client: Steelyard, url: str, broker: str, data: Pa
         "--capacity", f"net_in={host.spec.net_bytes_s:.0f}",
         "--capacity", f"net_out={host.spec.net_bytes_s:.0f}",
     ]  # fmt: skip
+    worker = [
+        python, "-m", "celery", "-A", "bench.demo.tasks", "worker", "-P", "solo", "--without-gossip",
+        "--without-mingle", "--without-heartbeat", "-l", "WARNING",
+    ]  # fmt: skip
     agent = await host.start(
         [
             python, "-m", "agents", "join", url, "--token", token, "--name", host.name, "--address", host.address,
-            "--data", str(own), *limits, *bandwidth, *labels,
+            "--data", str(own), "--worker", shlex.join(worker), "--worker-directory", str(ROOT),
+            *limits, *bandwidth, *labels,
         ],
-        log=own / "agent.log", cwd=ROOT, limited=False,
+        env={"REDIS_URL": broker}, log=own / "agent.log", cwd=ROOT, limited=False, ready="ready", ready_timeout_s=60,
     )  # fmt: skip
     server = await host.start(
         [
@@ -73,18 +79,10 @@ async def furnish(host: Host, client: Steelyard, url: str, broker: str, data: Pa
         log=own / "server.log", cwd=ROOT, limited=False, ready="ready",
     )  # fmt: skip
     await host.adopt(server.pid)
-    worker = await host.start(
-        [
-            python, "-m", "celery", "-A", "bench.demo.tasks", "worker", "-P", "solo", "-Q", f"host.{host.name}",
-            "-n", f"worker@{host.name}", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING",
-        ],
-        env={"REDIS_URL": broker, "STEELYARD_AGENT_SOCKET": str(own / "worker.sock")},
-        log=own / "worker.log", cwd=ROOT, limited=False, ready="ready", ready_timeout_s=60,
-    )  # fmt: skip
-    await host.adopt(worker.pid)
     await _until_reporting(host.name, agent, client, own / "agent.log")
-    await host.adopt(agent.pid)
-    return DemoHost(host, agent, server, worker)
+    for pid in (agent.pid, json.loads((own / "worker.json").read_text())["pid"]):
+        await host.adopt(pid)
+    return DemoHost(host, agent, server)
 
 
 async def _until_reporting(name: str, agent: Process, client: Steelyard, log: Path) -> None:

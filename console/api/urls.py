@@ -19,6 +19,7 @@ from console.history import api_moments as moments
 from console.jobs import api as jobs
 from console.jobs import api_queue as queue
 from console.jobs import api_templates as templates
+from console.jobs import api_workers as workers
 from console.lists import api as lists
 from console.nodes import api as nodes
 from console.placements import api as placements
@@ -138,6 +139,7 @@ urlpatterns = [
     path("tenant-shares/", queue.TenantShares.as_view()),
     path("process-templates/", templates.Templates.as_view()),
     path("process-templates/<slug:name>/", templates.OneTemplate.as_view()),
+    path("workers/", workers.Workers.as_view()),
     path("task-profiles/", queue.TaskProfiles.as_view()),
     path("shards/", storage.Shards.as_view()),
     path("shards/<name:name>/", storage.OneShard.as_view()),

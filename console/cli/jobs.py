@@ -134,6 +134,18 @@ def job_cancel(job: str, as_json: Json = False) -> None:
     show(answer, as_json, "id", "state")
 
 
+@app.command("workers")
+def job_workers(as_json: Json = False) -> None:
+    """Each host's workers, those that need somebody first: what they run, and what became of it lately."""
+    with api() as client:
+        found = client.get("workers/")
+    if not as_json:
+        for each in found:
+            watched = each["watched"]
+            each |= {"starts": watched["starts"], "why": watched["why"]} if watched else {}
+    show(found, as_json, "host", "state", "running", "sent", "succeeded", "failed", "starts", "why")
+
+
 @app.command("tasks")
 def job_tasks(as_json: Json = False) -> None:
     """What each task's runs were seen to use."""

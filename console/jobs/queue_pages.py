@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from balancer_core.errors import InvalidInput
 from balancer_core.resources import STANDARD, parse_amount
@@ -15,7 +16,8 @@ from console.accounts.models import Role
 from console.jobs.actions.schedules import PutSchedule, RemoveSchedule
 from console.jobs.actions.tenants import SetTenant
 from console.jobs.models import Schedule, TaskProfile
-from console.jobs.standing import at_work, next_up, standings
+from console.jobs.queue import stuck_hosts
+from console.jobs.standing import next_up, standings
 from console.live.picture import picture
 from console.pages.frame import act, offer, page, require_role
 from console.pages.lists import rows_of, text_of
@@ -84,7 +86,7 @@ class ScheduleForm(forms.Form):
 
 @page()
 def queue(request: HttpRequest) -> HttpResponse:
-    """How tenants stand, what goes next and why it waits, and which hosts are at work."""
+    """How tenants stand, what goes next and why it waits."""
     return _queue(request, None)
 
 
@@ -121,7 +123,7 @@ def _queue(request: HttpRequest, form: TenantForm | None) -> HttpResponse:
     context = {
         "tenants": tenants,
         "next": next_up(snapshot, MOST_NEXT),
-        "hosts": at_work(),
+        "stuck": len(stuck_hosts(timezone.now())),
         "form": form or TenantForm(),
         "offer": offer(request, SetTenant, "set", "Share like this"),
     }

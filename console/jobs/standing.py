@@ -1,4 +1,4 @@
-"""What can be said of the queue: how tenants stand, who goes next, what stands before one job, which hosts are at work.
+"""What can be said of the queue: how tenants stand, who goes next, what stands before one job.
 
 Read for people and programs that look; nothing here decides.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from balancer_core.cluster import Snapshot
 from balancer_core.fairness import Turns, dominant_share
 from console.jobs.models import Job, Tenant
-from console.jobs.queue import Waiting, held, line, ready, stuck_hosts, terms, vector, whose_turn
+from console.jobs.queue import Waiting, held, line, ready, terms, vector, whose_turn
 
 
 @dataclass(frozen=True)
@@ -119,27 +118,3 @@ def next_up(snapshot: Snapshot, most: int) -> list[Job]:
         turns.placed(turn[0], vector(snapshot, found[-1].demand))
     rows = Job.objects.in_bulk([job.pk for job in found])
     return [rows[job.pk] for job in found if job.pk in rows]
-
-
-@dataclass(frozen=True)
-class AtWork:
-    """A host that has jobs. since: when the oldest was sent that its workers have not begun."""
-
-    host: str
-    running: int
-    sent: int
-    since: datetime | None
-    is_stuck: bool
-
-
-def at_work() -> list[AtWork]:
-    """Every host that has jobs, by name."""
-    begun, sent = Q(state=Job.State.RUNNING), Q(state__in=(Job.State.PLACED, Job.State.DISPATCHED))
-    rows = Job.objects.filter(state__in=Job.ON_HOST).order_by("placement__host__name")
-    counted = rows.values_list("placement__host__name").annotate(
-        begun=Count("pk", filter=begun),
-        sent=Count("pk", filter=sent),
-        since=Min("placement__created_at", filter=sent),
-    )
-    stuck = stuck_hosts(timezone.now())
-    return [AtWork(*row, is_stuck=row[0] in stuck) for row in counted if row[0]]

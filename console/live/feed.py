@@ -116,8 +116,9 @@ class Feed:
         self._seq += 1
         parts = {host: known[0] for host in told_parts if (known := picture.parts(host))}
         quotas = {host: quota for host in hosts if (quota := picture.quota(host))}
+        workers = {host: worker for host in hosts if (worker := picture.worker(host))}
         resources, used = picture.last_used(hosts)
-        tick = Tick(self._source, self._seq, list(resources), hosts, used.tobytes(), parts, quotas)
+        tick = Tick(self._source, self._seq, list(resources), hosts, used.tobytes(), parts, quotas, workers)
         return encode_tick(tick)
 
     def _fan_out(self, message: bytes | str) -> None:

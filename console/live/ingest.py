@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from agents.wire import Quota, Report
+from agents.wire import LONGEST_WHY, Quota, Report, Worker
 from balancer_core.cluster import Cluster
 from balancer_core.errors import InvalidInput
 from balancer_core.resources import MAX_RESOURCES, Dimensions
@@ -19,6 +19,8 @@ from console.live.parts import fault_of
 from console.live.picture import Picture, extra
 
 MOST_CORES = 1e6
+#: Of processes, of starts and of seconds.
+MOST_TOLD = 1e12
 #: The kernel's own bound.
 LONGEST_PERIOD_S = 1.0
 
@@ -49,7 +51,8 @@ def take(picture: Picture, host: str, last_seq: int, report: Report) -> Refusal 
     if fault := _ours(host, last_seq, report):
         return refuse(fault)
     try:
-        picture.report(host, report.used, time.monotonic(), report.parts, report.quota)
+        told = (report.parts, report.quota, report.worker)
+        picture.report(host, report.used, time.monotonic(), *told)
     except InvalidInput as error:
         return refuse(Refusal(error.code, error.field, error.reason))
     return None
@@ -84,7 +87,18 @@ def _ours(host: str, last_seq: int, report: Report) -> Refusal | None:
         return Refusal(wrong.code, wrong.field, wrong.reason)
     if report.quota is not None and (unlikely := _unlikely(report.quota)):
         return Refusal("impossible", unlikely, "it is above 0, and not more than any machine or kernel has.")
+    if report.worker is not None and (field := _wrong_in(report.worker)):
+        return Refusal("impossible", field, f"it is from 0, or a text of at most {LONGEST_WHY} characters.")
     return None
+
+
+def _wrong_in(worker: Worker) -> str:
+    """The field of a worker that cannot be; "" where all can."""
+    for field in ("running_s", "processes", "starts"):
+        amount = getattr(worker, field)
+        if amount is not None and not 0.0 <= amount <= MOST_TOLD:
+            return f"worker.{field}"
+    return "" if len(worker.why) <= LONGEST_WHY and worker.why.isprintable() else "worker.why"
 
 
 def _unlikely(quota: Quota) -> str:

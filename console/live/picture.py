@@ -19,7 +19,7 @@ from itertools import islice, takewhile
 import numpy as np
 from django.conf import settings
 
-from agents.wire import Mount, Parts, Quota
+from agents.wire import Mount, Parts, Quota, Worker
 from balancer_core.batch import decide_many
 from balancer_core.cluster import CORDONED, DRAINING, LOST, Cluster, Snapshot
 from balancer_core.decision import Decision
@@ -63,6 +63,8 @@ class Told:
     parts_at: float = -math.inf
     # Within which periods the kernel limits its cpu, as its last report said.
     quota: Quota | None = None
+    # Of the worker that its agent watches, as its last report said.
+    worker: Worker | None = None
 
 
 def extra(name: str) -> Resource:
@@ -218,6 +220,7 @@ class Picture:
         now: float,
         parts: Parts | None = None,
         quota: Quota | None = None,
+        worker: Worker | None = None,
     ) -> bool:
         """Take one report at this process's monotonic time. False where the host is not known (yet).
 
@@ -228,7 +231,7 @@ class Picture:
                 return False
             self.cluster.report(host, used, now)
             point = [used.get(each, math.nan) for each in self.cluster.dimensions.names]
-            self._heard(host, point, now, parts, quota)
+            self._heard(host, point, now, parts, quota, worker)
             return True
 
     def take_tick(self, tick: Tick, now: float) -> int:
@@ -246,7 +249,8 @@ class Picture:
             taken = self.cluster.report_all(rows, np.where(np.isnan(used), 0.0, used), now)
             for place in np.flatnonzero(taken).tolist():
                 host = hosts[place]
-                self._heard(host, used[place], now, tick.parts.get(host), tick.quotas.get(host))
+                told = (each.get(host) for each in (tick.parts, tick.quotas, tick.workers))
+                self._heard(host, used[place], now, *told)  # type: ignore[arg-type]
             return len(tick.hosts) - int(taken.sum())
 
     def _heard(
@@ -256,14 +260,15 @@ class Picture:
         now: float,
         parts: Parts | None,
         quota: Quota | None,
+        worker: Worker | None,
     ) -> None:
         """Keep what the columns do not hold. used: [R], NaN where it was not measured."""
         self._measurements.take(host, used, now)
         self._foreseen.setdefault(host, -math.inf)
-        if parts is None and quota is None and host not in self._told:
+        if parts is None and quota is None and worker is None and host not in self._told:
             return
         told = self._told.setdefault(host, Told())
-        told.quota = quota
+        told.quota, told.worker = quota, worker
         if parts is not None:
             told.parts, told.parts_at = parts, now
 
@@ -278,7 +283,7 @@ class Picture:
                     self.cluster.reserve(host, vector)
                 else:
                     # A load may have read the change already: never more than there is.
-                    reserved = self.cluster.snapshot().reserved[self.cluster.row(host)]
+                    reserved = self.cluster.view().reserved[self.cluster.row(host)]
                     self.cluster.release(host, np.minimum(vector, reserved))
 
     # -- questions -----------------------------------------------------------------------------
@@ -352,6 +357,17 @@ class Picture:
         with self._lock:
             found = self._told.get(host)
             return found.quota if found else None
+
+    def worker(self, host: str) -> Worker | None:
+        """The worker that its agent watches, as last reported; None where it watches none."""
+        with self._lock:
+            found = self._told.get(host)
+            return found.worker if found else None
+
+    def workers(self) -> dict[str, Worker]:
+        """By host, of those whose agents watch one; of a silent host as it was when it was heard last."""
+        with self._lock:
+            return {name: each.worker for name, each in self._told.items() if each.worker is not None}
 
     def parts(self, host: str) -> tuple[Parts, float] | None:
         """The host's single disks and cards and their age in seconds; None where they are not known (any more)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from agents.wire import Parts, Quota
+from agents.wire import Parts, Quota, Worker
 
 
 class Tick(msgspec.Struct, array_like=True, frozen=True):
@@ -14,7 +14,8 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     used: float32, row-major [len(hosts), len(resources)], in the resources' units; NaN is what was not measured.
     seq rises by one a tick; a receiver that sees a gap loses nothing but freshness,
     since every keepalive of a host carries all its values again. parts: by host, of those that told their disks
-    and cards. quotas: by host, of those whose cpu is limited in periods.
+    and cards. quotas: by host, of those whose cpu is limited in periods. workers: by host, of those whose agents watch
+    one.
     """
 
     source: str
@@ -24,6 +25,7 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
     used: bytes
     parts: dict[str, Parts] = {}
     quotas: dict[str, Quota] = {}
+    workers: dict[str, Worker] = {}
 
     def table(self) -> np.ndarray:
         """used as an array, float32[len(hosts), len(resources)]."""

@@ -35,11 +35,11 @@ class Rows:
         return len(self.items)
 
 
-def rows_of(request: HttpRequest, queryset: QuerySet[Any], size: int = ROWS) -> Rows:
+def rows_of(request: HttpRequest, every: QuerySet[Any] | Sequence[Any], size: int = ROWS) -> Rows:
     """The page that the URL asks for (?page=N). One row more is read to know whether there is a next one."""
     number = page_number(request)
     start = (number - 1) * size
-    found = list(queryset[start : start + size + 1])
+    found = list(every[start : start + size + 1])
     return Rows(
         items=found[:size],
         number=number,

@@ -14,7 +14,7 @@ from console.events import views as events
 from console.fleet import host_page, join_page, map_page
 from console.fleet import views as fleet
 from console.history import views as history
-from console.jobs import queue_pages, shares_page
+from console.jobs import queue_pages, shares_page, workers_page
 from console.jobs import views as jobs
 from console.lists import bulk_page
 from console.lists import views as lists
@@ -73,6 +73,7 @@ urlpatterns: list[URLPattern] = [
     path("engines/publish/", nodes.publish, name="publish"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/queue/", queue_pages.queue, name="queue"),
+    path("jobs/workers/", workers_page.workers, name="workers"),
     path("jobs/shares/", shares_page.shares, name="shares"),
     path("jobs/tenants/", queue_pages.set_tenant, name="set-tenant"),
     path("jobs/schedules/", queue_pages.schedules, name="schedules"),

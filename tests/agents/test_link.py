@@ -54,6 +54,7 @@ class Bench:
             hello=lambda: wire.Hello(wire.PROTOCOL, "test", "h1", "127.0.0.1", {}, self.figures.capacity()),
             welcomed=lambda welcome: None,
             samples=self.figures,
+            worker=lambda: None,
             desk=self.desk,
             backoff=Backoff(Random(7), base_s=0.05, cap_s=0.1),
             clock=time.monotonic,

@@ -52,7 +52,19 @@ def _moment(client: Steelyard) -> str:
 def _queue(client: Steelyard) -> str:
     """With more jobs of two tenants than there is room for."""
     client.put("tenants/studio/", {"weight": 2, "quota": {"cpu": 0.6}})
-    for tenant in ("studio", "shop", "studio", "shop", "studio", "studio"):
+    for tenant in (
+        "studio",
+        "shop",
+        "studio",
+        "shop",
+        "studio",
+        "studio",
+        "shop",
+        "shop",
+        "studio",
+        "shop",
+        "shop",
+    ):
         client.create_job(
             {"task": "demo.burn", "args": [20_000], "demand": {"cpu": 0.15}, "tenant": tenant, "labels": {}}
         )
@@ -105,6 +117,7 @@ DEMO: Sequence[Shot] = (
     Shot("decision", _decision),
     Shot("bulk", "/jobs/", "document.querySelectorAll('[name=on]:checked').length === 3", CHOOSE),
     Shot("queue", _queue),
+    Shot("workers", "/jobs/workers/"),
     Shot("drain", "/hosts/demo-2/", "document.querySelector('drain-preview')?.textContent.includes('whole plan')",
          "document.querySelector('[data-opens=confirm-drain]').click()"),
     Shot("events", "/events/"),

@@ -26,6 +26,7 @@ LISTS = [
     "/engines/",
     "/jobs/",
     "/jobs/queue/",
+    "/jobs/workers/",
     "/jobs/shares/",
     "/jobs/schedules/",
     "/jobs/tasks/",

@@ -54,18 +54,19 @@ class StackHost:
         """Where this host keeps the shard of this name."""
         return self.data / "shards/shards" / name
 
-    def join(self, url: str, token: str) -> None:
-        """Start the agent for the first time."""
+    def join(self, url: str, token: str, *more: str) -> None:
+        """Start the agent for the first time. more: options."""
         labels = [word for key, value in self.labels.items() for word in ("--label", f"{key}={value}")]
         self._start(
             "agent",
             ["-m", "agents", "join", url, "--token", token, "--name", self.name, "--address", self.address,
-             "--data", str(self.data), "--capacity", f"cpu={self.cores}", *labels],
+             "--data", str(self.data), "--capacity", f"cpu={self.cores}", *labels, *more],
+            **self._of_worker,
         )  # fmt: skip
 
     def start_agent(self) -> None:
         """Start the agent of a host that has joined: the same identity."""
-        self._start("agent", ["-m", "agents", "run", "--data", str(self.data)])
+        self._start("agent", ["-m", "agents", "run", "--data", str(self.data)], **self._of_worker)
 
     def start_server(self) -> None:
         """Start the server and wait until it listens."""
@@ -84,8 +85,7 @@ class StackHost:
              "-Q", f"host.{self.name}",
              "-n", f"worker@{self.name}", "--without-gossip", "--without-mingle", "--without-heartbeat",
              "-l", "WARNING"],
-            STACK_HOST=self.name, STACK_BROKER=self.broker,
-            STEELYARD_AGENT_SOCKET=str(self.data / "worker.sock"), PYTHONPATH=f"{ROOT}{os.pathsep}{TESTS}",
+            STEELYARD_AGENT_SOCKET=str(self.data / "worker.sock"), **self._of_worker,
         )  # fmt: skip
 
     def until_working(self) -> None:
@@ -120,6 +120,12 @@ class StackHost:
         """End everything."""
         for name in list(self.processes):
             self.kill(name)
+
+    @property
+    def _of_worker(self) -> dict[str, str]:
+        """What a worker finds in its environment, or in its agent's."""
+        imports = f"{ROOT}{os.pathsep}{TESTS}"
+        return {"STACK_HOST": self.name, "STACK_BROKER": self.broker, "PYTHONPATH": imports}
 
     def _start(self, name: str, arguments: list[str], **environment: str) -> None:
         log = self.data / f"{name}.log"

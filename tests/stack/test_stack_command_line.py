@@ -494,6 +494,7 @@ def jobs_by_hand(product: Product, steelyard: Steelyard) -> None:
     )
     assert sorted(product.ended(each["id"])["result"]["sum"] for each in array) == [3, 7]
     assert isinstance(steelyard.json("job", "tasks"), list)
+    assert {each["state"] for each in steelyard.json("job", "workers")} <= {"well", "stuck"}
     assert steelyard.json("job", "cancel", waiting)["state"] == "cancelled"
     assert product.client.job(after["id"])["state"] == "failed"
     set_to = steelyard.json("tenant", "set", "cli", "--weight", "2", "--quota", "memory=1Gi", "--reason", "r")

@@ -20,6 +20,7 @@ LISTS = {
     "certificates": "",
     "engines": "",
     "jobs": "task=zzz",
+    "workers": "host=zzz",
     "shares": "",
     "schedules": "",
     "tasks": "",
