@@ -65,6 +65,13 @@ def at_work(at: datetime, now: float) -> list[AtWork]:
     return sorted(found, key=lambda each: (STATES.index(each.state), each.host))
 
 
+def stuck_since(at: datetime) -> dict[str, datetime]:
+    """By host, of those whose workers are stuck: when the oldest was placed that they have not begun."""
+    if not (stuck := stuck_hosts(at)):
+        return {}
+    return {host: since for host, (_, _, since) in _held().items() if host in stuck and since is not None}
+
+
 def runs_now(hosts: Collection[str]) -> dict[str, list[Job]]:
     """By host, of these: the jobs that have run longest there, at most MOST_NAMED of each, the longest first."""
     rows = Job.objects.filter(state=Job.State.RUNNING, placement__host__name__in=hosts).only(

@@ -1,4 +1,4 @@
-"""Jobs that wait and shards that lack copies."""
+"""Jobs that wait, workers that do not take them, and shards that lack copies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from django.db.models import Count, F, Q
 from console.alerts.rules.rule import CRITICAL, Findings, Found, RuleBase
 from console.alerts.sight import Sight
 from console.jobs.models import Job
+from console.jobs.workers import stuck_since
 from console.storage.models import Replica, Shard
 
 #: The oldest that wait; the number of the others stands in the sentence of the queue's page.
 MOST_JOBS = 100
 MOST_SHARDS = 500
+#: A worker that has run so long since it was started again is well.
+HOLDS_S = 120.0
 
 
 class JobWaiting(RuleBase):
@@ -60,6 +63,47 @@ class JobSetAside(RuleBase):
                 for job, task, losses, error in aside.values_list("pk", "task", "losses", "error")[:MOST_JOBS]
             }
         )
+
+
+class WorkersStuck(RuleBase):
+    """A host's workers do not begin what they were sent: it is sent nothing more, and has room for nothing else."""
+
+    NAME = "workers-stuck"
+    TITLE = "Workers begin nothing"
+    UNIT = "s"
+    THRESHOLD = 30.0
+    EVERY_S = 5.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        found = {}
+        for host, since in stuck_since(sight.at).items():
+            waits_s = (sight.at - since).total_seconds()
+            if waits_s >= level:
+                sentence = f"The workers of {host} have not begun what they were sent {waits_s:,.0f} s ago."
+                found[host] = Found(waits_s, sentence, sight.domain(host))
+        return Findings(found, unknown=sight.silent_names)
+
+
+class WorkerEnds(RuleBase):
+    """The worker that a host's agent watches ends again and again."""
+
+    NAME = "worker-ends"
+    TITLE = "Worker keeps ending"
+    UNIT = "starts"
+    THRESHOLD = 3.0
+    EVERY_S = 5.0
+    CLEAR_AFTER_S = 0.0
+
+    def find(self, sight: Sight, level: float) -> Findings:
+        found = {}
+        for host, worker in sight.picture.workers().items():
+            holds = worker.running_s is not None and worker.running_s >= HOLDS_S
+            if worker.why and worker.starts >= level and not holds:
+                sentence = (
+                    f"The worker of {host} was started {worker.starts} times; the last one: {worker.why}."
+                )
+                found[host] = Found(float(worker.starts), sentence, sight.domain(host))
+        return Findings(found, unknown=sight.silent_names)
 
 
 class ShardUnderReplicated(RuleBase):

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from agents.wire import LONGEST_WHY, Report, Worker
 from console.actions import SYSTEM
+from console.alerts.rules.work import HOLDS_S, WorkerEnds, WorkersStuck
+from console.alerts.sight import Sight
 from console.jobs.actions.attempt import Claim, Finish, mark_dispatched
 from console.jobs.actions.place import PlaceWaiting
 from console.jobs.actions.submit import Submit
@@ -26,6 +28,7 @@ from console.live import feed
 from console.live.ingest import take
 from console.live.picture import SILENT_AFTER_S, Picture, picture
 from console.live.ticks import decode_tick
+from console.placements.models import Placement
 
 RUNS = Worker(60.0, 4, 1, "")
 ENDED = Worker(None, 0, 3, "exit code 1")
@@ -116,6 +119,30 @@ def test_hosts_that_need_somebody_come_first(cluster: Any) -> None:
     ]  # fmt: skip
     assert (found[0].watched, found[0].sent, found[0].running) == (None, 1, 0)
     assert found[0].since is not None
+
+
+def test_somebody_is_told_of_workers_that_take_nothing_and_of_one_that_keeps_ending(cluster: Any) -> None:
+    """Not of one that was started again once, nor of one that holds now; of a silent host nothing is known."""
+    for name in ("a", "b", "c", "d"):
+        cluster.add(name, labels={"name": name})
+    tell("a", ENDED)
+    tell("b", Worker(HOLDS_S + 1, 4, 7, "exit code 1"))
+    tell("c", Worker(1.0, 4, 2, "exit code 1"))
+    sent = on("d")
+    mark_dispatched([(sent.pk, 1)])
+    late = timezone.now() - timedelta(seconds=40)
+    Job.objects.filter(pk=sent.pk).update(dispatched_at=late)
+    Placement.objects.update(created_at=late)
+    sight = Sight(picture, time.monotonic(), timezone.now())
+
+    ends, stuck = WorkerEnds().find(sight, 3.0), WorkersStuck().find(sight, 30.0)
+    assert {host: each.value for host, each in ends.found.items()} == {"a": 3.0}
+    assert ends.found["a"].sentence == "The worker of a was started 3 times; the last one: exit code 1."
+    assert list(stuck.found) == ["d"]
+    assert stuck.found["d"].value == pytest.approx(40, abs=5)
+    assert WorkersStuck().find(sight, 60.0).found == {}
+    later = Sight(picture, time.monotonic() + SILENT_AFTER_S + 1, timezone.now())
+    assert set(WorkerEnds().find(later, 3.0).unknown) == {"a", "b", "c", "d"}
 
 
 def test_what_ended_lately_is_counted_where_it_ran(cluster: Any) -> None:
