@@ -6,7 +6,6 @@ SECONDS ?= 0
 # Two of these wait for servers and clocks more than they compute; a third one bends what tests measure on two cores.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --no-loadscope-reorder --durations=40
-export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help build system system-bench system-test demo test test-sqlite test-postgres bench chaos lint format lock openapi screenshots clean

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
@@ -13,10 +12,9 @@ KERNELS = [
     Extension(
         f"balancer_core._kernels.{name}",
         [f"balancer_core/_kernels/{name}.pyx"],
-        include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        # No fused multiply-add and no reassociation: the kernel must give the reference's bits.
-        extra_compile_args=["-O3", "-ffp-contract=off"],
+        # No fused multiply-add and no reassociation: the kernel must give the reference's bits. Lines, no variables:
+        # what debuggers know of those takes the compiler as long as the code.
+        extra_compile_args=["-O3", "-g1", "-ffp-contract=off"],
         depends=sorted(map(str, Path("balancer_core/_kernels").glob("*.h"))),
     )
     for name in (
@@ -36,6 +34,13 @@ KERNELS = [
     )
 ]
 
+# What Cython needs for memoryviews, once for all kernels: in each of them it would be most of what the compiler reads.
+MEMORYVIEWS = Extension(
+    "balancer_core._kernels._memoryviews",
+    ["balancer_core/_kernels/_memoryviews.c"],
+    extra_compile_args=["-O3", "-g1"],
+)
+
 # A plain shared object without Python in it, beside its source, under the name by which Envoy looks for it.
 PICKER = Extension(
     "console.engines.envoy.picker.libsteelyard",
@@ -53,7 +58,11 @@ PICKER = Extension(
 
 
 class build_all(build_ext):  # noqa: N801 - setuptools' commands are lower case
-    """Extensions for Python have its version in their name; Envoy's has not."""
+    """Extensions for Python have its version in their name; Envoy's has not. One is compiled on each core."""
+
+    def initialize_options(self) -> None:
+        super().initialize_options()
+        self.parallel = True
 
     def get_ext_filename(self, fullname: str) -> str:
         # Asked for with and without the packages before it.
@@ -82,6 +91,11 @@ setup(
         "console": ["**/*.html", "**/*.sh"],
         PAGES: ["**/*"],
     },
-    ext_modules=[*cythonize(KERNELS, language_level="3"), PICKER],
+    ext_modules=[
+        *cythonize(
+            [*KERNELS, MEMORYVIEWS], language_level="3", shared_utility_qualified_name=MEMORYVIEWS.name
+        ),
+        PICKER,
+    ],
     cmdclass={"build_ext": build_all, "build_py": build_pages},
 )

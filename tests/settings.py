@@ -18,10 +18,12 @@ os.environ["STEELYARD_DATA"] = tempfile.mkdtemp(prefix="steelyard-tests-")
 atexit.register(shutil.rmtree, os.environ["STEELYARD_DATA"], ignore_errors=True)
 
 from console.settings import *
-from console.settings import DATABASES, STEELYARD_DATA, env
+from console.settings import DATABASES, MIDDLEWARE, STEELYARD_DATA, env
 
 # Tests make many accounts; Argon2 and PBKDF2 are slow on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+MIDDLEWARE = [name.replace("console.pages.static_files.", "tests.static_files.") for name in MIDDLEWARE]
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 

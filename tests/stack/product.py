@@ -141,6 +141,8 @@ class Product:
         self.go_on()
         for host in self.hosts.values():
             host.mend()
+        for host in self.hosts.values():
+            host.until_working()
         eventually(self._well, 60, "the product is well")
 
     def _well(self) -> bool:

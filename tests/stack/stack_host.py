@@ -106,7 +106,7 @@ class StackHost:
         process.wait(10)
 
     def mend(self) -> None:
-        """Start again what is not running."""
+        """Start again what is not running; until_working() waits for its worker."""
         for name, start in (
             ("agent", self.start_agent),
             ("server", self.start_server),
@@ -114,7 +114,6 @@ class StackHost:
         ):
             if not self.running(name):
                 start()
-        self.until_working()
 
     def close(self) -> None:
         """End everything."""

@@ -36,6 +36,7 @@ def forking(product: Product) -> Iterator[None]:
     for host in product.hosts.values():
         host.kill("worker")
         host.start_worker("prefork")
+    for host in product.hosts.values():
         host.until_working()
     yield
     for host in product.hosts.values():

@@ -41,7 +41,6 @@ def move(product: Product, url: str) -> str:
         host.kill("worker")
         host.broker = product.place.broker_url.read_text()
         host.start_worker("prefork")
-        host.until_working()
     product.settle()
     return was
 

@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[3]
 #: Two shards of three copies in zones and one of a single copy, as they were kept then.
 FILL = """
 import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", "storage", "0002", verbosity=0)
+for app in ("fleet", "placements"):
+    call_command("migrate", app, verbosity=0)
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 graph = MigrationExecutor(connection).loader
@@ -31,6 +35,8 @@ for name, count, level in (("a", 3, "zone"), ("b", 3, "zone"), ("c", 1, "host"))
 """
 LOOK = """
 import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 from console.storage.models import Replica, Shard, StoragePool
 print(list(StoragePool.objects.values_list("name", "data", "parity", "spread_level")))
 print(list(Shard.objects.values_list("name", "pool", "replica_count", "spread_level")))
@@ -38,8 +44,8 @@ print(list(Replica.objects.order_by("pk").values_list("shard__name", "placement_
 """
 
 
-def run(folder: Path, *arguments: str) -> str:
-    """A Python process of its own, with a database of its own."""
+def run(folder: Path, script: str) -> str:
+    """A Python process of its own, with a database of its own; what it prints."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "console.settings",
@@ -47,7 +53,7 @@ def run(folder: Path, *arguments: str) -> str:
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
     }
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -55,13 +61,9 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_shards_of_before_come_into_a_pool_of_their_kind(tmp_path: Path) -> None:
     """Each keeps its own copies and domains, and its first copy leads."""
-    run(tmp_path, "manage.py", "migrate", "--verbosity=0", "storage", "0002")
-    for app in ("fleet", "placements"):
-        run(tmp_path, "manage.py", "migrate", "--verbosity=0", app)
-    run(tmp_path, "-c", FILL)
-    run(tmp_path, "manage.py", "migrate", "--verbosity=0")
+    run(tmp_path, FILL)
 
-    pools, shards, replicas = run(tmp_path, "-c", LOOK).splitlines()
+    pools, shards, replicas = run(tmp_path, LOOK).splitlines()
 
     assert pools == "[('default', 1, 2, 'zone')]"
     assert shards == (
