@@ -11,8 +11,10 @@ import resource
 import threading
 import time
 
-#: More than any of those files that are read here has.
+#: More than /proc/self/status has.
 _MOST_BYTES = 64 * 1024
+#: What the kernel counts blocks of disks in here, in bytes, whatever their own size is.
+_BLOCK_BYTES = 512
 
 _lock = threading.Lock()
 _running = 0
@@ -29,11 +31,11 @@ class Meter:
             _running += 1
             self._alone = _running == 1
             if _base is None or _base[0] != os.getpid():
-                _base = (os.getpid(), _memory("VmRSS"))
+                _base = (os.getpid(), _memory(b"VmRSS:"))
             self._base = _base[1]
         if self._alone:
             _forget_peak()
-        self._began, self._cpu, self._io = time.monotonic(), _cpu_s(), _io_bytes()
+        self._began, self._spent = time.monotonic(), _spent()
 
     def used(self) -> dict[str, float]:
         """By resource: cpu in cores, memory in bytes at the peak, disk_io in bytes/s; and seconds. Empty where it
@@ -45,39 +47,37 @@ class Meter:
         seconds = time.monotonic() - self._began
         if not self._alone or seconds <= 0.0:
             return {}
-        found = {"seconds": seconds, "cpu": (_cpu_s() - self._cpu) / seconds}
-        if peak := _memory("VmHWM"):
+        cpu_s, io_bytes = (now - before for now, before in zip(_spent(), self._spent, strict=True))
+        found = {"seconds": seconds, "cpu": cpu_s / seconds, "disk_io": io_bytes / seconds}
+        if peak := _memory(b"VmHWM:"):
             found["memory"] = max(peak - self._base, 0.0)
-        if self._io is not None and (io := _io_bytes()) is not None:
-            found["disk_io"] = (io - self._io) / seconds
         return found
 
 
-def _cpu_s() -> float:
-    """Of this process and of its children that have ended."""
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def _spent() -> tuple[float, float]:
+    """Seconds of cpu, and bytes that went to and came from disks, of this process and of its children that have
+    ended."""
+    cpu_s, blocks = 0.0, 0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(who)
+        cpu_s += usage.ru_utime + usage.ru_stime
+        blocks += usage.ru_inblock + usage.ru_oublock
+    return cpu_s, float(blocks * _BLOCK_BYTES)
 
 
-def _memory(line: str) -> float:
+def _memory(line: bytes) -> float:
     """Bytes, 0 where the kernel does not say."""
     try:
-        for each in _read("/proc/self/status").splitlines():
-            if each.startswith(line):
-                return float(each.split()[1]) * 1024
+        # Without the layers of open(), which cost more than the kernel's answer.
+        handle = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(handle, _MOST_BYTES)
+        finally:
+            os.close(handle)
     except OSError:
         return 0.0
-    return 0.0
-
-
-def _read(path: str) -> str:
-    """A file of the kernel's. Without the layers of open(), which cost more than the kernel's answer: two of these are
-    read at each job's begin and end."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(handle, _MOST_BYTES).decode()
-    finally:
-        os.close(handle)
+    _, found, rest = text.partition(line)
+    return float(rest.split(maxsplit=1)[0]) * 1024 if found else 0.0
 
 
 def _forget_peak() -> None:
@@ -92,12 +92,3 @@ def _forget_peak() -> None:
         return
     finally:
         os.close(handle)
-
-
-def _io_bytes() -> float | None:
-    """What went to and came from disks; None where the kernel does not say."""
-    try:
-        lines = dict(each.split(": ") for each in _read("/proc/self/io").splitlines())
-        return float(lines["read_bytes"]) + float(lines["write_bytes"])
-    except (OSError, KeyError, ValueError):
-        return None
