@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import random
-import selectors
+import select
 import socket
 import threading
 import time
@@ -127,27 +127,29 @@ class _Line:
     def __init__(self, path: str) -> None:
         self.pid = os.getpid()
         self._ref = 0
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        #: Of its file, while it is open.
+        self.number = self._socket.fileno()
         try:
-            self.socket.settimeout(_TURN_S)
-            self.socket.connect(path)
+            self._socket.settimeout(_TURN_S)
+            self._socket.connect(path)
         except BaseException:
-            self.socket.close()
+            self._socket.close()
             raise
 
     def close(self) -> None:
-        self.socket.close()
+        self._socket.close()
 
     def ask(self, event: dict[str, Any], deadline: float, clock: Callable[[], float]) -> Answer:
         """Put one question and wait for its answer. Raises OSError when the line broke, AgentUnreachable."""
         self._ref += 1
-        self.socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
+        self._socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
         data = bytearray()
         while not data.endswith(b"\n"):
             if clock() >= deadline:
                 raise AgentUnreachable("no answer in the time that was given")
             try:
-                chunk = self.socket.recv(4096)
+                chunk = self._socket.recv(4096)
             except TimeoutError:
                 continue
             if not chunk or len(data) > _MAX_ANSWER_BYTES:
@@ -158,45 +160,95 @@ class _Line:
 
 
 class _Keeper:
-    """Watches a line on which nothing is asked. When it breaks, claims again on a new one, of its own thread.
-
-    stop() waits for a claim that is being asked: to leave it unanswered would be to lose it, and whoever
-    stops wants an answer from the same control plane next.
-    """
+    """Keeps one claim, on a line on which nothing is asked. When it breaks, claims again on a new one."""
 
     def __init__(self, line: _Line, claim: Callable[[], Answer], line_of_thread: Callable[[], _Line]) -> None:
-        self._line: _Line | None = line
+        #: What holds the claim; None while and after none does.
+        self.line: _Line | None = line
+        #: The thread that claims again, from when its line broke until it is waited for.
+        self.claiming: threading.Thread | None = None
         self._claim = claim
         self._line_of_thread = line_of_thread
-        self._woken, self._wake = socket.socketpair()
-        self._thread = threading.Thread(target=self._watch, name="claim", daemon=True)
-        self._thread.start()
+        _watch.begin(self, line)
 
     def stop(self) -> _Line | None:
-        """The line that holds the claim now; None when there is none."""
-        self._wake.close()
-        self._thread.join()
-        self._woken.close()
-        return self._line
+        """The line that holds the claim now; None when there is none.
 
-    def _watch(self) -> None:
-        while self._line is not None:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._line.socket, selectors.EVENT_READ)
-                selector.register(self._woken, selectors.EVENT_READ)
-                if any(key.fileobj is self._woken for key, _ in selector.select()):
-                    return
-            # Nothing was asked, so all that the agent can have to say is that it is gone.
-            self._line.close()
-            self._line = None
-            try:
-                accepted = self._claim().accepted
-            except AgentUnreachable:
-                return
-            self._line = self._line_of_thread()
-            if not accepted:
-                # The attempt was given up. Its end will be refused as well, and the worker hears it then.
-                return
+        Waits for a claim that is being asked: to leave it unanswered would be to lose it, and whoever stops
+        wants an answer from the same control plane next.
+        """
+        while (claiming := _watch.end(self)) is not None:
+            claiming.join()
+        return self.line
+
+    def broke(self) -> None:
+        """Begin to claim again, in a thread of its own: it may take long, and other lines broke as well."""
+        self.claiming = threading.Thread(target=self._claim_again, name="claim", daemon=True)
+        self.claiming.start()
+
+    def _claim_again(self) -> None:
+        # Nothing was asked, so all that the agent can have had to say is that it is gone.
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+        try:
+            accepted = self._claim().accepted
+        except AgentUnreachable:
+            return
+        self.line = self._line_of_thread()
+        # If not, the attempt was given up. Its end will be refused as well, and the worker hears it then.
+        if accepted:
+            _watch.begin(self, self.line)
+
+
+class _Watch:
+    """Sees which lines break while they hold claims: one thread a process, which sleeps until one does. A body that
+    takes no time costs two calls of the kernel."""
+
+    def __init__(self) -> None:
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """In a process that was forked thread and lines are the parent's."""
+        self._lock = threading.Lock()
+        self._keepers: dict[int, _Keeper] = {}
+        self._lines: select.epoll | None = None
+
+    def begin(self, keeper: _Keeper, line: _Line) -> None:
+        """Watch the line of a keeper."""
+        with self._lock:
+            if self._lines is None:
+                self._lines = select.epoll()
+                threading.Thread(target=self._run, args=[self._lines], name="claims", daemon=True).start()
+            self._keepers[line.number] = keeper
+            self._lines.register(line.number, select.EPOLLIN)
+
+    def end(self, keeper: _Keeper) -> threading.Thread | None:
+        """Watch it no more; where its line broke, the thread that claims again is to be waited for, and this asked
+        again."""
+        with self._lock:
+            claiming, keeper.claiming = keeper.claiming, None
+            line = keeper.line
+            if claiming is None and line is not None and self._keepers.get(line.number) is keeper:
+                self._drop(line.number)
+            return claiming
+
+    def _drop(self, number: int) -> _Keeper:
+        assert self._lines is not None
+        self._lines.unregister(number)
+        return self._keepers.pop(number)
+
+    def _run(self, lines: select.epoll) -> None:
+        while True:
+            lines.poll(maxevents=1)
+            with self._lock:
+                # Looked at again while nobody changes anything: what was seen may be another line's number by now.
+                for number, _ in lines.poll(0):
+                    self._drop(number).broke()
+
+
+_watch = _Watch()
 
 
 def portable(result: Any) -> Any:

@@ -19,7 +19,8 @@ EVERY_S = 1.0
 #: Of one report, as JSON; of more the end is kept. With its envelope it must fit a line of the agent's.
 MOST_BYTES = 32 * 1024
 MOST_NOTE = 200
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: How a record reads.
+LINE = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 _current: contextvars.ContextVar[Reporter | None] = contextvars.ContextVar("steelyard_reporter", default=None)
 
@@ -50,7 +51,7 @@ class Reporter(logging.Handler):
 
     def __init__(self, claims: Claims, job: str, attempt: int) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(LINE)
         self._claims, self._of = claims, (job, attempt)
         self._ident = threading.get_ident()
         self._share: float | None = None
