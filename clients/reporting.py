@@ -19,8 +19,6 @@ EVERY_S = 1.0
 #: Of one report, as JSON; of more the end is kept. With its envelope it must fit a line of the agent's.
 MOST_BYTES = 32 * 1024
 MOST_NOTE = 200
-#: How a record reads.
-LINE = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 _current: contextvars.ContextVar[Reporter | None] = contextvars.ContextVar("steelyard_reporter", default=None)
 
@@ -36,37 +34,63 @@ def reporting(claims: Claims, job: str, attempt: int) -> Iterator[None]:
     """While the block runs, progress() and what its thread logs are this attempt's."""
     reporter = Reporter(claims, job, attempt)
     token = _current.set(reporter)
-    root = logging.getLogger()
-    root.addHandler(reporter)
+    _records.begin(reporter)
     try:
         yield
     finally:
-        root.removeHandler(reporter)
+        _records.end()
         _current.reset(token)
         reporter.stop()
 
 
-class Reporter(logging.Handler):
+class _Records(logging.Handler):
+    """Gives what bodies log to their reporters. One for all that run in this process, and only while any does: making
+    a handler costs more than a body should that logs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._changing = threading.Lock()
+        #: By the body's own thread: others may run other jobs.
+        self._reporters: dict[int | None, Reporter] = {}
+
+    def begin(self, reporter: Reporter) -> None:
+        with self._changing:
+            self._reporters[threading.get_ident()] = reporter
+            logging.getLogger().addHandler(self)
+
+    def end(self) -> None:
+        with self._changing:
+            del self._reporters[threading.get_ident()]
+            if not self._reporters:
+                logging.getLogger().removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if (reporter := self._reporters.get(record.thread)) is not None:
+            reporter.logged(self.format(record))
+
+
+_records = _Records()
+
+
+class Reporter:
     """Gathers what is to be said of one attempt, and says it."""
 
     def __init__(self, claims: Claims, job: str, attempt: int) -> None:
-        super().__init__()
-        self.setFormatter(LINE)
         self._claims, self._of = claims, (job, attempt)
-        self._ident = threading.get_ident()
+        self._lock = threading.Lock()
         self._share: float | None = None
         self._note, self._lines = "", ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Of the body's own thread only: others in this process may run other jobs."""
-        if record.thread == self._ident:
-            self._lines = (self._lines + self.format(record) + "\n")[-MOST_BYTES:]
+    def logged(self, line: str) -> None:
+        with self._lock:
+            self._lines = (self._lines + line + "\n")[-MOST_BYTES:]
             self._begin()
 
     def far(self, share: float, note: str) -> None:
-        with self.lock or contextlib.nullcontext():
+        with self._lock:
             self._share, self._note = share, note[:MOST_NOTE]
             self._begin()
 
@@ -92,7 +116,7 @@ class Reporter(logging.Handler):
             self._claims.close()
 
     def _say(self) -> None:
-        with self.lock or contextlib.nullcontext():
+        with self._lock:
             share, note, lines = self._share, self._note, self._lines
             self._share, self._note, self._lines = None, "", ""
         if share is not None or lines:
