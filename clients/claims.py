@@ -7,6 +7,7 @@ kernel closes it, and the agent says "lost" at once.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -202,30 +203,29 @@ class _Keeper:
 
 
 class _Watch:
-    """Sees which lines break while they hold claims: one thread a process, which sleeps until one does. A body that
-    takes no time costs two calls of the kernel."""
+    """Sees which of this process's lines break while they hold claims: one thread, which sleeps until one does. A body
+    that takes no time costs two calls of the kernel."""
 
     def __init__(self) -> None:
-        self._forget()
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self) -> None:
-        """In a process that was forked thread and lines are the parent's."""
         self._lock = threading.Lock()
+        #: By the number of the line's file.
         self._keepers: dict[int, _Keeper] = {}
-        self._lines: select.epoll | None = None
+
+    @functools.cached_property
+    def _lines(self) -> select.epoll:
+        """From the first claim on: only a worker has, and needs, this and the thread."""
+        lines = select.epoll()
+        threading.Thread(target=self._run, args=[lines], name="claims", daemon=True).start()
+        return lines
 
     def begin(self, keeper: _Keeper, line: _Line) -> None:
         """Watch the line of a keeper."""
         with self._lock:
-            if self._lines is None:
-                self._lines = select.epoll()
-                threading.Thread(target=self._run, args=[self._lines], name="claims", daemon=True).start()
             self._keepers[line.number] = keeper
             self._lines.register(line.number, select.EPOLLIN)
 
     def end(self, keeper: _Keeper) -> threading.Thread | None:
-        """Watch it no more; where its line broke, the thread that claims again is to be waited for, and this asked
+        """Watch it no more. Where its line broke: the thread that claims again, to be waited for before this is asked
         again."""
         with self._lock:
             claiming, keeper.claiming = keeper.claiming, None
@@ -235,7 +235,6 @@ class _Watch:
             return claiming
 
     def _drop(self, number: int) -> _Keeper:
-        assert self._lines is not None
         self._lines.unregister(number)
         return self._keepers.pop(number)
 
@@ -243,12 +242,21 @@ class _Watch:
         while True:
             lines.poll(maxevents=1)
             with self._lock:
-                # Looked at again while nobody changes anything: what was seen may be another line's number by now.
+                # Looked at again while nobody changes anything: the number may be another line's by now.
                 for number, _ in lines.poll(0):
                     self._drop(number).broke()
 
 
 _watch = _Watch()
+
+
+def _forget() -> None:
+    """In a process that was forked: the thread, and the lines that it watches, are the parent's."""
+    global _watch
+    _watch = _Watch()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def portable(result: Any) -> Any:
