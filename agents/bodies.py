@@ -31,11 +31,11 @@ Lease = tuple[str, int]
 
 @dataclass
 class _Process:
-    """A worker's. claims: what each says. directories: of its group. kills: how often the kernel had killed in it when
+    """A worker's. directories: of its group. claims: what each says. kills: how often the kernel had killed in it when
     it last claimed."""
 
+    directories: list[Path]
     claims: dict[Lease, dict[str, float]] = field(default_factory=dict)
-    directories: list[Path] = field(default_factory=list)
     kills: int = 0
 
 
@@ -69,20 +69,20 @@ class Bodies:
 
     def begin(self, pid: int, lease: Lease, said: Mapping[str, float]) -> None:
         """A claim of the process was accepted. said: what its job needs, by resource."""
-        bounded = {name: amount for name, amount in said.items() if name in self._resources}
-        process = self._known(pid)
-        if self._parent is None or not pid or (process is None and not bounded):
+        if self._parent is None or not pid:
             return
-        process = self._processes.setdefault(pid, process or _Process())
-        process.claims[lease] = bounded
+        process = self._process(pid)
+        process.claims[lease] = {name: amount for name, amount in said.items() if name in self._resources}
         self._bind(pid, process)
         process.kills = groups.kills(process.directories)
 
     def end(self, pid: int, lease: Lease) -> None:
         """It is over."""
-        if (process := self._known(pid)) is not None:
-            process.claims.pop(lease, None)
-            self._bind(pid, process)
+        if self._parent is None or not pid:
+            return
+        process = self._process(pid)
+        process.claims.pop(lease, None)
+        self._bind(pid, process)
 
     def died_of(self, pid: int, lease: Lease) -> str:
         """Why a process that has gone has, where that is known; "" where not."""
@@ -92,11 +92,12 @@ class Bodies:
             return ""
         return f"it was killed for more memory than the {said['memory'] / 2**20:,.0f} MiB that its job says"
 
-    def _known(self, pid: int) -> _Process | None:
-        """A process with a group: one of this agent's, or one that an agent before this one put there."""
-        if pid not in self._processes and (there := groups.with_process(self._parent, _name(pid), pid)):
-            self._processes[pid] = _Process(directories=there)
-        return self._processes.get(pid)
+    def _process(self, pid: int) -> _Process:
+        """In the group that this agent made for it, or one before it; both may be none."""
+        if (known := self._processes.get(pid)) is None:
+            there = groups.with_process(self._parent, _name(pid), pid)
+            known = self._processes[pid] = _Process(there)
+        return known
 
     def _bind(self, pid: int, process: _Process) -> None:
         """Have the limits be what all claims of the process say together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,8 +19,9 @@ _UNBOUND = {
     "cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "-1", "cpu.max": "max", "memory.max": "max",
 }  # fmt: skip
 #: Where it is said how much is held that is no file's, and how often the kernel has killed: files and their lines.
-_HELD = {"memory.stat": ("total_rss", "anon")}
-_KILLS = {"memory.oom_control": ("oom_kill",), "memory.events": ("oom_kill",)}
+_HELD = {"memory.stat": (b"total_rss", b"anon")}
+_KILLS = {"memory.oom_control": (b"oom_kill",), "memory.events": (b"oom_kill",)}
+_PIECE_BYTES = 16 * 1024
 
 
 def make(parent: Cgroup | None, name: str, demand: Mapping[str, float]) -> list[Path]:
@@ -38,8 +40,6 @@ def make(parent: Cgroup | None, name: str, demand: Mapping[str, float]) -> list[
             parent.directories[each]: files for each, files in wanted.items() if each in parent.directories
         }
     elif parent is not None:
-        with contextlib.suppress(OSError):  # they may be on already, or not be ours to give
-            (parent.directory / "cgroup.subtree_control").write_text("+cpu +memory")
         files: dict[str, object] = {"cpu.max": f"{quota} {_PERIOD_US}"} if "cpu" in demand else {}
         homes = {parent.directory: {**files, **({"memory.max": memory} if "memory" in demand else {})}}
     else:
@@ -50,9 +50,13 @@ def make(parent: Cgroup | None, name: str, demand: Mapping[str, float]) -> list[
 def _limited(directory: Path, files: Mapping[str, object]) -> bool:
     """Whether all of the limits hold there now."""
     try:
-        directory.mkdir(exist_ok=True)
-        for name, value in files.items():
-            (directory / name).write_text(str(value))
+        try:
+            _write(directory, files)
+        except FileNotFoundError:
+            with contextlib.suppress(OSError):  # v2's; they may be on already, or not be ours to give
+                _write(directory.parent, {"cgroup.subtree_control": "+cpu +memory"})
+            directory.mkdir(exist_ok=True)
+            _write(directory, files)
     except OSError:
         with contextlib.suppress(OSError):
             directory.rmdir()
@@ -75,7 +79,7 @@ def remove(directories: list[Path]) -> bool:
 def enter(directory: Path, pid: int) -> bool:
     """Have a process, and what it starts from now on, be in a group. False where that may not be or it has gone."""
     try:
-        (directory / "cgroup.procs").write_text(str(pid))
+        _write(directory, {"cgroup.procs": pid})
     except OSError:
         return False
     return True
@@ -84,9 +88,8 @@ def enter(directory: Path, pid: int) -> bool:
 def unbind(directory: Path) -> None:
     """Take a group's limits away, where they can be."""
     for name, nothing in _UNBOUND.items():
-        if (directory / name).exists():
-            with contextlib.suppress(OSError):
-                (directory / name).write_text(nothing)
+        with contextlib.suppress(OSError):
+            _write(directory, {name: nothing})
 
 
 def memory_held(directories: Iterable[Path]) -> float:
@@ -109,7 +112,7 @@ def with_process(parent: Cgroup | None, name: str, pid: int) -> list[Path]:
     found = []
     for home in _homes(parent):
         with contextlib.suppress(OSError):
-            if str(pid) in (home / name / "cgroup.procs").read_text().split():
+            if str(pid).encode() in _read(home / name, "cgroup.procs").split():
                 found.append(home / name)
     return found
 
@@ -121,14 +124,35 @@ def _homes(parent: Cgroup | None) -> set[Path]:
     return {parent.directory} if isinstance(parent, CgroupV2) else set()
 
 
-def _said(directories: Iterable[Path], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _said(directories: Iterable[Path], wanted: Mapping[str, tuple[bytes, ...]]) -> Iterator[bytes]:
     """The values of these lines of these files, where they are there."""
     for directory in directories:
         for name, lines in wanted.items():
-            try:
-                text = (directory / name).read_text()
-            except OSError:
-                continue
-            yield from (
-                value for key, _, value in (line.partition(" ") for line in text.splitlines()) if key in lines
-            )
+            with contextlib.suppress(OSError):
+                for line in _read(directory, name).splitlines():
+                    key, _, value = line.partition(b" ")
+                    if key in lines:
+                        yield value
+
+
+def _read(directory: Path, name: str) -> bytes:
+    """A file of the kernel's. Like _write() without the layers of open(): what a body is bounded by is read and
+    written at each job's begin and end."""
+    handle = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = b""
+        while more := os.read(handle, _PIECE_BYTES):
+            text += more
+        return text
+    finally:
+        os.close(handle)
+
+
+def _write(directory: Path, files: Mapping[str, object]) -> None:
+    """Values, by the file that takes each."""
+    for name, value in files.items():
+        handle = os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(handle, str(value).encode())
+        finally:
+            os.close(handle)
