@@ -204,7 +204,7 @@ async def test_a_question_survives_a_reconnect(plane: ControlPlane) -> None:
     plane.judge = judge
     async with Bench(plane.url).running() as bench:
         await plane.wait_for(lambda: plane.hellos)
-        asking = asyncio.create_task(bench.link.ask("j1", 2, "claim"))
+        asking = bench.link.ask("j1", 2, "claim")
         await plane.wait_for(lambda: plane.of(wire.JobEvent))
         await plane.connections[-1].close(1012)
         async with asyncio.timeout(10):
