@@ -13,8 +13,9 @@ import pytest
 
 from agents.amounts import WrongInput
 from agents.bodies import Bodies
-from agents.runner import MAX_LINE_BYTES, Runner, bind_private
+from agents.runner import Runner
 from agents.wire import JobAnswer
+from agents.worker_socket import MAX_LINE_BYTES, bind_private
 
 
 class Judge:
@@ -27,9 +28,7 @@ class Judge:
         self.open.set()
         self.moved = asyncio.Condition()
 
-    async def __call__(
-        self, job: str, attempt: int, event: str, result: Any = None, error: str = ""
-    ) -> JobAnswer:
+    async def __call__(self, job: str, attempt: int, event: str, **said: Any) -> JobAnswer:
         async with self.moved:
             self.asked.append((job, attempt, event))
             self.moved.notify_all()
