@@ -32,8 +32,8 @@ from pathlib import Path
 
 from agents import agent, wire
 from agents.amounts import WrongInput, parse_capacity, parse_labels
-from agents.bodies import RESOURCES
 from agents.commands import Refusal
+from agents.groups import RESOURCES
 from agents.identity import DataDirectory, Identity
 from agents.link import Unauthorised, link_url, local_address
 from agents.redis_cluster import read_address

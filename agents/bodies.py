@@ -20,8 +20,6 @@ from pathlib import Path
 from agents import groups
 from agents.limits import Cgroup
 
-#: What may be bounded.
-RESOURCES = ("cpu", "memory")
 #: For claiming, reporting and storing results, beside the body.
 ROOM_CORES, ROOM_BYTES = 0.05, 16 * 2**20
 _PREFIX = "steelyard-worker-"
@@ -31,18 +29,19 @@ Lease = tuple[str, int]
 
 @dataclass
 class _Process:
-    """A worker's. directories: of its group. claims: what each says. kills: how often the kernel had killed in it when
-    it last claimed."""
+    """A worker's. directories: those of its group that it is in. claims: what each says. kills: how often the kernel
+    had killed in it when it last claimed what bounds its memory."""
 
+    group: groups.Group
     directories: list[Path]
     claims: dict[Lease, dict[str, float]] = field(default_factory=dict)
     kills: int = 0
 
 
 class Bodies:
-    """Of one host. parent: where groups are made; None: none are. resources: of RESOURCES, what is bounded."""
+    """Of one host. parent: where groups are made; None: none are. resources: of groups.RESOURCES, what is bounded."""
 
-    def __init__(self, parent: Cgroup | None, resources: Collection[str] = RESOURCES) -> None:
+    def __init__(self, parent: Cgroup | None, resources: Collection[str] = groups.RESOURCES) -> None:
         self._parent, self._resources = parent, frozenset(resources)
         self._processes: dict[int, _Process] = {}
         self._connections: Counter[int] = Counter()
@@ -74,7 +73,8 @@ class Bodies:
         process = self._process(pid)
         process.claims[lease] = {name: amount for name, amount in said.items() if name in self._resources}
         self._bind(pid, process)
-        process.kills = groups.kills(process.directories)
+        if "memory" in process.claims[lease]:
+            process.kills = groups.kills(process.directories)
 
     def end(self, pid: int, lease: Lease) -> None:
         """It is over."""
@@ -95,8 +95,8 @@ class Bodies:
     def _process(self, pid: int) -> _Process:
         """In the group that this agent made for it, or one before it; both may be none."""
         if (known := self._processes.get(pid)) is None:
-            there = groups.with_process(self._parent, _name(pid), pid)
-            known = self._processes[pid] = _Process(there)
+            group = groups.Group(self._parent, f"{_PREFIX}{pid}")
+            known = self._processes[pid] = _Process(group, group.of(pid))
         return known
 
     def _bind(self, pid: int, process: _Process) -> None:
@@ -108,18 +108,13 @@ class Bodies:
             bounds["cpu"] += ROOM_CORES
         if "memory" in bounds:
             bounds["memory"] += ROOM_BYTES + groups.memory_held(process.directories)
-        made = groups.make(self._parent, _name(pid), bounds) if bounds else []
-        for directory in made:
+        for directory in process.group.limit(bounds):
             if directory in process.directories:
                 continue
             if groups.enter(directory, pid):
                 process.directories.append(directory)
             else:
                 groups.remove([directory])
-        for directory in process.directories:
-            if directory not in made:
-                groups.unbind(directory)
-
-
-def _name(pid: int) -> str:
-    return f"{_PREFIX}{pid}"
+        for resource, directory in process.group.directories.items():
+            if resource not in bounds and directory in process.directories:
+                process.group.free(resource)

@@ -14,37 +14,58 @@ from agents.limits import Cgroup, CgroupV1, CgroupV2
 _PERIOD_US = 20_000
 #: The kernel takes no smaller quota.
 _LEAST_QUOTA_US = 1_000
-#: What says that there is no limit, by file.
-_UNBOUND = {
-    "cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "-1", "cpu.max": "max", "memory.max": "max",
-}  # fmt: skip
+#: What can be limited, and the file of its limit, of v1 and v2.
+_FILES = {"cpu": ("cpu.cfs_quota_us", "cpu.max"), "memory": ("memory.limit_in_bytes", "memory.max")}
+RESOURCES = tuple(_FILES)
 #: Where it is said how much is held that is no file's, and how often the kernel has killed: files and their lines.
 _HELD = {"memory.stat": (b"total_rss", b"anon")}
 _KILLS = {"memory.oom_control": (b"oom_kill",), "memory.events": (b"oom_kill",)}
 _PIECE_BYTES = 16 * 1024
 
 
-def make(parent: Cgroup | None, name: str, demand: Mapping[str, float]) -> list[Path]:
-    """The directories of a group below parent, one a hierarchy, limited in cpu (cores) and memory (bytes).
+class Group:
+    """One below parent, in the hierarchies of what it can limit: cpu (cores) and memory (bytes). It is made with its
+    first limit; directories: where, by resource, none where the system has none."""
 
-    Only those in which a limit holds: none where this agent may not, or where the system has none.
-    """
-    quota = max(_LEAST_QUOTA_US, round(demand.get("cpu", 0.0) * _PERIOD_US))
-    memory = round(demand.get("memory", 0.0))
-    if isinstance(parent, CgroupV1):
-        wanted: dict[str, dict[str, object]] = {
-            "cpu": {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": quota} if "cpu" in demand else {},
-            "memory": {"memory.limit_in_bytes": memory} if "memory" in demand else {},
-        }
-        homes = {
-            parent.directories[each]: files for each, files in wanted.items() if each in parent.directories
-        }
-    elif parent is not None:
-        files: dict[str, object] = {"cpu.max": f"{quota} {_PERIOD_US}"} if "cpu" in demand else {}
-        homes = {parent.directory: {**files, **({"memory.max": memory} if "memory" in demand else {})}}
-    else:
-        homes = {}
-    return [home / name for home, files in homes.items() if files and _limited(home / name, files)]
+    def __init__(self, parent: Cgroup | None, name: str) -> None:
+        self._v2 = isinstance(parent, CgroupV2)
+        homes: dict[str, Path] = {}
+        if isinstance(parent, CgroupV1):
+            homes = {each: parent.directories[each] for each in RESOURCES if each in parent.directories}
+        elif parent is not None:
+            homes = dict.fromkeys(RESOURCES, parent.directory)
+        there = {home: home / name for home in homes.values()}
+        self.directories = {each: there[home] for each, home in homes.items()}
+
+    def limit(self, demand: Mapping[str, float]) -> list[Path]:
+        """Limit these resources. The directories in which the limits hold: none where this agent may not."""
+        wanted: dict[Path, dict[str, object]] = {}
+        for resource, directory in self.directories.items():
+            if resource in demand:
+                wanted.setdefault(directory, {}).update(self._files(resource, demand[resource]))
+        return [directory for directory, files in wanted.items() if _limited(directory, files)]
+
+    def free(self, resource: str) -> None:
+        """Take a limit away, where it can be."""
+        file = _FILES[resource][self._v2]
+        with contextlib.suppress(OSError):
+            _write(self.directories[resource], {file: "max" if self._v2 else -1})
+
+    def of(self, pid: int) -> list[Path]:
+        """The directories that a process is in."""
+        found = []
+        for directory in dict.fromkeys(self.directories.values()):
+            with contextlib.suppress(OSError):
+                if str(pid).encode() in _read(directory, "cgroup.procs").split():
+                    found.append(directory)
+        return found
+
+    def _files(self, resource: str, amount: float) -> dict[str, object]:
+        file = _FILES[resource][self._v2]
+        if resource == "memory":
+            return {file: round(amount)}
+        quota = max(_LEAST_QUOTA_US, round(amount * _PERIOD_US))
+        return {file: f"{quota} {_PERIOD_US}"} if self._v2 else {"cpu.cfs_period_us": _PERIOD_US, file: quota}
 
 
 def _limited(directory: Path, files: Mapping[str, object]) -> bool:
@@ -85,13 +106,6 @@ def enter(directory: Path, pid: int) -> bool:
     return True
 
 
-def unbind(directory: Path) -> None:
-    """Take a group's limits away, where they can be."""
-    for name, nothing in _UNBOUND.items():
-        with contextlib.suppress(OSError):
-            _write(directory, {name: nothing})
-
-
 def memory_held(directories: Iterable[Path]) -> float:
     """Bytes that a group holds now and can't give back; 0 where it is not known."""
     return max(map(float, _said(directories, _HELD)), default=0.0)
@@ -104,24 +118,12 @@ def kills(directories: Iterable[Path]) -> int:
 
 def below(parent: Cgroup | None, prefix: str) -> list[Path]:
     """The directories of groups directly below a group whose names begin so."""
-    return [found for home in _homes(parent) for found in home.glob(f"{prefix}*") if found.is_dir()]
-
-
-def with_process(parent: Cgroup | None, name: str, pid: int) -> list[Path]:
-    """The directories of the group of this name below parent that a process is in."""
-    found = []
-    for home in _homes(parent):
-        with contextlib.suppress(OSError):
-            if str(pid).encode() in _read(home / name, "cgroup.procs").split():
-                found.append(home / name)
-    return found
-
-
-def _homes(parent: Cgroup | None) -> set[Path]:
-    """A group's directories, one a hierarchy."""
+    homes: set[Path] = set()
     if isinstance(parent, CgroupV1):
-        return set(parent.directories.values())
-    return {parent.directory} if isinstance(parent, CgroupV2) else set()
+        homes = set(parent.directories.values())
+    elif parent is not None:
+        homes = {parent.directory}
+    return [found for home in homes for found in home.glob(f"{prefix}*") if found.is_dir()]
 
 
 def _said(directories: Iterable[Path], wanted: Mapping[str, tuple[bytes, ...]]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from agents.amounts import WrongInput
-from agents.bodies import RESOURCES
+from agents.groups import RESOURCES
 
 _FILE = "agent.json"
 _EPOCH_FILE = "epoch"

@@ -122,7 +122,8 @@ class Processes:
             await self._ask(*lease, "failed", error=f"This host does not run it: {error}")
             return
         folder = self._folder / f"{lease[0]}.{lease[1]}"
-        limited = groups.make(self._group, f"steelyard-{lease[0]}-{lease[1]}", _amounts(args.get("demand")))
+        group = groups.Group(self._group, f"steelyard-{lease[0]}-{lease[1]}")
+        limited = group.limit(_amounts(args.get("demand")))
         run = {
             "argv": argv,
             "user": template.user,
