@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import random
+import re
 import select
 import socket
 import threading
@@ -29,6 +30,10 @@ PATIENCE_S = 3600.0
 _TURN_S = 1.0
 _RETRY_CAP_S = 5.0
 _MAX_ANSWER_BYTES = 64 * 1024
+#: Digits that may be a number which is too long for the agent.
+_LONG = re.compile("[0-9]{19}")
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode_strictly = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class AgentUnreachable(Exception):
@@ -144,7 +149,8 @@ class _Line:
     def ask(self, event: dict[str, Any], deadline: float, clock: Callable[[], float]) -> Answer:
         """Put one question and wait for its answer. Raises OSError when the line broke, AgentUnreachable."""
         self._ref += 1
-        self._socket.sendall(json.dumps({"ref": self._ref, **event}).encode() + b"\n")
+        # Half a character, as a file's name may have, is one that the agent can't read.
+        self._socket.sendall(_encode({"ref": self._ref, **event}).encode(errors="replace") + b"\n")
         data = bytearray()
         while not data.endswith(b"\n"):
             if clock() >= deadline:
@@ -262,9 +268,20 @@ os.register_at_fork(after_in_child=_forget)
 def portable(result: Any) -> Any:
     """A result as the control plane can keep it: plain JSON of bounded size, else a note of what it was."""
     try:
-        text = json.dumps(result, allow_nan=False)
+        text = _encode_strictly(result)
+        size = len(text.encode())
+        if _LONG.search(text):
+            json.loads(text, parse_int=_carried)
     except (TypeError, ValueError, RecursionError):
-        return {"omitted": f"a {type(result).__name__}, which is not JSON"}
-    if len(text) > MAX_RESULT_BYTES:
-        return {"omitted": f"{len(text)} bytes, more than {MAX_RESULT_BYTES}"}
+        return {"omitted": f"a {type(result).__name__}, which is not JSON that can be carried"}
+    if size > MAX_RESULT_BYTES:
+        return {"omitted": f"{size} bytes, more than {MAX_RESULT_BYTES}"}
     return result
+
+
+def _carried(digits: str) -> int:
+    """Raises ValueError for a whole number of more than 64 bits."""
+    number = int(digits)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"{digits} has more than 64 bits")
+    return number

@@ -91,7 +91,8 @@ class Reporter:
 
     def far(self, share: float, note: str) -> None:
         with self._lock:
-            self._share, self._note = share, note[:MOST_NOTE]
+            # What is no number is nothing done yet; the line to the agent takes numbers alone.
+            self._share, self._note = min(max(0.0, share), 1.0), note[:MOST_NOTE]
             self._begin()
 
     def stop(self) -> None:

@@ -214,6 +214,32 @@ async def test_a_question_survives_a_reconnect(plane: ControlPlane) -> None:
     assert len({event.ref for event in plane.of(wire.JobEvent)}) == 1
 
 
+async def test_what_the_wire_does_not_carry_is_refused_at_once(plane: ControlPlane) -> None:
+    """The connection, and what others ask on it, goes on."""
+    async with Bench(plane.url).running() as bench:
+        await plane.wait_for(lambda: plane.hellos)
+        with pytest.raises(OverflowError):
+            bench.link.ask("j1", 1, "succeeded", result=2**70)
+        async with asyncio.timeout(10):
+            answer = await bench.link.ask("j1", 1, "succeeded", result=2**60)
+
+    assert answer.accepted
+    assert [event.result for event in plane.of(wire.JobEvent)] == [2**60]
+    assert len(plane.hellos) == 1
+
+
+async def test_more_than_the_connection_takes_at_once_comes_in_its_order(plane: ControlPlane) -> None:
+    """Questions that find the connection full wait their turn, and those that come after them do too."""
+    lines = "x" * 40_000
+    async with Bench(plane.url).running() as bench:
+        await plane.wait_for(lambda: plane.hellos)
+        asked = [bench.link.ask("j1", number, "report", lines=lines) for number in range(1, 201)]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*asked)
+
+    assert [event.attempt for event in plane.of(wire.JobEvent)] == list(range(1, 201))
+
+
 async def test_refusals_are_counted_and_logged_once(
     plane: ControlPlane, caplog: pytest.LogCaptureFixture
 ) -> None:

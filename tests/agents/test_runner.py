@@ -188,6 +188,40 @@ async def test_a_line_without_end_closes_the_connection(path: Path) -> None:
     await worker.close()
 
 
+async def test_lines_that_come_together_are_answered_in_their_order(path: Path, judge: Judge) -> None:
+    """One after the other: the second is asked once the first was answered, however they were cut."""
+    judge.open.clear()
+    worker = await Worker.at(path)
+    first = json.dumps({"ref": 1, "job": "a", "attempt": 1, "event": "claim"}).encode() + b"\n"
+    rest = json.dumps({"ref": 2, "job": "a", "attempt": 1, "event": "succeeded"}).encode() + b"\n{"
+    worker.writer.write(first + rest[:20])
+    await judge.wait_for(("a", 1, "claim"))
+    worker.writer.write(rest[20:] + b"}\n")
+    await worker.writer.drain()
+    assert judge.asked == [("a", 1, "claim")]
+    judge.open.set()
+
+    assert [(await worker.hear())["ref"] for _ in range(3)] == [1, 2, None]
+    assert judge.asked == [("a", 1, "claim"), ("a", 1, "succeeded")]
+    await worker.close()
+
+
+async def test_a_worker_that_dies_while_its_claim_is_asked_has_lost_it(path: Path, judge: Judge) -> None:
+    """The loss is said after the claim was answered, or it would be of nothing."""
+    judge.open.clear()
+    worker = await Worker.at(path)
+    worker.write(ref=1, job="j1", attempt=1, event="claim")
+    await judge.wait_for(("j1", 1, "claim"))
+    await worker.close()
+    other = await Worker.at(path)
+    assert not (await other.say("claim"))["accepted"]
+    judge.open.set()
+    await judge.wait_for(("j1", 1, "lost"))
+
+    assert judge.asked == [("j1", 1, "claim"), ("j1", 1, "lost")]
+    await other.close()
+
+
 def test_a_path_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
     """The kernel's limit is explained instead of failing with its own words."""
     with pytest.raises(WrongInput, match="--data"):

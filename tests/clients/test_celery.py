@@ -40,6 +40,19 @@ from clients.rest import Steelyard
 from clients.sending import SAYS, place_tasks
 
 PROJECT = Path(__file__).parents[2]
+#: A process that is forked while it holds a claim, and claims again.
+FORKS = """
+import os, signal, sys
+from clients.claims import Claims
+claims = Claims(sys.argv[1])
+claims.claim("parent", 1)
+with claims.held("parent", 1):
+    if os.fork():
+        signal.pause()
+    claims.claim("child", 1)
+    with claims.held("child", 1):
+        signal.pause()
+"""
 
 
 class Agent:
@@ -301,6 +314,51 @@ def test_a_claim_outlives_its_agent(worker: Worker, agent: Agent) -> None:
     assert agent.wait_for(hanging.id, "lost")[1] == 1
 
 
+def test_claims_are_kept_through_every_restart(agent: Agent) -> None:
+    """Bodies in several threads, several agents one after the other: each is told of each claim; none is lost."""
+    claims, done = Claims(agent.path), threading.Event()
+
+    def run(job: str) -> None:
+        assert claims.claim(job, 1).accepted
+        with claims.held(job, 1):
+            assert done.wait(60)
+        assert claims.succeeded(job, 1, None).accepted
+        claims.close()
+
+    jobs = ["a", "b", "c"]
+    threads = [threading.Thread(target=run, args=[job]) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for count in (1, 2, 3):
+        for job in jobs:
+            agent.wait_for(job, "claim", count)
+        if count < 3:
+            agent.stop()
+            agent.start()
+    done.set()
+    for thread in threads:
+        thread.join(60)
+
+    assert all(len(agent.events(job, "succeeded")) == 1 for job in jobs)
+    assert not [asked for asked in agent.asked if asked[2] == "lost"]
+
+
+def test_a_process_that_was_forked_keeps_its_own_claim(agent: Agent) -> None:
+    """What its parent watches is not the child's: the claims of both outlive the agent, and end with them."""
+    forks = subprocess.Popen([sys.executable, "-c", FORKS, agent.path], cwd=PROJECT, start_new_session=True)
+    try:
+        agent.wait_for("child", "claim")
+        agent.stop()
+        agent.start()
+        agent.wait_for("child", "claim", 2)
+        agent.wait_for("parent", "claim", 2)
+    finally:
+        os.killpg(forks.pid, signal.SIGKILL)
+        forks.wait()
+    agent.wait_for("child", "lost")
+    agent.wait_for("parent", "lost")
+
+
 def test_classes_with_a_call_of_their_own_and_direct_calls(worker: Worker, agent: Agent) -> None:
     """A task's own __call__ still runs, with its request; calls inside a body are calls, not jobs."""
     based = worker.send("based", str(worker.trace))
@@ -340,6 +398,9 @@ def test_results_are_made_portable() -> None:
     assert "bytes" in portable("x" * 40_000)["omitted"]
     assert "object" in portable(object())["omitted"]
     assert "float" in portable(float("nan"))["omitted"]
+    assert portable([2**64 - 1, "7" * 40]) == [2**64 - 1, "7" * 40]
+    assert "int" in portable(2**64)["omitted"]
+    assert "str" in portable("half a character: \ud800")["omitted"]
 
 
 @pytest.mark.parametrize("worker", ["prefork"], indirect=True)
