@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from agents.bodies import Bodies
 from agents.wire import JobAnswer
-from agents.worker_socket import Said, Worker, bind_private
+from agents.worker_socket import Line, Said, bind_private
 
 MAX_WORKERS = 256
 #: Which fields an event has: those of wire.JobEvent.
@@ -48,8 +48,8 @@ class Runner:
         self._bodies = bodies
         self._renew_s = renew_s
         #: (job, attempt) to the worker that holds it.
-        self._leases: dict[Lease, Worker] = {}
-        self._workers: set[Worker] = set()
+        self._leases: dict[Lease, Line] = {}
+        self._workers: set[Line] = set()
         self._closing = False
         self._losses: set[asyncio.Future[JobAnswer]] = set()
 
@@ -57,7 +57,7 @@ class Runner:
     async def listen(self) -> AsyncIterator[None]:
         """Serve while the block runs."""
         listener = bind_private(self._path)
-        server = await asyncio.get_running_loop().create_unix_server(lambda: Worker(self), sock=listener)
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Line(self), sock=listener)
         renewing = asyncio.create_task(self._keep_renewing())
         try:
             yield
@@ -71,20 +71,20 @@ class Runner:
             await asyncio.gather(renewing, return_exceptions=True)
             self._path.unlink(missing_ok=True)
 
-    def opened(self, worker: Worker) -> bool:
+    def opened(self, worker: Line) -> bool:
         """Whether one more may come."""
         self._workers.add(worker)
         self._bodies.opened(worker.pid)
         return len(self._workers) <= MAX_WORKERS
 
-    def closed(self, worker: Worker) -> None:
+    def closed(self, worker: Line) -> None:
         """Say "lost" for what it still held; nobody waits for the answers."""
         self._workers.remove(worker)
         if not self._closing:
             self._mourn(worker)
         self._bodies.closed(worker.pid)
 
-    def asked(self, worker: Worker, said: Said) -> None:
+    def asked(self, worker: Line, said: Said) -> None:
         """Relay what a worker says, and answer it once the control plane has answered."""
         lease = (said.job, said.attempt)
         if said.event == "claim":
@@ -104,7 +104,7 @@ class Runner:
             return
         asked.add_done_callback(functools.partial(self._answered, worker, said))
 
-    def _answered(self, worker: Worker, said: Said, asked: asyncio.Future[JobAnswer]) -> None:
+    def _answered(self, worker: Line, said: Said, asked: asyncio.Future[JobAnswer]) -> None:
         if asked.cancelled():
             # The agent stops.
             return
@@ -125,14 +125,14 @@ class Runner:
             await asyncio.sleep(self._renew_s)
             await asyncio.gather(*(self._renew(*held) for held in list(self._leases.items())))
 
-    async def _renew(self, lease: Lease, holder: Worker) -> None:
+    async def _renew(self, lease: Lease, holder: Line) -> None:
         # A claim that is still being asked for is renewed too: its own answer comes first.
         answer = await self._ask(*lease, "renew")
         if not answer.accepted and self._leases.get(lease) is holder:
             # The attempt was given up. Its worker hears of it when it reports its end.
             del self._leases[lease]
 
-    def _mourn(self, worker: Worker) -> None:
+    def _mourn(self, worker: Line) -> None:
         for lease in [lease for lease, holder in self._leases.items() if holder is worker]:
             del self._leases[lease]
             why = self._bodies.died_of(worker.pid, lease)

@@ -49,17 +49,17 @@ _encode = msgspec.json.Encoder().encode
 class Desk(Protocol):
     """Who is told of workers and their lines: agents.runner."""
 
-    def opened(self, worker: Worker) -> bool:
+    def opened(self, worker: Line) -> bool:
         """Whether one more may come."""
 
-    def asked(self, worker: Worker, said: Said) -> None:
+    def asked(self, worker: Line, said: Said) -> None:
         """To be answered by worker.answer(), once."""
 
-    def closed(self, worker: Worker) -> None:
+    def closed(self, worker: Line) -> None:
         """It has gone, and has no open question any more."""
 
 
-class Worker(asyncio.Protocol):
+class Line(asyncio.Protocol):
     """One connection of a worker. pid: of its process; 0 where that can't be seen from here.
 
     Callbacks, not streams and tasks, which took most of the agent's time for a job that does nothing.
