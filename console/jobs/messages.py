@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agents.bodies import RESOURCES
+from agents.groups import RESOURCES
 from clients.celery import ATTEMPT_HEADER, JOB_HEADER, LIMITS_HEADER
 from console.celery import app
 from console.jobs.broker import Message
