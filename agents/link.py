@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from agents import wire
 from agents.amounts import WrongInput
 from agents.backoff import Backoff
 from agents.commands import CommandDesk
-from agents.connection import Connection
 from agents.reporting import Reporter
 
 OPEN_S = 10.0
@@ -114,7 +112,7 @@ class Link:
         self._last_ref = 0
         self._queue: deque[bytes] = deque()
         self._queued = asyncio.Event()
-        self._socket: Connection | None = None
+        self._connected = False
         #: Refusals counted by code: the first of each is logged, all are counted.
         self.refused: dict[str, int] = {}
         desk.deliver = lambda outcome: self._post(wire.encode(outcome))
@@ -158,18 +156,16 @@ class Link:
         return answer
 
     def _post(self, message: bytes) -> None:
-        """Send a message on the connection there is, after those that wait there; with none it waits at its owner."""
-        if self._socket is None or (not self._queue and self._socket.say(message)):
-            return
-        self._queue.append(message)
-        self._queued.set()
+        """Queue a message on the connection there is; with none it waits at its owner."""
+        if self._connected:
+            self._queue.append(message)
+            self._queued.set()
 
     async def _converse(self) -> bool:
         """One connection, from dialling to its end. True when the server asked to come back later."""
         dial = _Dial(
             self._url,
             additional_headers={"Authorization": self._bearer()},
-            create_connection=Connection,
             compression=None,
             proxy=None,
             max_size=wire.MAX_FRAME_BYTES,
@@ -187,7 +183,7 @@ class Link:
                 if not isinstance(welcome, wire.Welcome):
                     raise msgspec.ValidationError("the first answer was not a welcome")
                 self._welcomed(welcome)
-                await self._serve(cast("Connection", socket), welcome, hello.capacity)
+                await self._serve(socket, welcome, hello.capacity)
             except ConnectionClosed:
                 log.info("the connection ended: %s %s", socket.close_code, socket.close_reason or "")
         if socket.close_code == wire.CLOSE_UNAUTHORISED:
@@ -195,27 +191,24 @@ class Link:
         # A second agent of the same name took over: coming back at once would only push it off in turn.
         return socket.close_code in {wire.CLOSE_BUSY, wire.CLOSE_REPLACED}
 
-    async def _serve(self, socket: Connection, welcome: wire.Welcome, capacity: dict[str, float]) -> None:
+    async def _serve(
+        self, socket: ClientConnection, welcome: wire.Welcome, capacity: dict[str, float]
+    ) -> None:
         self._reporter.begin(capacity)
         self._questions = {ref: each for ref, each in self._questions.items() if not each[1].done()}
         self._queue.clear()
         self._queue.extend(question for question, _ in self._questions.values())
         self._queue.extend(map(wire.encode, self._desk.resend()))
         self._queued.set()
-        self._socket = socket
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        socket.take = functools.partial(self._take_or_fail, failed)
-        tasks: list[asyncio.Future[None]] = [
-            failed,
-            *map(
-                asyncio.ensure_future,
-                (self._read(socket), self._write(socket), self._report(socket, welcome)),
-            ),
+        self._connected = True
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._read(socket), self._write(socket), self._report(socket, welcome))
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._socket = socket.take = None
+            self._connected = False
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -223,39 +216,27 @@ class Link:
             if isinstance(end, Exception):
                 raise end
 
-    async def _read(self, socket: Connection) -> None:
-        """What came before the connection had whom to give it to, or comes in pieces; and see its end."""
+    async def _read(self, socket: ClientConnection) -> None:
         while True:
-            self._take(await socket.recv(decode=False))
+            message = wire.decode_downward(await socket.recv(decode=False))
+            match message:
+                case wire.Command():
+                    self._desk.take(message)
+                case wire.JobAnswer():
+                    self._answer(message)
+                case wire.Refused():
+                    self._count(message)
+                case wire.Welcome():
+                    log.warning("a second welcome on one connection; ignored")
 
-    def _take_or_fail(self, failed: asyncio.Future[None], data: bytes) -> None:
-        """Take what just came; an error ends the connection as one of its tasks' does."""
-        try:
-            self._take(data)
-        except Exception as error:
-            if not failed.done():
-                failed.set_exception(error)
-
-    def _take(self, data: bytes) -> None:
-        message = wire.decode_downward(data)
-        match message:
-            case wire.Command():
-                self._desk.take(message)
-            case wire.JobAnswer():
-                self._answer(message)
-            case wire.Refused():
-                self._count(message)
-            case wire.Welcome():
-                log.warning("a second welcome on one connection; ignored")
-
-    async def _write(self, socket: Connection) -> None:
+    async def _write(self, socket: ClientConnection) -> None:
         while True:
             await self._queued.wait()
             self._queued.clear()
             while self._queue:
                 await socket.send(self._queue.popleft())
 
-    async def _report(self, socket: Connection, welcome: wire.Welcome) -> None:
+    async def _report(self, socket: ClientConnection, welcome: wire.Welcome) -> None:
         low, high = INTERVAL_RANGE_S
         interval_s = min(high, max(low, welcome.report_interval_s, self._interval_s))
         # A keepalive goes out on the last turn before it would be late.
