@@ -72,6 +72,8 @@ class Line(asyncio.Protocol):
         self._ref: int | None = None
         #: A question is open, what was answered is not read, or the connection is over.
         self._open = self._unread = self._over = False
+        #: Lines are being taken: what is answered meanwhile does not begin that anew, ever deeper.
+        self._taking = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -102,7 +104,8 @@ class Line(asyncio.Protocol):
             self._desk.closed(self)
             return
         self._reply(accepted, reason)
-        self._take()
+        if not self._taking:
+            self._take()
 
     def close(self) -> None:
         """Take nothing more, and end the connection when what was answered is written."""
@@ -111,6 +114,18 @@ class Line(asyncio.Protocol):
 
     def _take(self) -> None:
         """The lines that are there, as long as each is answered at once."""
+        self._taking = True
+        try:
+            self._take_each()
+        finally:
+            self._taking = False
+        # Whoever says more than he is answered waits.
+        if len(self._came) > MAX_LINE_BYTES:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _take_each(self) -> None:
         while not (self._open or self._unread):
             line, end, rest = self._came.partition(b"\n")
             if len(line) > MAX_LINE_BYTES:
@@ -120,14 +135,9 @@ class Line(asyncio.Protocol):
                 self.close()
                 return
             if not end:
-                break
+                return
             self._came = rest
             self._ask(line)
-        # Whoever says more than he is answered waits.
-        if len(self._came) > MAX_LINE_BYTES:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
 
     def _ask(self, line: bytearray) -> None:
         self._ref = None

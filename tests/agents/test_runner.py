@@ -206,6 +206,19 @@ async def test_lines_that_come_together_are_answered_in_their_order(path: Path, 
     await worker.close()
 
 
+async def test_many_lines_that_are_refused_here_are_each_answered(path: Path, judge: Judge) -> None:
+    """Thousands that come at once, and are answered without asking anybody: in their order, and the line goes on."""
+    holder, other = await Worker.at(path), await Worker.at(path)
+    await holder.say("claim")
+    for ref in range(3000):
+        other.write(ref=ref, job="j1", attempt=1, event="claim")
+
+    assert [(await other.hear())["ref"] for _ in range(3000)] == list(range(3000))
+    assert (await other.say("claim", job="j2"))["accepted"]
+    await holder.close()
+    await other.close()
+
+
 async def test_a_worker_that_dies_while_its_claim_is_asked_has_lost_it(path: Path, judge: Judge) -> None:
     """The loss is said after the claim was answered, or it would be of nothing."""
     judge.open.clear()
