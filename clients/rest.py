@@ -8,7 +8,9 @@ Answers are what the API's JSON says. Errors come as ProblemError, a problem doc
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -41,6 +43,12 @@ class ProblemError(Exception):
         self.preemption = preemption
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom TLS trusts, for all clients of a process: reading the authorities takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 class Steelyard:
     """One console, one token. transport: another httpx transport, for tests or a unix socket."""
 
@@ -58,6 +66,7 @@ class Steelyard:
             headers={"Authorization": f"Token {token}", "Accept": "application/json"},
             timeout=timeout_s,
             transport=transport,
+            verify=_trust(),
             # A redirect would carry the token to wherever it points.
             follow_redirects=False,
         )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import typer
 from certificates_rig import Authority
 from product import Product
 from stack_host import ROOT, StackHost, free_port
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 from waiting import eventually
 
@@ -24,6 +26,10 @@ pytestmark = pytest.mark.stack
 
 #: Commands that belong to no noun.
 ALONE = ("chain", "envoy", "plan", "search", "status", "underway", "up")
+
+
+#: Reading all signatures takes longer than most commands, and typer's runner does it before each.
+read_once = cache(get_command)
 
 
 class Steelyard:
@@ -49,12 +55,20 @@ class Steelyard:
         return result.stdout
 
 
+@pytest.fixture(scope="module")
+def once_well(started: Product) -> Product:
+    """The product, mended before the first of these tests: what is refused harms nothing."""
+    started.settle()
+    return started
+
+
 @pytest.fixture
-def steelyard(product: Product, monkeypatch: pytest.MonkeyPatch) -> Steelyard:
+def steelyard(once_well: Product, monkeypatch: pytest.MonkeyPatch) -> Steelyard:
     """The command, as the product's owner runs it on the same machine."""
-    monkeypatch.setenv("STEELYARD_DATA", str(product.place.data))
+    monkeypatch.setenv("STEELYARD_DATA", str(once_well.place.data))
     for name in ("STEELYARD_URL", "STEELYARD_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("typer.testing._get_command", read_once)
     return Steelyard()
 
 
@@ -374,7 +388,7 @@ def test_wrong_input_is_refused_in_one_line(steelyard: Steelyard, words: tuple[s
     assert "Traceback" not in result.stderr
 
 
-def test_a_refused_placement_says_why_for_each_host(steelyard: Steelyard) -> None:
+def test_a_refused_placement_says_why_for_each_host(product: Product, steelyard: Steelyard) -> None:
     """Under the sentence stands a line a host."""
     lines = steelyard("place", "job", "x", "--demand", "cpu=5000").stderr.splitlines()
 

@@ -29,8 +29,8 @@ TENANTS = 4
 
 @pytest.fixture(scope="module")
 def waiting(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The name of a table with many jobs that wait: of several tenants, priorities, deadlines. Each test copies it, which
-    takes the database a part of the time that Django takes to make them."""
+    """A table with many jobs that wait: of several tenants, priorities, deadlines. Each test copies it, which takes the
+    database a part of the time that Django takes to make them."""
     now, name = timezone.now(), "jobs_that_wait"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         Job.objects.bulk_create(
