@@ -20,8 +20,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 #: Folders whose tests look at one running product, or count what the machine has of something.
 TOGETHER = ("tests/stack", "tests/browser", "tests/bench")
-#: What takes minutes in one piece is begun first, so that no process waits for it at the end.
-LONGEST = (*TOGETHER, "tests/packaging/test_wheel.py", "tests/balancer_core/test_kernels_sanitized.py")
+#: What takes a minute or more in one piece is begun first, so that no process waits for it at the end.
+LONGEST = (*TOGETHER, "tests/packaging/test_wheel.py", "tests/engines/test_envoy_steering.py")
 
 
 class _Together(LoadScopeScheduling):
