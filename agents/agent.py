@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from agents.sampler import Sampler
 from agents.shards import ShardRoot
 from agents.slots import SlotMover
 from agents.worker import HostWorker
+
+log = logging.getLogger("steelyard.agent")
 
 
 @dataclass
@@ -146,7 +149,10 @@ async def run(directory: DataDirectory, identity: Identity, token: str, version:
     async def keep_worker() -> None:
         # Its name and its queue are the host's, which the control plane gives.
         await joined.wait()
-        await worker.keep()
+        try:
+            await worker.keep()
+        except Exception:
+            log.exception("the worker is not watched any more")
 
     link = Link(
         identity.url,

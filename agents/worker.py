@@ -25,7 +25,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from agents.backoff import Backoff
 from agents.identity import write_private
@@ -33,29 +32,42 @@ from agents.wire import Worker
 
 #: One that ran so long had not failed to start: when it ends the next one is started at once.
 CALM_S = 30.0
-#: The same moment is not reckoned alike by two processes, to the last digit.
-_SAME_S = 0.05
 #: argv[0] is the directory that the worker works in.
 _THERE = 'cd "$0" && exec "$@"'
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
 
 log = logging.getLogger("steelyard.agent")
 
 
 class Started(msgspec.Struct):
-    """A worker as the next agent finds it. at: when it started (s since the epoch, of this host's clock)."""
+    """A worker as the next agent finds it. boot, ticks: since when it runs, in the kernel's own count from a boot on,
+    which no setting of clocks changes."""
 
     pid: int
-    at: float
+    boot: str
+    ticks: int
     argv: list[str]
     directory: str
 
-    def process(self) -> psutil.Process | None:
-        """It, where it lives."""
-        with contextlib.suppress(psutil.Error):
-            found = psutil.Process(self.pid)
-            if abs(found.create_time() - self.at) < _SAME_S and found.status() != psutil.STATUS_ZOMBIE:
-                return found
-        return None
+    @property
+    def lives(self) -> bool:
+        """Whether that pid is still its own."""
+        try:
+            state, ticks = _stat(self.pid)
+        except OSError:
+            return False
+        return self.boot == _BOOT.read_text() and ticks == self.ticks and state != "Z"
+
+    @property
+    def runs_s(self) -> float:
+        """For how long it has, if it lives."""
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - self.ticks * _TICKS_S, 0.0)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
 
 class HostWorker:
@@ -88,9 +100,8 @@ class HostWorker:
 
     def end(self) -> None:
         """Ask what runs to end; nobody waits for it."""
-        process = self._now.process() if self._now else None
-        if process is not None:
-            process.terminate()
+        if self._now is not None:
+            self._now.terminate()
 
     def told(self) -> Worker | None:
         """For reports; None where the operator gave no worker."""
@@ -98,8 +109,7 @@ class HostWorker:
             return None
         if self._now is None:
             return Worker(running_s=None, processes=0, starts=self._starts, why=self._why)
-        running_s = max(time.time() - self._now.at, 0.0)
-        return Worker(running_s, _children(self._now.pid), self._starts, self._why)
+        return Worker(self._now.runs_s, _children(self._now.pid), self._starts, self._why)
 
     async def _adopt(self) -> None:
         """Go on with what an agent before this one started; what is not wanted is ended before anything else starts."""
@@ -107,12 +117,12 @@ class HostWorker:
             left = msgspec.json.decode(self._file.read_bytes(), type=Started)
         except (FileNotFoundError, msgspec.DecodeError):
             return
-        if (process := left.process()) is None:
+        if not left.lives:
             return
         self._now = left
         if (left.argv, left.directory) != (self._argv(), self._directory):
             log.info("ending the worker that runs: another is wanted, or none")
-            process.terminate()
+            left.terminate()
             await self._ended(left)
 
     def _argv(self) -> list[str]:
@@ -129,7 +139,8 @@ class HostWorker:
         pid = os.posix_spawn(there[0], there, environment, file_actions=silent, setsid=True)
         self._starts += 1
         log.info("started the worker: %s", shlex.join(argv))
-        self._now = Started(pid, psutil.Process(pid).create_time(), argv, self._directory)
+        # It is there, even if it has ended, until somebody waits for it.
+        self._now = Started(pid, _BOOT.read_text(), _stat(pid)[1], argv, self._directory)
         try:
             write_private(self._file, msgspec.json.encode(self._now))
         except OSError as error:
@@ -155,7 +166,14 @@ class HostWorker:
             self._why = "it ended; an agent before this one had started it"
         self._now = None
         self._file.unlink(missing_ok=True)
-        return time.time() - started.at
+        return started.runs_s
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """Of a process: its state as a letter, and when it started, in the kernel's ticks since the boot. Raises OSError
+    where there is none."""
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return fields[0], int(fields[19])
 
 
 def _children(pid: int) -> int:

@@ -170,7 +170,8 @@ async def test_one_that_fails_at_once_is_tried_with_pauses(host: Host) -> None:
 
 async def test_a_pid_that_means_another_process_is_not_taken_for_it(host: Host) -> None:
     """What was written before a restart of the machine says nothing of who has that number now."""
-    left = {"pid": os.getpid(), "at": psutil.boot_time(), "argv": ["-c", "1"], "directory": "/"}
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    left = {"pid": os.getpid(), "boot": boot, "ticks": 1, "argv": ["-c", "1"], "directory": "/"}
     (host.folder / "worker.json").write_text(json.dumps(left))
     async with host.agent(command(WORKS)) as worker:
         said = await host.said()
