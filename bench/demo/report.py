@@ -72,16 +72,18 @@ def judge(outcome: Outcome, hosts: list[DemoHost]) -> list[str]:
 def _misled(outcome: Outcome, hosts: list[DemoHost]) -> list[str]:
     """Requests that went where they wait longer: to the slower of two hosts, or to one that could not serve them.
 
-    Shares need not be those of the capacity: while the fastest hosts are idle, everything is answered soonest there.
+    Shares need not be those of the capacity: while the fastest hosts are idle, everything is answered soonest there,
+    and it is not on one that jobs keep busier than a slower one.
     """
     faults = []
     share = {host.name: outcome.share_before_kill.get(host.name, 0.0) for host in hosts}
+    busy = {host.name: outcome.job_hosts.get(host.name, 0) / host.host.spec.cores for host in hosts}
     order = sorted(hosts, key=lambda host: -host.host.spec.cores)
     for fast, slow in pairwise(order):
-        if share[slow.name] > share[fast.name] + SHARE_POINTS:
+        if share[slow.name] > share[fast.name] + SHARE_POINTS and busy[fast.name] <= busy[slow.name]:
             faults.append(
-                f"{slow.name} got {share[slow.name]:.1%} of the traffic, and {fast.name}, which is faster, "
-                f"{share[fast.name]:.1%}"
+                f"{slow.name} got {share[slow.name]:.1%} of the traffic, and {fast.name}, which is faster and "
+                f"no busier with jobs, {share[fast.name]:.1%}"
             )
     for host in hosts:
         needed = share[host.name] * outcome.rate_per_s * BURN_MS / 1000
