@@ -33,6 +33,7 @@ import psutil
 
 from agents import groups
 from agents.commands import Refusal, Verb
+from agents.exits import ended
 from agents.limits import Cgroup
 from agents.runner import RENEW_S, Ask
 from agents.templates import Template, WrongTemplate, argv_of, read
@@ -164,22 +165,18 @@ class Processes:
 
     async def _follow(self, lease: Lease, folder: Path, control: int, pidfd: int) -> None:
         """Until the shim has ended."""
-        loop, gone = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(pidfd, gone.set)
         self._controls[lease] = control
         works = [self._ping(control), self._renew(lease, control), self._report(lease, folder)]
         tasks = [asyncio.ensure_future(work) for work in works]
         try:
-            await gone.wait()
+            await ended(pidfd)
         finally:
             del self._controls[lease]
-            loop.remove_reader(pidfd)
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception):
                     log.error("of the run of job %s attempt %d", *lease, exc_info=result)
-            os.close(pidfd)
             os.close(control)
 
     async def _ping(self, control: int) -> None:

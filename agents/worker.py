@@ -27,6 +27,7 @@ from pathlib import Path
 import msgspec
 
 from agents.backoff import Backoff
+from agents.exits import ended
 from agents.identity import write_private
 from agents.wire import Worker
 
@@ -99,9 +100,9 @@ class HostWorker:
             await asyncio.sleep(self._backoff.after_failure())
 
     def end(self) -> None:
-        """Ask what runs to end; nobody waits for it."""
-        if self._now is not None:
-            self._now.terminate()
+        """Ask what runs to end, also what only an agent before this one knew; nobody waits for it."""
+        if (running := self._now or self._left()) is not None:
+            running.terminate()
 
     def told(self) -> Worker | None:
         """For reports; None where the operator gave no worker."""
@@ -113,17 +114,21 @@ class HostWorker:
 
     async def _adopt(self) -> None:
         """Go on with what an agent before this one started; what is not wanted is ended before anything else starts."""
-        try:
-            left = msgspec.json.decode(self._file.read_bytes(), type=Started)
-        except (FileNotFoundError, msgspec.DecodeError):
-            return
-        if not left.lives:
+        if (left := self._left()) is None:
             return
         self._now = left
         if (left.argv, left.directory) != (self._argv(), self._directory):
             log.info("ending the worker that runs: another is wanted, or none")
             left.terminate()
             await self._ended(left)
+
+    def _left(self) -> Started | None:
+        """What was written of a worker that still lives."""
+        try:
+            left = msgspec.json.decode(self._file.read_bytes(), type=Started)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return left if left.lives else None
 
     def _argv(self) -> list[str]:
         if not self._command:
@@ -152,14 +157,7 @@ class HostWorker:
     async def _ended(self, started: Started) -> float:
         """Wait for its end, and keep why. How long it ran (s)."""
         with contextlib.suppress(ProcessLookupError):
-            pidfd = os.pidfd_open(started.pid)
-            loop, gone = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(pidfd, gone.set)
-            try:
-                await gone.wait()
-            finally:
-                loop.remove_reader(pidfd)
-                os.close(pidfd)
+            await ended(os.pidfd_open(started.pid))
         try:
             self._why = _verdict(os.waitpid(started.pid, 0)[1])
         except ChildProcessError:

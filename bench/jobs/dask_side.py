@@ -12,13 +12,11 @@ import asyncio
 import logging
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-from distributed import Client, Scheduler
+from distributed import Client, Future, Scheduler
 
 from bench.jobs import bodies
 from bench.jobs.piece import Piece
@@ -28,58 +26,45 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120.0
 
 
-class DaskSide:
-    """An async context manager. submit(run, batch) hands pieces in, from any thread."""
+Submit = Callable[[str, Sequence[tuple[int, Piece]]], None]
 
-    def __init__(self, rack: Rack, folder: Path, broker: str, processes: int) -> None:
-        self._rack, self._folder, self._broker, self._processes = rack, folder, broker, processes
-        self._stack = AsyncExitStack()
-        self._futures: list[Any] = []
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._enter()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._futures.clear()
-        await self._stack.aclose()
-
-    async def _enter(self) -> None:
-        # It tells of every worker that comes and goes.
-        logging.getLogger("distributed").setLevel(logging.ERROR)
-        await self._stack.enter_async_context(
-            scheduler := Scheduler(host=self._rack.gateway, port=0, dashboard=False)
-        )
-        workers = await asyncio.gather(*(self._start(host, scheduler.address) for host in self._rack))
+@asynccontextmanager
+async def dask_side(rack: Rack, folder: Path, broker: str, processes: int) -> AsyncIterator[Submit]:
+    """Scheduler and workers, while the block runs; what hands pieces in, each as a task of its own, from any thread."""
+    # It tells of every worker that comes and goes.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    futures: list[Future[None]] = []
+    async with AsyncExitStack() as stack:
+        scheduler = await stack.enter_async_context(Scheduler(host=rack.gateway, port=0, dashboard=False))
+        workers = []
+        for host in rack:
+            worker = await _start(host, scheduler.address, folder / host.name, broker, processes)
+            stack.push_async_callback(host.kill, worker)
+            workers.append((host, worker))
         # Connecting waits for the scheduler, which lives on this loop.
-        self._client = await asyncio.to_thread(Client, scheduler.address)
-        self._stack.push_async_callback(asyncio.to_thread, self._client.close)
-        count = self._processes * len(workers)
-        await asyncio.to_thread(self._client.wait_for_workers, count, START_S)
-        for host, worker in zip(self._rack, workers, strict=True):
+        client = await asyncio.to_thread(Client, scheduler.address)
+        stack.push_async_callback(asyncio.to_thread, client.close)
+        await asyncio.to_thread(client.wait_for_workers, processes * len(workers), START_S)
+        for host, worker in workers:
             await host.adopt(worker.pid)
 
-    async def _start(self, host: Host, scheduler: str) -> Process:
-        worker = await host.start(
-            [
-                sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--host", host.address, "--name",
-                host.name, "--nworkers", str(self._processes), "--nthreads", "1", "--memory-limit", "0",
-                "--no-dashboard", "--local-directory", str(self._folder / host.name),
-            ],
-            env={"REDIS_URL": self._broker}, log=self._folder / host.name / "dask.log", cwd=ROOT, limited=False,
-        )  # fmt: skip
-        self._stack.push_async_callback(host.kill, worker)
-        return worker
+        def submit(run: str, batch: Sequence[tuple[int, Piece]]) -> None:
+            # A task whose future nobody holds is not run.
+            futures.extend(
+                client.submit(bodies.work, *piece.arguments(run, number), key=f"{run}-{number}", pure=False)
+                for number, piece in batch
+            )
 
-    def submit(self, run: str, batch: Sequence[tuple[int, Piece]]) -> None:
-        """Hand pieces in, each as a task of its own."""
-        self._futures += [
-            self._client.submit(bodies.work, *piece.arguments(run, number), key=f"{run}-{number}", pure=False)
-            for number, piece in batch
-        ]
+        yield submit
+
+
+async def _start(host: Host, scheduler: str, own: Path, broker: str, processes: int) -> Process:
+    return await host.start(
+        [
+            sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--host", host.address, "--name",
+            host.name, "--nworkers", str(processes), "--nthreads", "1", "--memory-limit", "0", "--no-dashboard",
+            "--local-directory", str(own),
+        ],
+        env={"REDIS_URL": broker}, log=own / "dask.log", cwd=ROOT, limited=False,
+    )  # fmt: skip

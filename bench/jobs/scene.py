@@ -19,7 +19,7 @@ from typing import Any, Self
 import redis.asyncio as redis
 from celery import Celery
 
-from bench.jobs.dask_side import DaskSide
+from bench.jobs.dask_side import dask_side
 from bench.jobs.piece import MIB, Piece
 from bench.joining import join
 from bench.machine import cpu_s
@@ -159,8 +159,8 @@ class Scene:
 
     async def dask(self, pieces: Sequence[Piece], patience_s: float) -> Run:
         """Submit the pieces to Dask distributed, whose workers are on the hosts for this run."""
-        async with DaskSide(self._rack, self._folder, self._broker, PROCESSES) as side:
-            return await self._go(pieces, patience_s, side.submit)
+        async with dask_side(self._rack, self._folder, self._broker, PROCESSES) as submit:
+            return await self._go(pieces, patience_s, submit)
 
     def _hand_in(self, run: str, batch: Sequence[tuple[int, Piece]]) -> None:
         jobs = [

@@ -168,6 +168,19 @@ async def test_one_that_fails_at_once_is_tried_with_pauses(host: Host) -> None:
     assert told.starts >= 3
 
 
+async def test_an_agent_that_is_not_taken_back_ends_what_the_one_before_it_left(host: Host) -> None:
+    """It was never let in, so that it has watched nothing."""
+    async with host.agent(command(WORKS)):
+        first = await host.said()
+    never = HostWorker(
+        command(WORKS), "", host.folder / "worker.json", host.folder, lambda: "web-1", Backoff(Random(7))
+    )
+    never.end()
+    await until(gone(first["pid"]))
+
+    assert (host.folder / "asked").read_text() == "x"
+
+
 async def test_a_pid_that_means_another_process_is_not_taken_for_it(host: Host) -> None:
     """What was written before a restart of the machine says nothing of who has that number now."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()

@@ -92,6 +92,8 @@ class WorkerEnds(RuleBase):
     UNIT = "starts"
     THRESHOLD = 3.0
     EVERY_S = 5.0
+    #: Longer than it takes one that was started again, once, to be well.
+    RAISE_AFTER_S = 180.0
     CLEAR_AFTER_S = 0.0
 
     def find(self, sight: Sight, level: float) -> Findings:

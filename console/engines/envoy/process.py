@@ -6,6 +6,7 @@ Everything it needs is in its data directory: bootstrap.json, admin.sock, envoy.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
+from agents.exits import ended
 from console.engines.envoy import admin, module
 from console.engines.envoy.bootstrap import bootstrap
 
@@ -218,18 +220,8 @@ class EnvoyProcess:
 
 async def _ended(pid: int) -> None:
     """Return when the process, which is not our child, has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+    with contextlib.suppress(ProcessLookupError):
+        await ended(os.pidfd_open(pid))
 
 
 def find_envoy() -> Path:
